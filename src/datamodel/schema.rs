@@ -1,0 +1,499 @@
+//! The data model of the templates: which objects and parameters there are, and what they hold.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::rule::{Range, UNSTATED_LENGTH, ValueProblem, ValueRule};
+use super::value::ValueType;
+
+/// Made by `mappings/datamodel/make.py` from the Broadband Forum's files.
+const DEVICE1: &str = include_str!("../../mappings/datamodel/device1.tsv");
+
+static DEVICE1_SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema::parse(DEVICE1));
+
+/// One whole data model, in document order.
+#[derive(Debug)]
+pub struct Schema {
+    entries: Vec<Entry>,
+    by_path: HashMap<Box<str>, usize>,
+}
+
+/// One object, table or parameter of a model.
+#[derive(Debug)]
+pub struct Entry {
+    path: Box<str>,
+    writable: bool,
+    kind: EntryKind,
+}
+
+/// What an entry is.
+#[derive(Debug)]
+pub enum EntryKind {
+    /// An object that is there once.
+    Object,
+    /// An object that is there once for each instance number.
+    Table(Table),
+    /// A parameter.
+    Parameter(Box<ParameterFacts>),
+}
+
+/// What a model says about a table.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Table {
+    /// Name of the parameter beside the table that counts its rows.
+    pub count: Option<String>,
+    /// Name of the parameter in a row that enables it.
+    pub enable: Option<String>,
+    /// What must differ between rows.
+    pub unique_keys: Vec<UniqueKey>,
+}
+
+/// Parameters that together differ between the rows of a table (cwmp.md M30).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UniqueKey {
+    /// Names of the parameters.
+    pub parameters: Vec<String>,
+    /// Whether it binds enabled rows only, where the table has an enable parameter.
+    pub functional: bool,
+}
+
+/// What a model says about a parameter.
+#[derive(Debug)]
+pub struct ParameterFacts {
+    /// Type and limits of its values.
+    pub rule: ValueRule,
+    /// Its value in a new row; `None` where the model names none.
+    pub default: Option<String>,
+    /// Reads as the empty text (cwmp.md M28).
+    pub hidden: bool,
+    /// Is in every Inform.
+    pub forced_inform: bool,
+    /// The CPE may refuse active notification (cwmp.md A6).
+    pub can_deny_active_notification: bool,
+}
+
+impl Schema {
+    /// Device:1.2 with VoiceService:1.1 below `Device.Services.`.
+    pub fn device1() -> &'static Self {
+        &DEVICE1_SCHEMA
+    }
+
+    /// The entry of a path, with instance numbers or `{i}` in it. For a table it is the same entry
+    /// with an instance number at the end (`…VoiceProfile.2.`) and without (`…VoiceProfile.`).
+    pub fn entry(&self, path: &str) -> Option<&Entry> {
+        let mut pattern = String::with_capacity(path.len() + 8);
+        for (position, segment) in path.split('.').enumerate() {
+            if position > 0 {
+                pattern.push('.');
+            }
+            let instance = !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_digit());
+            pattern.push_str(if instance { "{i}" } else { segment });
+        }
+        let index = match self.by_path.get(pattern.as_str()) {
+            Some(index) => index,
+            None if pattern.ends_with('.') => {
+                pattern.push_str("{i}.");
+                self.by_path.get(pattern.as_str())?
+            }
+            None => return None,
+        };
+        self.entries.get(*index)
+    }
+
+    /// All entries in document order: an object before what it holds.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
+    /// The entries directly in an object: its parameters, objects and tables. The path may hold
+    /// instance numbers or `{i}` and ends in a dot; a table's rows are named with a number.
+    pub fn children(&self, object: &str) -> impl Iterator<Item = &Entry> {
+        let parent = self.entry(object).map(Entry::path);
+        self.entries
+            .iter()
+            .filter(move |entry| parent.is_some() && entry.parent() == parent)
+    }
+
+    fn parse(text: &str) -> Self {
+        let entries: Vec<Entry> = text
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(Entry::parse)
+            .collect();
+        let by_path = entries
+            .iter()
+            .enumerate()
+            .map(|(index, entry)| (entry.path.clone(), index))
+            .collect();
+        Self { entries, by_path }
+    }
+}
+
+impl Entry {
+    /// The path with `{i}` for instance numbers; objects and tables end in a dot.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// A parameter: an ACS may write it. A table: an ACS may add and delete rows.
+    pub fn writable(&self) -> bool {
+        self.writable
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> &EntryKind {
+        &self.kind
+    }
+
+    /// What the model says about it, if it is a parameter.
+    pub fn parameter(&self) -> Option<&ParameterFacts> {
+        match &self.kind {
+            EntryKind::Parameter(facts) => Some(facts),
+            _ => None,
+        }
+    }
+
+    /// What the model says about it, if it is a table.
+    pub fn table(&self) -> Option<&Table> {
+        match &self.kind {
+            EntryKind::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+
+    /// Checks what an ACS wants to write to this parameter and gives the canonical form. Whether
+    /// it is writable at all is not asked.
+    ///
+    /// # Errors
+    /// Why the text is no value of this parameter. Objects have no values: every text is of the
+    /// wrong type for them.
+    pub fn check(&self, text: &str) -> Result<String, ValueProblem> {
+        match self.parameter() {
+            Some(facts) => facts.rule.check(text),
+            None => Err(ValueProblem::WrongType(ValueType::String)),
+        }
+    }
+
+    /// The path of the object that holds this entry.
+    fn parent(&self) -> Option<&str> {
+        let inner = self.path.strip_suffix('.').unwrap_or(&self.path);
+        let inner = inner.strip_suffix(".{i}").unwrap_or(inner);
+        let dot = inner.rfind('.')?;
+        self.path.get(..=dot)
+    }
+
+    /// Reads one line of the table; `None` for a line of another form. That every line of the
+    /// embedded table has the form is a test.
+    fn parse(line: &str) -> Option<Self> {
+        let mut columns = line.split('\t');
+        let path = columns.next()?;
+        let writable = columns.next()? == "W";
+        let type_name = columns.next()?;
+        let facets = columns.next()?;
+        let kind = match type_name {
+            "object" => EntryKind::Object,
+            "table" => EntryKind::Table(parse_table(facets)?),
+            _ => EntryKind::Parameter(Box::new(parse_parameter(type_name, facets)?)),
+        };
+        Some(Self {
+            path: path.into(),
+            writable,
+            kind,
+        })
+    }
+}
+
+fn parse_table(facets: &str) -> Option<Table> {
+    let mut table = Table::default();
+    for facet in facets.split_ascii_whitespace() {
+        let (word, value) = facet.split_once('=')?;
+        match word {
+            "count" => table.count = Some(value.to_owned()),
+            "enable" => table.enable = Some(value.to_owned()),
+            "key" | "always-key" => table.unique_keys.push(UniqueKey {
+                parameters: value.split(',').map(str::to_owned).collect(),
+                functional: word == "key",
+            }),
+            _ => return None,
+        }
+    }
+    Some(table)
+}
+
+fn parse_parameter(type_name: &str, facets: &str) -> Option<ParameterFacts> {
+    let item_type = type_name.strip_prefix("list ");
+    let mut rule = ValueRule::any(ValueType::from_xsd_local_name(
+        item_type.unwrap_or(type_name),
+    )?);
+    rule.list = item_type.is_some();
+    let mut facts = ParameterFacts {
+        rule,
+        default: None,
+        hidden: false,
+        forced_inform: false,
+        can_deny_active_notification: false,
+    };
+    for facet in facets.split_ascii_whitespace() {
+        parse_facet(&mut facts, facet)?;
+    }
+    let rule = &mut facts.rule;
+    if rule.value_type == ValueType::String
+        && !rule.list
+        && rule.max_length.is_none()
+        && rule.enumeration.is_empty()
+        && rule.patterns.is_empty()
+    {
+        rule.max_length = Some(UNSTATED_LENGTH);
+    }
+    if let Some(default) = &facts.default {
+        facts.default = Some(rule.canonical(default).ok()?);
+    }
+    Some(facts)
+}
+
+fn parse_facet(facts: &mut ParameterFacts, facet: &str) -> Option<()> {
+    let words = |value: &str| value.split('|').map(str::to_owned).collect();
+    let rule = &mut facts.rule;
+    match facet.split_once('=') {
+        Some(("max", value)) => rule.max_length = Some(value.parse().ok()?),
+        Some(("min", value)) => rule.min_length = Some(value.parse().ok()?),
+        Some(("item", value)) => rule.max_item_length = Some(value.parse().ok()?),
+        Some(("enum", value)) => rule.enumeration = words(value),
+        Some(("report", value)) => rule.report_only = words(value),
+        Some(("default", value)) => facts.default = Some(value.to_owned()),
+        Some(("pattern", value)) => rule
+            .patterns
+            .push(Regex::new(&format!("^(?:{value})$")).ok()?),
+        Some(("range", value)) => {
+            for range in value.split(',') {
+                let (min, max) = range.split_once(':')?;
+                rule.ranges.push(Range {
+                    min: bound(min)?,
+                    max: bound(max)?,
+                });
+            }
+        }
+        Some(_) => return None,
+        None => match facet {
+            "hidden" => facts.hidden = true,
+            "forced" => facts.forced_inform = true,
+            "can-deny" => facts.can_deny_active_notification = true,
+            _ => return None,
+        },
+    }
+    Some(())
+}
+
+/// One end of a range: `Some(None)` where it is open.
+fn bound(text: &str) -> Option<Option<i64>> {
+    if text.is_empty() {
+        Some(None)
+    } else {
+        text.parse().ok().map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(path: &str, text: &str) -> Result<String, ValueProblem> {
+        Schema::device1().entry(path).unwrap().check(text)
+    }
+
+    const PROFILE: &str = "Device.Services.VoiceService.1.VoiceProfile.3.";
+
+    #[test]
+    fn every_line_of_the_table_is_an_entry() {
+        let lines = DEVICE1.lines().filter(|line| !line.starts_with('#'));
+        for line in lines {
+            assert!(Entry::parse(line).is_some(), "{line}");
+        }
+        let parameters = Schema::device1()
+            .entries()
+            .filter(|entry| entry.parameter().is_some());
+        assert_eq!(parameters.count(), 156 + 350);
+    }
+
+    #[test]
+    fn instance_numbers_are_matched() {
+        let schema = Schema::device1();
+        let enable = schema.entry(&format!("{PROFILE}Enable")).unwrap();
+        assert!(enable.writable());
+        assert_eq!(
+            enable.path(),
+            "Device.Services.VoiceService.{i}.VoiceProfile.{i}.Enable"
+        );
+        let table = schema
+            .entry("Device.Services.VoiceService.1.VoiceProfile.")
+            .unwrap();
+        assert_eq!(table.path(), schema.entry(PROFILE).unwrap().path());
+        let facts = table.table().unwrap();
+        assert_eq!(facts.count.as_deref(), Some("VoiceProfileNumberOfEntries"));
+        assert_eq!(facts.enable.as_deref(), Some("Enable"));
+        assert!(schema.entry("Device.Nothing").is_none());
+        assert!(schema.entry("Device.Services.VoiceService.x.").is_none());
+    }
+
+    #[test]
+    fn children_are_one_step_below() {
+        let schema = Schema::device1();
+        let names: Vec<&str> = schema.children("Device.Time.").map(Entry::path).collect();
+        assert!(names.contains(&"Device.Time.NTPServer1"));
+        let below = schema.children("Device.Services.VoiceService.1.VoiceProfile.1.");
+        let paths: Vec<&str> = below.map(Entry::path).collect();
+        let line = "Device.Services.VoiceService.{i}.VoiceProfile.{i}.Line.{i}.";
+        assert!(paths.contains(&line));
+        assert!(!paths.contains(&format!("{line}Enable").as_str()));
+    }
+
+    #[test]
+    fn values_are_checked_by_type_range_enumeration_and_length() {
+        use ValueProblem::{NotInEnumeration, OutOfRange, TooLong, WrongForm, WrongType};
+        let enable = format!("{PROFILE}Enable");
+        assert_eq!(check(&enable, "Enabled").as_deref(), Ok("Enabled"));
+        assert!(matches!(check(&enable, "1"), Err(NotInEnumeration { .. })));
+        let port = format!("{PROFILE}SIP.ProxyServerPort");
+        assert_eq!(check(&port, "05060").as_deref(), Ok("5060"));
+        assert!(matches!(check(&port, "65536"), Err(OutOfRange { .. })));
+        assert!(matches!(check(&port, "sip"), Err(WrongType(_))));
+        let name = format!("{PROFILE}Name");
+        assert!(check(&name, &"ü".repeat(64)).is_ok());
+        assert!(matches!(check(&name, &"ü".repeat(65)), Err(TooLong { .. })));
+        let mac = "Device.LAN.MACAddress";
+        assert!(check(mac, "00:0B:82:A1:B2:C3").is_ok());
+        assert!(check(mac, "").is_ok());
+        assert_eq!(check(mac, "000B82A1B2C3"), Err(WrongForm));
+        let rate = format!("{PROFILE}FaxT38.BitRate");
+        assert!(check(&rate, "9600").is_ok());
+        assert!(check(&rate, "9601").is_err());
+    }
+
+    #[test]
+    fn a_string_of_unstated_length_has_at_most_sixteen_characters() {
+        assert!(check("Device.LAN.DefaultGateway", "192.168.100.254").is_ok());
+        assert!(check("Device.LAN.DefaultGateway", "gateway.example.com").is_err());
+    }
+
+    #[test]
+    fn lists_are_checked_by_item() {
+        let methods = format!("{PROFILE}RTP.SRTP.KeyingMethods");
+        assert_eq!(check(&methods, "SDP , Static").as_deref(), Ok("SDP,Static"));
+        assert_eq!(check(&methods, "").as_deref(), Ok(""));
+        assert!(check(&methods, "SDP,Magic").is_err());
+        let servers = "Device.LAN.DNSServers";
+        assert!(check(servers, "10.0.0.1,10.0.0.2").is_ok());
+    }
+
+    #[test]
+    fn a_diagnosis_can_be_asked_for_but_its_result_cannot_be_written() {
+        let state = "Device.DownloadDiagnostics.DiagnosticsState";
+        assert!(check(state, "Requested").is_ok());
+        assert!(check(state, "Completed").is_err());
+        let facts = Schema::device1().entry(state).unwrap().parameter().unwrap();
+        assert!(facts.rule.admits("Completed").is_ok());
+    }
+
+    #[test]
+    fn vendors_may_report_values_of_their_own() {
+        let codec = "Device.Services.VoiceService.1.Capabilities.Codecs.1.Codec";
+        let facts = Schema::device1().entry(codec).unwrap().parameter().unwrap();
+        assert!(facts.rule.admits("X_TRESTLE_Opus").is_ok());
+        assert!(facts.rule.admits("Opus").is_err());
+        assert!(facts.rule.check("X_TRESTLE_Opus").is_err());
+    }
+
+    #[test]
+    fn secrets_and_forced_parameters_are_known() {
+        let facts = |path: &str| Schema::device1().entry(path).unwrap().parameter().unwrap();
+        assert!(facts(&format!("{PROFILE}Line.1.SIP.AuthPassword")).hidden);
+        assert!(facts("Device.ManagementServer.ParameterKey").forced_inform);
+        assert_eq!(
+            facts(&format!("{PROFILE}SIP.ProxyServerPort"))
+                .default
+                .as_deref(),
+            Some("5060")
+        );
+        assert_eq!(
+            facts(&format!("{PROFILE}Name")).default.as_deref(),
+            Some("")
+        );
+    }
+
+    /// Compares with tables that another script made from the same files.
+    #[test]
+    fn it_agrees_with_the_reference_tables() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/datamodel");
+        let mut compared = 0;
+        for (file, prefix) in [
+            ("device1-tr106.tsv", ""),
+            ("tr104-1.1.tsv", "Device.Services."),
+        ] {
+            let Ok(text) = std::fs::read_to_string(folder.join(file)) else {
+                eprintln!("skipped: no corpus");
+                return;
+            };
+            for line in text.lines().skip(1) {
+                let columns: Vec<&str> = line.split('\t').collect();
+                compare_with_reference(&format!("{prefix}{}", columns[0]), &columns);
+                compared += 1;
+            }
+        }
+        assert_eq!(compared, Schema::device1().entries().count());
+    }
+
+    fn compare_with_reference(path: &str, columns: &[&str]) {
+        let entry = Schema::device1()
+            .entry(path)
+            .unwrap_or_else(|| panic!("{path} is missing"));
+        assert_eq!(entry.path(), path);
+        assert_eq!(entry.writable(), columns[1] == "W", "{path}");
+        let (kind, limits) = (columns[2], columns[3]);
+        let Some(facts) = entry.parameter() else {
+            let wanted = if entry.table().is_some() {
+                "table"
+            } else {
+                "object"
+            };
+            assert_eq!(kind, wanted, "{path}");
+            return;
+        };
+        let rule = &facts.rule;
+        let base = kind.split('(').next().unwrap();
+        let base = match base.strip_prefix("list<") {
+            Some(item) => item.strip_suffix('>').unwrap(),
+            None => base,
+        };
+        assert_eq!(rule.list, kind.starts_with("list<"), "{path}");
+        let value_type = ValueType::from_xsd_local_name(base);
+        assert_eq!(Some(rule.value_type), value_type, "{path}");
+        if let Some(words) = limits.strip_prefix('{') {
+            let words = words.split('}').next().unwrap();
+            let names: Vec<&str> = words
+                .split('|')
+                .map(|word| word.split('(').next().unwrap())
+                .collect();
+            assert_eq!(rule.enumeration, names, "{path}");
+        }
+        let ranges: Vec<String> = limits
+            .split("; ")
+            .filter_map(|part| part.strip_prefix('[')?.strip_suffix(']'))
+            .map(str::to_owned)
+            .collect();
+        let ours: Vec<String> = rule
+            .ranges
+            .iter()
+            .map(|range| {
+                let text = |end: Option<i64>| end.map(|end| end.to_string()).unwrap_or_default();
+                format!("{}:{}", text(range.min), text(range.max))
+            })
+            .collect();
+        assert_eq!(ours, ranges, "{path}");
+        assert_eq!(facts.hidden, limits.contains("hidden"), "{path}");
+        assert_eq!(facts.forced_inform, columns[5] == "Y", "{path}");
+        let deny = facts.can_deny_active_notification;
+        assert_eq!(deny, columns[8] == "canDeny", "{path}");
+    }
+}

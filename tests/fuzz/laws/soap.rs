@@ -1,0 +1,54 @@
+//! The law of the SOAP reader. The file that takes this module in has `cwmp` in scope.
+
+use super::cwmp::{AcsBody, AcsMessage, AcsRequest, decode, encode_fault};
+
+/// The law: any bytes are a message or an error, never a panic; whatever is taken for a request
+/// keeps the lengths that the schema sets; and a refusal of it can always be written.
+pub(crate) fn holds(body: &[u8]) {
+    let Ok(message) = decode(body) else {
+        return;
+    };
+    let AcsMessage { id, body, .. } = message;
+    match body {
+        AcsBody::Request(request) => check(&request),
+        AcsBody::BadRequest { fault, .. } => {
+            let written = encode_fault(id.as_deref(), &fault);
+            assert!(written.is_ascii());
+        }
+        AcsBody::Response(_) => {}
+        AcsBody::Fault(fault) => assert!(fault.text.chars().count() <= 256),
+    }
+}
+
+fn check(request: &AcsRequest) {
+    let within = |text: &str, limit: usize| assert!(text.chars().count() <= limit);
+    match request {
+        AcsRequest::GetRpcMethods => {}
+        AcsRequest::SetParameterValues {
+            parameters,
+            parameter_key,
+        } => {
+            parameters.iter().for_each(|entry| within(&entry.name, 256));
+            within(parameter_key, 32);
+        }
+        AcsRequest::GetParameterValues(names) | AcsRequest::GetParameterAttributes(names) => {
+            names.iter().for_each(|name| within(name, 256));
+        }
+        AcsRequest::GetParameterNames { path, .. } => within(path, 256),
+        AcsRequest::SetParameterAttributes(entries) => {
+            entries.iter().for_each(|entry| within(&entry.name, 256));
+        }
+        AcsRequest::Reboot { command_key } => within(command_key, 32),
+        AcsRequest::Download(download) => {
+            within(&download.command_key, 32);
+            within(&download.file_type, 64);
+            within(&download.url, 256);
+        }
+        AcsRequest::Upload(upload) => {
+            within(&upload.command_key, 32);
+            within(&upload.file_type, 64);
+            within(&upload.url, 256);
+        }
+        AcsRequest::Unsupported(method) => within(method, 64),
+    }
+}
