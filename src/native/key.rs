@@ -16,11 +16,9 @@ impl NativeKey {
     /// The key with this name. Blanks around the name do not belong to it.
     pub fn new(name: &str) -> Self {
         let name = name.trim();
-        let is_p_code = name
-            .strip_prefix(['P', 'p'])
-            .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()));
-        Self(if is_p_code {
-            name.to_ascii_uppercase().into()
+        let upper = name.to_ascii_uppercase();
+        Self(if is_p_code(upper.as_bytes()) {
+            upper.into()
         } else {
             name.to_lowercase().into()
         })
@@ -30,6 +28,12 @@ impl NativeKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether a name is a P-code as files write it: `P` and digits.
+pub(super) fn is_p_code(name: &[u8]) -> bool {
+    name.strip_prefix(b"P")
+        .is_some_and(|number| !number.is_empty() && number.iter().all(u8::is_ascii_digit))
 }
 
 impl fmt::Display for NativeKey {

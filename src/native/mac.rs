@@ -22,7 +22,7 @@ pub struct MacError {
 
 impl Mac {
     /// The address with these six bytes.
-    pub fn new(bytes: [u8; 6]) -> Self {
+    pub const fn new(bytes: [u8; 6]) -> Self {
         Self(bytes)
     }
 

@@ -3,8 +3,27 @@
 //! A document keeps the bytes it was made from and the spans of its keys and values, so that
 //! rendering gives the same bytes for every input and an edit changes one value only.
 
+mod charset;
+mod dialect;
+mod document;
+mod edit;
+mod file_rule;
 mod key;
+mod layer;
+mod lines;
 mod mac;
+mod parsed;
+mod problem;
 
+#[cfg(any(test, fuzzing))]
+pub mod law;
+
+pub use dialect::{Dialect, DialectError};
+pub use document::{Document, Setting};
+pub use edit::EditError;
+pub use file_rule::{FileIdentity, FileRule, Sniff, sniff};
 pub use key::NativeKey;
+pub use layer::{Effective, Layer, LayerKind, Layers};
 pub use mac::{Mac, MacError};
+pub use parsed::Mark;
+pub use problem::{Problem, ProblemKind};

@@ -1,0 +1,148 @@
+//! Which syntaxes there are, and the one place that chooses between them.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{key_value, p_code_text, p_code_xml};
+use crate::native::NativeKey;
+use crate::native::edit::{EditError, Splice};
+use crate::native::parsed::{Entry, Parsed, Span};
+
+/// The syntax of a native file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dialect {
+    /// Lines of `P271 = 1` (grandstream.md 1.1).
+    PCodeText,
+    /// XML with elements `<P271>1</P271>` (grandstream.md 1.2, htek.md 1.1).
+    PCodeXml,
+    /// Lines of `sip line1 auth name: 300` (aastra.md 1.1).
+    KeyValue,
+}
+
+/// The text names no dialect.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no dialect: `p-code-text`, `p-code-xml` or `key-value` is wanted")]
+pub struct DialectError {
+    /// The text that was given.
+    pub text: String,
+}
+
+impl Dialect {
+    /// Every dialect.
+    pub const ALL: [Dialect; 3] = [Dialect::PCodeText, Dialect::PCodeXml, Dialect::KeyValue];
+
+    /// The name in mapping packs and reports: `p-code-text`, `p-code-xml`, `key-value`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Dialect::PCodeText => "p-code-text",
+            Dialect::PCodeXml => "p-code-xml",
+            Dialect::KeyValue => "key-value",
+        }
+    }
+
+    /// Finds the settings of a file.
+    pub(in crate::native) fn read(self, bytes: &[u8]) -> Parsed {
+        match self {
+            Dialect::PCodeText => p_code_text::read(bytes),
+            Dialect::PCodeXml => p_code_xml::read(bytes),
+            Dialect::KeyValue => key_value::read(bytes),
+        }
+    }
+
+    /// The value that its written form stands for.
+    pub(in crate::native) fn value(self, written: Cow<'_, str>) -> Cow<'_, str> {
+        match self {
+            Dialect::PCodeText => written,
+            Dialect::PCodeXml => p_code_xml::value(written),
+            Dialect::KeyValue => key_value::value(written),
+        }
+    }
+
+    /// The change that gives a setting another value.
+    pub(in crate::native) fn replace(
+        self,
+        bytes: &[u8],
+        entry: &Entry,
+        value: &str,
+    ) -> Result<Splice, EditError> {
+        match self {
+            Dialect::PCodeText => p_code_text::replace(entry, value),
+            Dialect::PCodeXml => p_code_xml::replace(bytes, entry, value),
+            Dialect::KeyValue => key_value::replace(bytes, entry, value),
+        }
+    }
+
+    /// The change that adds a setting.
+    pub(in crate::native) fn insert(
+        self,
+        bytes: &[u8],
+        parsed: &Parsed,
+        key: &NativeKey,
+        value: &str,
+    ) -> Result<Splice, EditError> {
+        match self {
+            Dialect::PCodeText => p_code_text::insert(bytes, parsed, key, value),
+            Dialect::PCodeXml => p_code_xml::insert(bytes, parsed, key, value),
+            Dialect::KeyValue => key_value::insert(bytes, parsed, key, value),
+        }
+    }
+
+    /// What goes when a setting is removed: its line, or its element with its line if it stands
+    /// alone there.
+    pub(in crate::native) fn extent(self, bytes: &[u8], entry: &Entry) -> Span {
+        match self {
+            Dialect::PCodeText | Dialect::KeyValue => entry.whole,
+            Dialect::PCodeXml => p_code_xml::extent(bytes, entry),
+        }
+    }
+
+    /// Whether a file could be of this dialect. XML is also told by its root element, see
+    /// [`super::p_code_xml::root`].
+    pub(in crate::native) fn fits(self, content: &[u8]) -> bool {
+        match self {
+            Dialect::PCodeText => p_code_text::fits(content),
+            Dialect::PCodeXml => p_code_xml::root(content).is_some(),
+            Dialect::KeyValue => key_value::fits(content),
+        }
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl FromStr for Dialect {
+    type Err = DialectError;
+
+    fn from_str(text: &str) -> Result<Self, DialectError> {
+        Dialect::ALL
+            .into_iter()
+            .find(|dialect| dialect.name() == text)
+            .ok_or_else(|| DialectError {
+                text: text.to_owned(),
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dialect_has_one_name_everywhere() {
+        for dialect in Dialect::ALL {
+            assert_eq!(dialect.name().parse(), Ok(dialect));
+            assert_eq!(
+                serde_json::to_string(&dialect).unwrap(),
+                format!("\"{dialect}\"")
+            );
+        }
+        assert!("xml".parse::<Dialect>().is_err());
+    }
+}

@@ -1,0 +1,12 @@
+//! The file syntaxes, one file each.
+
+mod key_value;
+mod kind;
+mod p_code_text;
+mod p_code_xml;
+mod xml_place;
+mod xml_text;
+mod xml_token;
+
+pub use kind::{Dialect, DialectError};
+pub(super) use p_code_xml::{is_written_in_p_codes, root as xml_root};

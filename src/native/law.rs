@@ -1,0 +1,364 @@
+//! The laws of documents, for tests and fuzzing: they hold for every input.
+
+use std::collections::HashMap;
+
+use super::{Dialect, Document, NativeKey};
+
+/// Checks all laws on a file, with edits that are made from its own bytes.
+///
+/// # Panics
+/// If a law is broken.
+pub fn check_file(bytes: &[u8]) {
+    let made = String::from_utf8_lossy(bytes.get(bytes.len() / 2..).unwrap_or_default());
+    let made: String = made.chars().take(12).collect();
+    for dialect in Dialect::ALL {
+        let document = Document::parse(dialect, bytes);
+        check_reading(&document, bytes);
+        let keys: Vec<NativeKey> = document.settings().map(|s| s.key.clone()).collect();
+        let chosen = keys.get(bytes.len() % keys.len().max(1));
+        let new = [
+            NativeKey::new("P99999"),
+            NativeKey::new("sip line9 password"),
+        ];
+        for key in keys.first().into_iter().chain(chosen).chain(&new) {
+            for value in [made.as_str(), "", "plain", "Ω é", "a#b", " \"", "<&>"] {
+                check_edit(&document, key, value);
+            }
+            check_removal(&document, key);
+        }
+    }
+    let _ = super::sniff(bytes);
+}
+
+/// Rendering gives the bytes that were read, and each setting in force is found.
+///
+/// # Panics
+/// If a law is broken.
+pub fn check_reading(document: &Document, bytes: &[u8]) {
+    assert!(document.bytes() == bytes, "rendering changes bytes");
+    let in_force: HashMap<_, _> = settings(document).into_iter().collect();
+    for (key, value) in in_force {
+        let found = document.setting(&key).map(|s| s.value.into_owned());
+        assert_eq!(found, Some(value), "{key} is not the last one");
+    }
+    let _ = (document.declared_mac(), document.root());
+    for problem in document.problems() {
+        assert!(problem.line > 0 && problem.column > 0);
+    }
+}
+
+/// An edit either is refused and changes no byte, or reads back, leaves all other settings as they
+/// were, and touches no byte outside the setting.
+///
+/// # Panics
+/// If the law is broken.
+pub fn check_edit(before: &Document, key: &NativeKey, value: &str) {
+    let mut after = before.clone();
+    let outcome = after.set(key, value);
+    if outcome.is_err() {
+        assert!(
+            before.bytes() == after.bytes(),
+            "a refused edit changes bytes"
+        );
+        return;
+    }
+    let read = after.setting(key).map(|s| s.value.into_owned());
+    assert_eq!(read.as_deref(), Some(value), "{key} does not read back");
+    if before.setting(key).is_some_and(|s| s.value == value) {
+        assert!(
+            before.bytes() == after.bytes(),
+            "an idle edit changes bytes"
+        );
+    }
+    assert_eq!(without_last(before, key), without_last(&after, key));
+    let again = Document::parse(after.dialect(), after.bytes());
+    assert_eq!(settings(&again), settings(&after));
+
+    let (old, new) = (before.bytes(), after.bytes());
+    match before.extent(key) {
+        Some(extent) => {
+            assert!(old[..extent.start] == new[..extent.start]);
+            assert!(new.ends_with(&old[extent.end..]));
+        }
+        None => {
+            let same = |(one, other): &(&u8, &u8)| one == other;
+            let head = old.iter().zip(new).take_while(same).count();
+            let tail = old
+                .iter()
+                .rev()
+                .zip(new.iter().rev())
+                .take_while(same)
+                .count();
+            let opened = before.dialect() == Dialect::PCodeXml;
+            let lost = old.len().saturating_sub(head + tail);
+            // `<config/>` loses its end when it takes its first element.
+            assert!(lost == 0 || (opened && old[head..].trim_ascii_start().starts_with(b"/>")));
+        }
+    }
+}
+
+/// After a removal the key is gone and all other settings are as they were; a removal that is not
+/// made changes no byte.
+///
+/// # Panics
+/// If the law is broken.
+pub fn check_removal(before: &Document, key: &NativeKey) {
+    let mut after = before.clone();
+    if !after.remove(key) {
+        assert!(before.bytes() == after.bytes());
+        return;
+    }
+    assert!(after.setting(key).is_none());
+    let mut others = settings(before);
+    others.retain(|(other, _)| other != key);
+    assert_eq!(others, settings(&after));
+}
+
+fn settings(document: &Document) -> Vec<(NativeKey, String)> {
+    document
+        .settings()
+        .map(|setting| (setting.key.clone(), setting.value.into_owned()))
+        .collect()
+}
+
+fn without_last(document: &Document, key: &NativeKey) -> Vec<(NativeKey, String)> {
+    let mut settings = settings(document);
+    if let Some(last) = settings.iter().rposition(|(other, _)| other == key) {
+        settings.remove(last);
+    }
+    settings
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SEEDS: [&[u8]; 22] = [
+        b"",
+        b"\xef\xbb\xbf",
+        b"\xff\xfe<\0",
+        b"P1 = a\r\n# P2 = b\nP3=",
+        b"P1=J\xf6rg\nP1=\xc3\xbc\n",
+        b"!a : \"b#\" # c\r\n^D:e\njust words\nf: \"x+#\"\"\nf:#",
+        b"name: J\xf6rg\nother: \xc3\xbc",
+        b"<gs_provision><config><P2383>0</2383>\n<P3>a&b<1></P3></config></gs_provision>",
+        b"<r>\n <config>\n  <P1 para=\"x\" />\n  <!-- <!-- --> -->\n </config>\n</r>",
+        b"<r><config/></r>",
+        b"<r><config><P1>a<P2>b</config>",
+        b"<r><config><P1>a <b>c</b> d</P1></config></r>",
+        b"<r><config><P1><!-- a -->b<!-- c -->d<![CDATA[<]]></P1></config></r>",
+        b"<r><config><P1>a<!--",
+        b"<r><config><P1>a</P1><!-- \n --><P1/>",
+        b"<<P1>x</P1>P2>y</P2>",
+        b"<r><config><P1> &#32;a&copy;&#0; </P1></config></r>",
+        b"<?xml version='1.0' encoding='ISO-8859-1'?><r><config><P1>a</P1></config></r>",
+        b"<?xml encoding=\"windows-1251\"?><r><config>\r\n<P1>\xc0</P1>\r\n</config></r>",
+        b"<r><config><P1>a\r\nb</P1></config></r>",
+        b"<P1>a</P1>\n",
+        b"a:1\rb:2\r\r\nc:",
+    ];
+
+    #[test]
+    fn laws_hold_on_seeds() {
+        for seed in SEEDS {
+            check_file(seed);
+        }
+    }
+
+    #[test]
+    fn laws_hold_on_the_corpus() {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
+        if !corpus.is_dir() {
+            println!("skipped: no corpus");
+            return;
+        }
+        let mut files = 0;
+        for vendor in ["grandstream", "htek", "aastra", "akuvox"] {
+            for file in std::fs::read_dir(corpus.join(vendor)).unwrap() {
+                let bytes = std::fs::read(file.unwrap().path()).unwrap();
+                for dialect in Dialect::ALL {
+                    let document = Document::parse(dialect, bytes.as_slice());
+                    check_reading(&document, &bytes);
+                    let key = document.settings().last().map(|s| s.key.clone());
+                    let new = [NativeKey::new("P99999"), NativeKey::new("sip line9 mode")];
+                    for key in key.iter().chain(&new) {
+                        check_edit(&document, key, "new & <bold>");
+                    }
+                    check_removal(&document, new.first().or(key.as_ref()).unwrap());
+                }
+                files += 1;
+            }
+        }
+        assert!(files > 100, "{files} files");
+    }
+
+    #[test]
+    fn every_setting_of_the_corpus_can_be_edited_and_removed() {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
+        if !corpus.is_dir() {
+            println!("skipped: no corpus");
+            return;
+        }
+        let mut edits = 0;
+        for vendor in ["grandstream", "htek", "aastra"] {
+            for file in std::fs::read_dir(corpus.join(vendor)).unwrap() {
+                let path = file.unwrap().path();
+                let bytes = std::fs::read(&path).unwrap();
+                let Some(sniffed) = crate::native::sniff(&bytes) else {
+                    continue;
+                };
+                let document = Document::parse(sniffed.dialect, bytes);
+                let keys: Vec<_> = document.settings().map(|s| s.key.clone()).collect();
+                for key in keys.iter().step_by(1 + keys.len() / 3) {
+                    let mut edited = document.clone();
+                    for value in ["", "7"] {
+                        edited
+                            .set(key, value)
+                            .unwrap_or_else(|error| panic!("{}: {key}: {error}", path.display()));
+                    }
+                    check_edit(&document, key, "new & <bold> #1");
+                    assert!(edited.remove(key), "{}: {key}", path.display());
+                    edits += 1;
+                }
+            }
+        }
+        assert!(edits > 200, "{edits} edits");
+    }
+
+    /// Pieces of which files are made, so that more than noise is tried.
+    fn pieces(pieces: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            8 => prop::sample::select(pieces).prop_map(|piece| piece.as_bytes().to_vec()),
+            1 => prop::collection::vec(any::<u8>(), 0..4),
+        ];
+        prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+    }
+
+    const LINE_PIECES: &[&str] = &[
+        "P1",
+        "P2",
+        "P30",
+        "=",
+        " = ",
+        ": ",
+        ":",
+        "\n",
+        "\r\n",
+        "# ",
+        "#",
+        "\"",
+        "!",
+        "^",
+        " ",
+        "\t",
+        "a",
+        "b c",
+        "ü",
+        "sip line1 mode",
+        "Sip Line2 Mode",
+        "\u{feff}",
+    ];
+    const XML_PIECES: &[&str] = &[
+        "<r>",
+        "<config>",
+        "</config>",
+        "</r>",
+        "<P1>",
+        "</P1>",
+        "<P2 a=\"b\">",
+        "</P2>",
+        "<P3/>",
+        "<P4 />",
+        "</4>",
+        "<",
+        ">",
+        "&",
+        "&amp;",
+        "&x;",
+        "&#32;",
+        "<!--",
+        "-->",
+        "<![CDATA[",
+        "]]>",
+        "<b>",
+        "</b>",
+        "\n",
+        "\r\n",
+        " ",
+        "a",
+        "ü",
+        "<mac>",
+        "</mac>",
+        "<config/>",
+        "/>",
+        "<!",
+        "<?",
+        "?>",
+        "\"",
+    ];
+
+    fn value() -> impl Strategy<Value = String> {
+        prop_oneof!["[ -~]{0,6}", "[ab \"#&<>;'\t\n\r]{0,6}", any::<String>()]
+    }
+
+    proptest! {
+        #[test]
+        fn laws_hold_on_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            check_file(&bytes);
+        }
+
+        #[test]
+        fn laws_hold_on_lines(bytes in pieces(LINE_PIECES), value in value(), pick in 0_usize..8) {
+            for dialect in [Dialect::PCodeText, Dialect::KeyValue] {
+                check_made(dialect, &bytes, &value, pick);
+            }
+        }
+
+        #[test]
+        fn laws_hold_on_elements(bytes in pieces(XML_PIECES), value in value(), pick in 0_usize..8) {
+            check_made(Dialect::PCodeXml, &bytes, &value, pick);
+            check_made(Dialect::PCodeXml, &[b"<r><config>", bytes.as_slice(), b"</config></r>"].concat(), &value, pick);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_sound_file_takes_every_value_of_its_dialect(
+            line in "[!-~]([ -~\u{a1}-\u{17f}]{0,8}[!-~])?",
+            text in any::<String>(),
+        ) {
+            let files = [
+                (Dialect::PCodeText, "P1 = a\nP2=b\n", "P1", "P3"),
+                (Dialect::KeyValue, "a 1: \"x\" # c\nb:\n", "a 1", "a 2"),
+                (Dialect::PCodeXml, "<r><config>\n<P1>a</P1>\n</config></r>", "P1", "P2"),
+            ];
+            for (dialect, file, old, new) in files {
+                let value = match dialect {
+                    Dialect::PCodeText => line.clone(),
+                    Dialect::KeyValue => line.replace('"', "'"),
+                    Dialect::PCodeXml => text.replace(|c: char| {
+                        c.is_ascii_control() || ('\u{fffe}'..='\u{ffff}').contains(&c)
+                    }, ""),
+                };
+                let mut document = Document::parse(dialect, file);
+                for key in [old, new].map(NativeKey::new) {
+                    document.set(&key, &value).unwrap();
+                    check_edit(&Document::parse(dialect, file), &key, &value);
+                }
+            }
+        }
+    }
+
+    fn check_made(dialect: Dialect, bytes: &[u8], value: &str, pick: usize) {
+        let document = Document::parse(dialect, bytes);
+        check_reading(&document, bytes);
+        let picked = document.settings().nth(pick).map(|s| s.key.clone());
+        let key = picked.unwrap_or_else(|| NativeKey::new(["P7", "sip line1 port"][pick % 2]));
+        check_edit(&document, &key, value);
+        check_removal(&document, &key);
+    }
+}

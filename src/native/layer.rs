@@ -1,0 +1,186 @@
+//! The files of one phone in the order in which it reads them.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::document::Document;
+use super::key::NativeKey;
+
+/// Whose settings a file holds, in the order in which a phone reads them (aastra.md 1.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LayerKind {
+    /// For every phone of a vendor.
+    Shared,
+    /// For every phone of a model.
+    Model,
+    /// For one phone.
+    Phone,
+}
+
+/// One file that a phone reads.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// Where the file stands in the tree.
+    pub path: String,
+    /// Whose settings it holds.
+    pub kind: LayerKind,
+    /// The file.
+    pub document: Document,
+}
+
+/// All files of one phone, low to high.
+#[derive(Debug, Clone)]
+pub struct Layers {
+    layers: Vec<Layer>,
+    merge: bool,
+}
+
+/// A setting as the phone takes it.
+#[derive(Clone)]
+pub struct Effective<'a> {
+    /// Its value.
+    pub value: Cow<'a, str>,
+    /// The file that has the last word.
+    pub layer: &'a Layer,
+    /// The line in that file, from 1.
+    pub line: u32,
+}
+
+impl Layers {
+    /// Puts layers in order; those of one kind stay in the order given, so that the later has the
+    /// last word. Without `merge` a phone stops at its own file, and other layers do not count.
+    pub fn new(mut layers: Vec<Layer>, merge: bool) -> Layers {
+        layers.sort_by_key(|layer| layer.kind);
+        Layers { layers, merge }
+    }
+
+    /// The setting that the phone takes for a key: that of the highest layer that has it.
+    pub fn effective(&self, key: &NativeKey) -> Option<Effective<'_>> {
+        self.counting().rev().find_map(|layer| {
+            let setting = layer.document.setting(key)?;
+            Some(Effective {
+                value: setting.value,
+                layer,
+                line: setting.line,
+            })
+        })
+    }
+
+    /// Every key that the phone finds, once each, in the order in which it first finds them.
+    pub fn effective_settings(&self) -> impl Iterator<Item = (&NativeKey, Effective<'_>)> {
+        let mut seen = HashSet::new();
+        self.counting()
+            .flat_map(|layer| layer.document.settings().map(|setting| setting.key))
+            .filter(move |key| seen.insert(*key))
+            .filter_map(|key| Some((key, self.effective(key)?)))
+    }
+
+    /// The phone's own file.
+    pub fn own(&self) -> Option<&Layer> {
+        self.layers
+            .last()
+            .filter(|layer| layer.kind == LayerKind::Phone)
+    }
+
+    /// The phone's own document, to be edited.
+    pub fn own_mut(&mut self) -> Option<&mut Document> {
+        self.layers
+            .last_mut()
+            .filter(|layer| layer.kind == LayerKind::Phone)
+            .map(|layer| &mut layer.document)
+    }
+
+    /// All layers, low to high.
+    pub fn iter(&self) -> impl Iterator<Item = &Layer> {
+        self.layers.iter()
+    }
+
+    /// The layers that the phone takes into account.
+    fn counting(&self) -> impl DoubleEndedIterator<Item = &Layer> {
+        let own = self.own().map(std::slice::from_ref).unwrap_or_default();
+        if self.merge { &self.layers } else { own }.iter()
+    }
+}
+
+impl fmt::Debug for Effective<'_> {
+    /// Without the value: it may be a secret.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Effective")
+            .field("path", &self.layer.path)
+            .field("line", &self.line)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::native::Dialect;
+
+    fn layer(path: &str, kind: LayerKind, text: &str) -> Layer {
+        Layer {
+            path: path.to_owned(),
+            kind,
+            document: Document::parse(Dialect::KeyValue, text),
+        }
+    }
+
+    fn three(merge: bool) -> Layers {
+        let layers = vec![
+            layer("mac.cfg", LayerKind::Phone, "b: own\nown: 1\n"),
+            layer("shared.cfg", LayerKind::Shared, "a: shared\nb: shared\n"),
+            layer("model.cfg", LayerKind::Model, "c: model\nA: model\n"),
+        ];
+        Layers::new(layers, merge)
+    }
+
+    fn shown(layers: &Layers) -> Vec<String> {
+        layers
+            .effective_settings()
+            .map(|(key, found)| {
+                format!("{key}={} {}:{}", found.value, found.layer.path, found.line)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_later_file_has_the_last_word() {
+        assert_eq!(
+            shown(&three(true)),
+            [
+                "a=model model.cfg:2",
+                "b=own mac.cfg:1",
+                "c=model model.cfg:1",
+                "own=1 mac.cfg:2"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_phone_that_stops_at_its_own_file_knows_no_other() {
+        assert_eq!(shown(&three(false)), ["b=own mac.cfg:1", "own=1 mac.cfg:2"]);
+        assert!(three(false).effective(&NativeKey::new("a")).is_none());
+        let without_own = vec![layer("shared.cfg", LayerKind::Shared, "a: 1\n")];
+        let mut layers = Layers::new(without_own, false);
+        assert!(shown(&layers).is_empty());
+        assert!(layers.own_mut().is_none());
+    }
+
+    #[test]
+    fn edits_go_into_the_phones_own_file() {
+        let mut layers = three(true);
+        let key = NativeKey::new("a");
+        layers.own_mut().unwrap().set(&key, "mine").unwrap();
+        let found = layers.effective(&key).unwrap();
+        assert_eq!(
+            (&*found.value, found.layer.kind),
+            ("mine", LayerKind::Phone)
+        );
+        assert_eq!(layers.own().unwrap().path, "mac.cfg");
+    }
+}

@@ -1,0 +1,133 @@
+//! What a dialect did not understand in a file. It is kept as it stands.
+
+use std::fmt;
+
+/// A place in a file that was not understood. No value of a setting is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// From 1.
+    pub line: u32,
+    /// From 1, in bytes; a byte order mark does not count.
+    pub column: u32,
+    /// What it is.
+    pub kind: ProblemKind,
+}
+
+/// What was not understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProblemKind {
+    /// More bytes than a document can name; nothing of it is read.
+    #[error("the file has {bytes} bytes, at most {} can be read", u32::MAX)]
+    TooLarge {
+        /// Its size.
+        bytes: u64,
+    },
+    /// The file begins with a UTF-16 byte order mark; nothing of it is read.
+    #[error("the file is UTF-16, which no phone of these dialects reads")]
+    Utf16,
+    /// The XML declaration names an encoding that trestle does not decode.
+    #[error("encoding `{name}` is not decoded: text beyond ASCII may be shown wrongly")]
+    Encoding {
+        /// The name as it stands.
+        name: String,
+    },
+    /// A line that is neither comment nor setting.
+    #[error("line has no `{separator}` between key and value")]
+    NoSeparator {
+        /// `=` or `:`.
+        separator: char,
+    },
+    /// Nothing stands before the separator.
+    #[error("line has no key before `{separator}`")]
+    NoKey {
+        /// `=` or `:`.
+        separator: char,
+    },
+    /// A P-code file has a line whose key is none.
+    #[error("`{key}` is no P-code: `P` and digits are wanted")]
+    NotAPCode {
+        /// The key, cut if it is long.
+        key: String,
+    },
+    /// A quoted value goes on after its second quote.
+    #[error("quotes are odd: the value is read up to the second one")]
+    OddQuotes,
+    /// A value begins with a quote that no other one closes.
+    #[error("quote is not closed: it is read as part of the value")]
+    UnclosedQuote,
+    /// `#` directly after a character of an unquoted value.
+    #[error("`#` ends the value here: a value that holds it needs quotes")]
+    HashInValue,
+    /// `<!--` or `<![CDATA[` without its end; the rest of the file is not read.
+    #[error("comment or character data is not closed: the rest of the file is not read")]
+    UnclosedComment,
+    /// `<!--` inside a comment; the comment ends at the first `-->`.
+    #[error("comment begins inside a comment: both end at the first `-->`")]
+    CommentInComment,
+    /// The end tag of an element is missing.
+    #[error("element `{name}` has no end tag")]
+    UnclosedElement {
+        /// Name of the element.
+        name: String,
+    },
+    /// The element ends with the tag of another.
+    #[error("element `{name}` ends with `</{found}>`")]
+    MismatchedEndTag {
+        /// Name of the element.
+        name: String,
+        /// Name in the end tag.
+        found: String,
+    },
+    /// An end tag of an element that is not open.
+    #[error("`</{name}>` ends no element")]
+    StrayEndTag {
+        /// Name in the end tag.
+        name: String,
+    },
+    /// `&` that begins no entity.
+    #[error("bare `&`: `&amp;` is wanted")]
+    BareAmpersand,
+    /// `<` that begins no tag.
+    #[error("bare `<`: `&lt;` is wanted")]
+    BareLessThan,
+    /// Tags inside the value of a setting.
+    #[error("tag inside a value: it is read as text")]
+    TagInValue,
+    /// An entity that XML does not define.
+    #[error("entity `&{name};` is not defined: it is read as text")]
+    UndefinedEntity {
+        /// Its name.
+        name: String,
+    },
+    /// A numeric reference to what is no character of XML.
+    #[error("`&{reference};` is no character: it is read as text")]
+    InvalidCharacterReference {
+        /// What stands between `&` and `;`.
+        reference: String,
+    },
+    /// Text where only elements stand.
+    #[error("text outside of elements")]
+    TextOutsideElements,
+    /// Elements are nested deeper than is followed.
+    #[error("elements are nested more than {limit} deep")]
+    TooDeep {
+        /// How deep they are followed.
+        limit: usize,
+    },
+    /// A file has more problems than are listed; stands last.
+    #[error("{unlisted} more problems are not listed")]
+    Unlisted {
+        /// How many.
+        unlisted: u64,
+    },
+    /// The file has no root element.
+    #[error("the file has no root element")]
+    MissingRoot,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.kind, formatter)
+    }
+}
