@@ -1,0 +1,290 @@
+//! Conversions of addresses: host, port, octets, uri, url.
+
+use std::net::Ipv4Addr;
+
+use super::conversion::{Checker, Reading, Writing, is_blank};
+use crate::mapping::error::{PackError, PackProblem};
+use crate::mapping::section::Section;
+
+/// Splits `host`, `host:port`, `[v6]:port` and a bare v6 address; `None` for any other text.
+fn split(text: &str) -> Option<(&str, Option<&str>)> {
+    let text = text.trim();
+    let (host, rest) = if let Some(inner) = text.strip_prefix('[') {
+        inner.split_once(']')?
+    } else if text.bytes().filter(|&byte| byte == b':').count() == 1 {
+        let colon = text.find(':')?;
+        text.split_at(colon)
+    } else {
+        (text, "")
+    };
+    match rest.strip_prefix(':') {
+        None if rest.is_empty() => Some((host, None)),
+        None => None,
+        Some("") => Some((host, None)),
+        Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => Some((host, Some(port))),
+        Some(_) => None,
+    }
+}
+
+fn join(host: &str, port: Option<&str>) -> String {
+    match port {
+        Some(port) if host.contains(':') => format!("[{host}]:{port}"),
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+/// The host part of `host[:port]`.
+#[derive(Debug)]
+pub(in crate::mapping) struct Host;
+
+impl Host {
+    pub(super) fn read(&self, native: Option<&str>) -> Reading {
+        match native.map(split) {
+            None => Reading::Absent,
+            Some(Some((host, _))) => Reading::Value(host.to_owned()),
+            Some(None) => Reading::Unreadable,
+        }
+    }
+
+    pub(super) fn write(&self, native: Option<&str>, wanted: &str) -> String {
+        let port = native.and_then(split).and_then(|(_, port)| port);
+        if wanted.is_empty() {
+            String::new()
+        } else {
+            join(wanted, port)
+        }
+    }
+}
+
+/// The port part of `host[:port]`.
+#[derive(Debug)]
+pub(in crate::mapping) struct Port {
+    /// Parameter value while there is no port.
+    absent: Option<String>,
+}
+
+impl Port {
+    pub(super) fn parse(section: &Section<'_>, checker: &Checker<'_>) -> Result<Self, PackError> {
+        let absent = section
+            .text("absent")?
+            .map(|text| checker.value(section, &text, &text.value))
+            .transpose()?;
+        Ok(Self { absent })
+    }
+
+    pub(super) fn read(&self, native: Option<&str>) -> Reading {
+        let absent = || self.absent.clone().map_or(Reading::Absent, Reading::Value);
+        match native.map(split) {
+            None => Reading::Absent,
+            Some(Some((_, Some(port)))) => Reading::Value(port.to_owned()),
+            Some(Some((_, None))) => absent(),
+            Some(None) => Reading::Unreadable,
+        }
+    }
+
+    pub(super) fn write(&self, native: Option<&str>, wanted: &str) -> Result<String, String> {
+        match native.map(split) {
+            Some(Some((host, _))) if !host.is_empty() => {
+                let port = (self.absent.as_deref() != Some(wanted)).then_some(wanted);
+                Ok(join(host, port))
+            }
+            Some(None) => Err("the phone's file holds no address that has a port".to_owned()),
+            _ => Err("there is no host that the port could belong to".to_owned()),
+        }
+    }
+}
+
+/// Four keys that hold the numbers of an IPv4 address.
+#[derive(Debug)]
+pub(in crate::mapping) struct Octets {
+    /// The address that stands for the empty value.
+    empty: Option<Ipv4Addr>,
+}
+
+impl Octets {
+    pub(super) fn parse(section: &Section<'_>) -> Result<Self, PackError> {
+        let Some(text) = section.text("empty")? else {
+            return Ok(Self { empty: None });
+        };
+        let problem = || PackProblem::UnknownWord {
+            what: "IPv4 address",
+            seen: text.value.clone().into_owned(),
+            allowed: vec!["0.0.0.0".to_owned()],
+        };
+        let empty = text.value.parse();
+        let empty = empty.map_err(|_| section.error(&text.span, problem()))?;
+        Ok(Self { empty: Some(empty) })
+    }
+
+    pub(super) fn read(&self, natives: &[Option<&str>]) -> Reading {
+        if natives.iter().all(|native| is_blank(*native)) {
+            return Reading::Absent;
+        }
+        match octets(natives) {
+            Some(address) if Some(address) == self.empty => Reading::Value(String::new()),
+            Some(address) => Reading::Value(address.to_string()),
+            None => Reading::Unreadable,
+        }
+    }
+
+    pub(super) fn write(&self, wanted: &str) -> Writing {
+        let address = if wanted.is_empty() {
+            self.empty
+                .ok_or_else(|| "the phone wants an address here".to_owned())?
+        } else {
+            parse_address(wanted)?
+        };
+        Ok(written_octets(address))
+    }
+}
+
+pub(super) fn parse_address(text: &str) -> Result<Ipv4Addr, String> {
+    text.parse()
+        .map_err(|_| format!("`{text}` is no IPv4 address, and the phone takes no other"))
+}
+
+/// The address whose four numbers these are.
+pub(super) fn octets(natives: &[Option<&str>]) -> Option<Ipv4Addr> {
+    let numbers: Option<Vec<u8>> = natives
+        .iter()
+        .map(|native| native.and_then(|text| text.trim().parse().ok()))
+        .collect();
+    let four: [u8; 4] = numbers?.try_into().ok()?;
+    Some(Ipv4Addr::from(four))
+}
+
+pub(super) fn written_octets(address: Ipv4Addr) -> Vec<Option<String>> {
+    let octets = address.octets();
+    octets.iter().map(|octet| Some(octet.to_string())).collect()
+}
+
+/// `sip:user@host` over two keys. Only the user part can be written.
+#[derive(Debug)]
+pub(in crate::mapping) struct Uri {
+    /// The host that stands for none.
+    empty: Option<String>,
+}
+
+impl Uri {
+    pub(super) fn parse(section: &Section<'_>) -> Result<Self, PackError> {
+        Ok(Self {
+            empty: section.text("empty")?.map(|text| text.value.into_owned()),
+        })
+    }
+
+    pub(super) fn read(&self, natives: &[Option<&str>]) -> Reading {
+        let [user, host] = natives else {
+            return Reading::Absent;
+        };
+        match (user, self.host(*host)) {
+            (None | Some(""), _) => Reading::Absent,
+            (Some(_), None) => Reading::Unreadable,
+            (Some(user), Some("")) => Reading::Value(format!("sip:{user}")),
+            // A user name with a domain of its own is the whole address.
+            (Some(user), Some(_)) if user.contains('@') => Reading::Value(format!("sip:{user}")),
+            (Some(user), Some(host)) => Reading::Value(format!("sip:{}", at(user, host))),
+        }
+    }
+
+    pub(super) fn write(&self, natives: &[Option<&str>], wanted: &str) -> Writing {
+        let host = natives.get(1).copied().flatten();
+        let host = self.host(host).unwrap_or_default();
+        if wanted.is_empty() {
+            return Ok(vec![Some(String::new()), None]);
+        }
+        let address = wanted
+            .strip_prefix("sip:")
+            .ok_or_else(|| "the address has to begin with `sip:`".to_owned())?;
+        let user = if host.is_empty() {
+            Some(address)
+        } else {
+            address.strip_suffix(&at("", host))
+        };
+        match user {
+            Some(user) if !user.is_empty() => Ok(vec![Some(user.to_owned()), None]),
+            _ => Err(format!(
+                "only the user part can be written; the address has to end in `@{host}`"
+            )),
+        }
+    }
+
+    /// The host without its port; `None` for a text that is no host.
+    fn host<'a>(&self, native: Option<&'a str>) -> Option<&'a str> {
+        let (host, _) = split(native.unwrap_or_default())?;
+        let none = self.empty.as_deref() == Some(host);
+        Some(if none { "" } else { host })
+    }
+}
+
+fn at(user: &str, host: &str) -> String {
+    if host.contains(':') {
+        format!("{user}@[{host}]")
+    } else {
+        format!("{user}@{host}")
+    }
+}
+
+/// One URL over three keys: `scheme://host`, port, path.
+#[derive(Debug)]
+pub(in crate::mapping) struct Url;
+
+impl Url {
+    pub(super) fn read(&self, natives: &[Option<&str>]) -> Reading {
+        let [server, port, path] = natives else {
+            return Reading::Absent;
+        };
+        let port = port.map_or("", str::trim);
+        let path = path.map_or("", str::trim);
+        let Some(server) = server.map(str::trim).filter(|server| !server.is_empty()) else {
+            return Reading::Absent;
+        };
+        let Some((scheme, host)) = server.split_once("://") else {
+            return Reading::Unreadable;
+        };
+        // A server key that already holds what the other keys are for means something else.
+        let plain = split(host).is_some_and(|(_, port)| port.is_none()) && !host.contains('/');
+        let port_is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+        if scheme.is_empty() || host.is_empty() || !plain || !port_is_number {
+            return Reading::Unreadable;
+        }
+        let colon = if port.is_empty() { "" } else { ":" };
+        let slash = if path.is_empty() || path.starts_with('/') {
+            ""
+        } else {
+            "/"
+        };
+        Reading::Value(format!("{server}{colon}{port}{slash}{path}"))
+    }
+
+    pub(super) fn write(&self, natives: &[Option<&str>], wanted: &str) -> Writing {
+        let (server, port, path) = if wanted.is_empty() {
+            (String::new(), "", "")
+        } else {
+            Self::parts(wanted).ok_or_else(|| "the URL has no `scheme://host`".to_owned())?
+        };
+        let unless_blank = |position: usize, text: &str| {
+            let native = natives.get(position).copied().flatten();
+            (!(text.is_empty() && is_blank(native))).then(|| text.to_owned())
+        };
+        Ok(vec![
+            Some(server),
+            unless_blank(1, port),
+            unless_blank(2, path),
+        ])
+    }
+
+    /// `scheme://host`, port and path of a URL.
+    fn parts(url: &str) -> Option<(String, &str, &str)> {
+        let (scheme, rest) = url.split_once("://")?;
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let (_, port) = split(authority)?;
+        let port = port.unwrap_or_default();
+        let host = match authority.strip_suffix(port) {
+            Some(host) if !port.is_empty() => host.strip_suffix(':')?,
+            _ => authority,
+        };
+        let whole = !scheme.is_empty() && !host.is_empty();
+        whole.then(|| (format!("{scheme}://{host}"), port, path))
+    }
+}

@@ -1,0 +1,84 @@
+//! How a phone of a vendor is recognised: OUI, User-Agent, names of its files.
+
+use std::collections::BTreeMap;
+
+use regex::Regex;
+
+use crate::native::{FileIdentity, FileRule, Mac};
+
+/// What a User-Agent header says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recognised {
+    /// The pack's short name.
+    pub vendor: String,
+    /// Model.
+    pub model: Option<String>,
+    /// Firmware version.
+    pub version: Option<String>,
+    /// The phone's own address.
+    pub mac: Option<Mac>,
+}
+
+/// The identity rules of one pack.
+#[derive(Debug)]
+pub(super) struct Identity {
+    /// Upper case.
+    pub(super) ouis: Vec<String>,
+    pub(super) user_agents: Vec<Regex>,
+    /// Short names of models.
+    pub(super) models: BTreeMap<String, String>,
+    /// Models of the vendor whose keys mean other things.
+    pub(super) other_models: Vec<Regex>,
+    pub(super) files: Vec<FileRule>,
+    /// File names with `{mac}` or `{MAC}` in them.
+    pub(super) served_as: Vec<String>,
+}
+
+impl Identity {
+    pub(super) fn knows_oui(&self, oui: &str) -> bool {
+        self.ouis
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(oui))
+    }
+
+    pub(super) fn recognise(&self, vendor: &str, user_agent: &str) -> Option<Recognised> {
+        let found = self
+            .user_agents
+            .iter()
+            .find_map(|pattern| pattern.captures(user_agent))?;
+        let group = |name: &str| found.name(name).map(|text| text.as_str());
+        let model = group("model").map(|model| {
+            let full = self.models.get(model);
+            full.map_or_else(|| model.to_owned(), String::clone)
+        });
+        Some(Recognised {
+            vendor: vendor.to_owned(),
+            model,
+            version: group("version").map(str::to_owned),
+            mac: group("mac").and_then(|text| text.parse().ok()),
+        })
+    }
+
+    /// What a file is by the first rule that fits. Short names of models are written out.
+    pub(super) fn identify(&self, file_name: &str, content: &[u8]) -> Option<FileIdentity> {
+        let mut identity = self
+            .files
+            .iter()
+            .find_map(|rule| rule.identify(file_name, content))?;
+        if let Some(full) = identity
+            .model
+            .as_ref()
+            .and_then(|model| self.models.get(model))
+        {
+            identity.model = Some(full.clone());
+        }
+        Some(identity)
+    }
+
+    pub(super) fn served_names(&self, mac: Mac) -> impl Iterator<Item = String> {
+        let (lower, upper) = (mac.to_string(), mac.upper());
+        self.served_as
+            .iter()
+            .map(move |name| name.replace("{mac}", &lower).replace("{MAC}", &upper))
+    }
+}
