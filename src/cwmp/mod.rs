@@ -2,13 +2,24 @@
 //! events, faults, and the session machine.
 
 mod event;
+mod exchange;
 mod fault;
 mod message;
+mod session;
+mod soap;
 
 pub use event::{Event, EventCode};
+pub use exchange::{Exchange, ExchangeFailure, HttpRequest, Verdict};
 pub use fault::{Fault, FaultCode, ParameterFault};
 pub use message::{
     AcsRequest, AcsResponse, CpeRequest, CpeResponse, DeviceId, Download, Inform, Notification,
     ParameterAttribute, ParameterInfo, ParameterValue, SetAttribute, SetValue, TransferComplete,
     TransferFault, TransferStatus, Upload,
+};
+pub use session::{
+    Delivered, MAX_SENDS, Reply, Session, SessionEnd, SessionFailure, SessionStart, Step,
+};
+pub use soap::{
+    AcsBody, AcsFault, AcsMessage, MAX_ATTRIBUTES, MAX_BODY, MAX_DEPTH, MAX_ELEMENTS, SoapError,
+    decode, encode_fault, encode_must_understand_fault, encode_request, encode_response,
 };

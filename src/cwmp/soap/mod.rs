@@ -1,0 +1,28 @@
+//! The SOAP form of CWMP 1.2 messages (cwmp.md section 2): what the CPE sends is written in one
+//! exact form, what the ACS sends is read in any form that a reader can make sense of.
+//!
+//! No HTTP here; a body comes in or goes out whole.
+
+mod arguments;
+mod decode;
+mod encode;
+mod error;
+mod limits;
+mod text;
+mod tree;
+
+#[cfg(test)]
+mod decode_tests;
+#[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
+mod property_tests;
+#[cfg(test)]
+pub(in crate::cwmp) mod samples;
+#[cfg(test)]
+mod schema_tests;
+
+pub use decode::{AcsBody, AcsFault, AcsMessage, decode};
+pub use encode::{encode_fault, encode_must_understand_fault, encode_request, encode_response};
+pub use error::SoapError;
+pub use limits::{MAX_ATTRIBUTES, MAX_BODY, MAX_DEPTH, MAX_ELEMENTS};

@@ -1,0 +1,464 @@
+//! What the CPE sends, held against the rules of cwmp-1-2.xsd written out by hand: names,
+//! namespaces, order, counts, lengths and types (conformance checks C001 to C004, C007, C010, C012).
+
+use quick_xml::NsReader;
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::name::ResolveResult;
+
+use super::samples::everything_sent;
+use crate::datamodel::ValueType;
+
+const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
+const SOAP_ENCODING: &str = "http://schemas.xmlsoap.org/soap/encoding/";
+const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
+const CWMP: &str = "urn:dslforum-org:cwmp-1-2";
+const NONE: &str = "";
+
+type Checked = Result<(), String>;
+type Check = fn(&Element) -> Checked;
+
+#[derive(Debug, Default)]
+struct Element {
+    namespace: String,
+    name: String,
+    /// Namespace, local name, value.
+    attributes: Vec<(String, String, String)>,
+    children: Vec<Element>,
+    text: String,
+}
+
+impl Element {
+    fn attribute(&self, namespace: &str, name: &str) -> Option<&str> {
+        let found = self
+            .attributes
+            .iter()
+            .find(|attribute| attribute.0 == namespace && attribute.1 == name);
+        found.map(|attribute| attribute.2.as_str())
+    }
+
+    fn wrong(&self, what: &str) -> Checked {
+        Err(format!("<{}>{}: {what}", self.name, self.text))
+    }
+
+    fn require(&self, holds: bool, what: &str) -> Checked {
+        if holds { Ok(()) } else { self.wrong(what) }
+    }
+}
+
+fn namespace(resolved: &ResolveResult<'_>) -> String {
+    match resolved {
+        ResolveResult::Bound(namespace) => namespace.as_ref().to_owned(),
+        ResolveResult::Unbound => String::new(),
+        ResolveResult::Unknown(prefix) => format!("undeclared prefix {prefix:?}"),
+    }
+}
+
+fn read_tag(reader: &NsReader<&[u8]>, tag: &BytesStart<'_>) -> Element {
+    let resolver = reader.resolver();
+    let (resolved, name) = resolver.resolve_element(tag.name());
+    let attributes = tag.attributes().map(|attribute| {
+        let attribute = attribute.unwrap();
+        let (resolved, name) = resolver.resolve_attribute(attribute.key);
+        let value = attribute.value.into_owned();
+        (namespace(&resolved), name.as_ref().to_owned(), value)
+    });
+    Element {
+        namespace: namespace(&resolved),
+        name: name.as_ref().to_owned(),
+        attributes: attributes.collect(),
+        ..Element::default()
+    }
+}
+
+fn read(message: &str) -> Element {
+    let mut reader = NsReader::from_str(message);
+    let mut open = vec![Element::default()];
+    loop {
+        match reader.read_event().unwrap() {
+            Event::Start(tag) => open.push(read_tag(&reader, &tag)),
+            Event::End(_) => {
+                let closed = open.pop().unwrap();
+                open.last_mut().unwrap().children.push(closed);
+            }
+            Event::Text(piece) => open.last_mut().unwrap().text.push_str(&piece),
+            Event::GeneralRef(reference) => {
+                let escaped = format!("&{};", reference.as_ref());
+                let text = quick_xml::escape::unescape(&escaped).unwrap();
+                open.last_mut().unwrap().text.push_str(&text);
+            }
+            Event::Decl(_) => {}
+            Event::Eof => break,
+            other => panic!("{other:?} has no place in a message"),
+        }
+    }
+    assert_eq!(open.len(), 1, "an element is not closed");
+    let mut document = open.remove(0);
+    assert_eq!(document.children.len(), 1, "there is not one root");
+    document.children.remove(0)
+}
+
+/// Exactly these children, in this order, in no namespace, and no text of its own.
+fn sequence(element: &Element, wanted: &[(&str, Check)]) -> Checked {
+    let names: Vec<&str> = element.children.iter().map(|c| c.name.as_str()).collect();
+    let wanted_names: Vec<&str> = wanted.iter().map(|(name, _)| *name).collect();
+    element.require(names == wanted_names, &format!("holds {names:?}"))?;
+    element.require(element.text.is_empty(), "has text")?;
+    for (child, (_, check)) in element.children.iter().zip(wanted) {
+        child.require(child.namespace == NONE, "is in a namespace")?;
+        check(child)?;
+    }
+    Ok(())
+}
+
+fn array(element: &Element, entry_type: &str, name: &str, check: Check) -> Checked {
+    let count = element.children.len();
+    let wanted = format!("{entry_type}[{count}]");
+    let array_type = element.attribute(SOAP_ENCODING, "arrayType");
+    element.require(array_type == Some(&wanted), &format!("{array_type:?}"))?;
+    sequence(element, &vec![(name, check); count])
+}
+
+fn leaf(element: &Element, holds: impl Fn(&str) -> bool, what: &str) -> Checked {
+    element.require(element.children.is_empty(), "holds elements")?;
+    element.require(holds(&element.text), what)
+}
+
+fn at_most(element: &Element, length: usize) -> Checked {
+    leaf(
+        element,
+        |text| text.chars().count() <= length,
+        "is too long",
+    )
+}
+
+fn string(element: &Element) -> Checked {
+    at_most(element, usize::MAX)
+}
+
+fn key(element: &Element) -> Checked {
+    at_most(element, 32)
+}
+
+fn short_name(element: &Element) -> Checked {
+    at_most(element, 64)
+}
+
+fn long_name(element: &Element) -> Checked {
+    at_most(element, 256)
+}
+
+fn unsigned(element: &Element) -> Checked {
+    leaf(
+        element,
+        |text| text.parse::<u32>().is_ok(),
+        "is no unsignedInt",
+    )
+}
+
+fn one_of_two(element: &Element) -> Checked {
+    leaf(
+        element,
+        |text| matches!(text, "0" | "1"),
+        "is neither 0 nor 1",
+    )
+}
+
+fn utc(element: &Element) -> Checked {
+    let holds = |text: &str| ValueType::DateTime.canonical(text).as_deref() == Ok(text);
+    leaf(element, holds, "is no dateTime in UTC")
+}
+
+fn offset_moment(element: &Element) -> Checked {
+    let holds =
+        |text: &str| text.ends_with("+00:00") && ValueType::DateTime.canonical(text).is_ok();
+    leaf(element, holds, "is no dateTime with an offset in figures")
+}
+
+fn oui(element: &Element) -> Checked {
+    let holds = |text: &str| {
+        text.len() == 6 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'A'..=b'F'))
+    };
+    leaf(element, holds, "is no OUI")
+}
+
+fn event_code(element: &Element) -> Checked {
+    let holds = |text: &str| match text.split_once(' ') {
+        Some(("M", method)) => !method.is_empty() && !method.contains(' '),
+        Some((number, words)) => number.parse::<u8>().is_ok() && !words.starts_with(' '),
+        None => false,
+    };
+    leaf(element, holds, "is no event code")
+}
+
+fn fault_code(element: &Element) -> Checked {
+    let holds = |text: &str| matches!(text.parse(), Ok(9000..=9032u16 | 9800..=9899));
+    leaf(element, holds, "is no fault code of a CPE")
+}
+
+fn transfer_fault_code(element: &Element) -> Checked {
+    let holds = |text: &str| {
+        matches!(
+            text.parse(),
+            Ok(0 | 9001 | 9002 | 9010..=9012 | 9014..=9020u16)
+        )
+    };
+    leaf(element, holds, "is no fault code of a transfer")
+}
+
+fn typed_value(element: &Element) -> Checked {
+    let declared = element.attribute(XSI, "type").unwrap_or_default();
+    let value_type = declared
+        .strip_prefix("xsd:")
+        .and_then(ValueType::from_xsd_local_name);
+    let Some(value_type) = value_type else {
+        return element.wrong("has no xsi:type of the schema");
+    };
+    let holds = |text: &str| value_type.canonical(text).as_deref() == Ok(text);
+    leaf(element, holds, "is no value of its type")
+}
+
+fn value(element: &Element) -> Checked {
+    sequence(element, &[("Name", long_name), ("Value", typed_value)])
+}
+
+fn values(element: &Element) -> Checked {
+    array(
+        element,
+        "cwmp:ParameterValueStruct",
+        "ParameterValueStruct",
+        value,
+    )
+}
+
+fn short_strings(element: &Element) -> Checked {
+    array(element, "xsd:string", "string", short_name)
+}
+
+fn event(element: &Element) -> Checked {
+    sequence(element, &[("EventCode", event_code), ("CommandKey", key)])
+}
+
+fn events(element: &Element) -> Checked {
+    element.require(element.children.len() <= 64, "has more than 64 entries")?;
+    array(element, "cwmp:EventStruct", "EventStruct", event)
+}
+
+fn device_id(element: &Element) -> Checked {
+    let fields: [(&str, Check); 4] = [
+        ("Manufacturer", short_name),
+        ("OUI", oui),
+        ("ProductClass", short_name),
+        ("SerialNumber", short_name),
+    ];
+    sequence(element, &fields)
+}
+
+fn info(element: &Element) -> Checked {
+    sequence(element, &[("Name", long_name), ("Writable", one_of_two)])
+}
+
+fn infos(element: &Element) -> Checked {
+    array(
+        element,
+        "cwmp:ParameterInfoStruct",
+        "ParameterInfoStruct",
+        info,
+    )
+}
+
+fn notification(element: &Element) -> Checked {
+    leaf(
+        element,
+        |text| matches!(text, "0" | "1" | "2"),
+        "is no notification",
+    )
+}
+
+fn attribute(element: &Element) -> Checked {
+    let fields: [(&str, Check); 3] = [
+        ("Name", long_name),
+        ("Notification", notification),
+        ("AccessList", short_strings),
+    ];
+    sequence(element, &fields)
+}
+
+fn attributes(element: &Element) -> Checked {
+    let name = "ParameterAttributeStruct";
+    array(element, "cwmp:ParameterAttributeStruct", name, attribute)
+}
+
+fn transfer_fault(element: &Element) -> Checked {
+    let fields: [(&str, Check); 2] = [
+        ("FaultCode", transfer_fault_code),
+        ("FaultString", long_name),
+    ];
+    sequence(element, &fields)
+}
+
+/// The SOAP fault: CWMP's with its detail, or MustUnderstand without.
+fn fault(element: &Element) -> Checked {
+    if element.children.len() == 2 {
+        let must_understand: Check = |code| {
+            leaf(
+                code,
+                |text| text == "soap-env:MustUnderstand",
+                "is no MustUnderstand",
+            )
+        };
+        return sequence(
+            element,
+            &[("faultcode", must_understand), ("faultstring", string)],
+        );
+    }
+    let soap_code: Check = |code| {
+        leaf(
+            code,
+            |text| matches!(text, "Client" | "Server"),
+            "is neither side's fault",
+        )
+    };
+    let cwmp_fault: Check = |text| leaf(text, |text| text == "CWMP fault", "is no CWMP fault");
+    let detail: Check = |detail| {
+        let [inner] = detail.children.as_slice() else {
+            return detail.wrong("does not hold one fault");
+        };
+        inner.require(
+            inner.namespace == CWMP && inner.name == "Fault",
+            "is no Fault",
+        )?;
+        let mut fields: Vec<(&str, Check)> =
+            vec![("FaultCode", fault_code), ("FaultString", string)];
+        let parameters = inner.children.len().saturating_sub(2);
+        fields.extend(vec![
+            ("SetParameterValuesFault", parameter_fault as Check);
+            parameters
+        ]);
+        sequence(inner, &fields)
+    };
+    let fields = [
+        ("faultcode", soap_code),
+        ("faultstring", cwmp_fault),
+        ("detail", detail),
+    ];
+    sequence(element, &fields)
+}
+
+fn parameter_fault(element: &Element) -> Checked {
+    let fields: [(&str, Check); 3] = [
+        ("ParameterName", string),
+        ("FaultCode", fault_code),
+        ("FaultString", string),
+    ];
+    sequence(element, &fields)
+}
+
+fn message(element: &Element) -> Checked {
+    let fields: &[(&str, Check)] = match element.name.as_str() {
+        "Inform" => &[
+            ("DeviceId", device_id),
+            ("Event", events),
+            ("MaxEnvelopes", unsigned),
+            ("CurrentTime", offset_moment),
+            ("RetryCount", unsigned),
+            ("ParameterList", values),
+        ],
+        "TransferComplete" => &[
+            ("CommandKey", key),
+            ("FaultStruct", transfer_fault),
+            ("StartTime", utc),
+            ("CompleteTime", utc),
+        ],
+        "GetRPCMethodsResponse" => &[("MethodList", short_strings)],
+        "SetParameterValuesResponse" => &[("Status", one_of_two)],
+        "GetParameterValuesResponse" => &[("ParameterList", values)],
+        "GetParameterNamesResponse" => &[("ParameterList", infos)],
+        "GetParameterAttributesResponse" => &[("ParameterList", attributes)],
+        "DownloadResponse" | "UploadResponse" => &[
+            ("Status", one_of_two),
+            ("StartTime", utc),
+            ("CompleteTime", utc),
+        ],
+        "GetRPCMethods" | "SetParameterAttributesResponse" | "RebootResponse" => &[],
+        _ => return element.wrong("is no message of a CPE"),
+    };
+    sequence(element, fields)
+}
+
+fn id_header(element: &Element) -> Checked {
+    let is_id = element.namespace == CWMP && element.name == "ID";
+    element.require(is_id, "is not the ID header")?;
+    let must_understand = element.attribute(SOAP, "mustUnderstand");
+    element.require(must_understand == Some("1"), "need not be understood")?;
+    string(element)
+}
+
+fn envelope(text: &str) -> Checked {
+    let root = read(text);
+    root.require(
+        root.namespace == SOAP && root.name == "Envelope",
+        "is no Envelope",
+    )?;
+    let (headers, body) = match root.children.as_slice() {
+        [header, body] if header.namespace == SOAP && header.name == "Header" => {
+            (header.children.as_slice(), body)
+        }
+        [body] => (&[][..], body),
+        _ => return root.wrong("is not a header and a body"),
+    };
+    root.require(headers.len() <= 1, "has other headers than the ID")?;
+    headers.iter().try_for_each(id_header)?;
+    body.require(body.namespace == SOAP && body.name == "Body", "is no Body")?;
+    match body.children.as_slice() {
+        [content] if content.namespace == SOAP && content.name == "Fault" => fault(content),
+        [content] if content.namespace == CWMP => message(content),
+        _ => body.wrong("does not hold one message"),
+    }
+}
+
+#[test]
+fn every_message_keeps_the_rules_of_the_schema() {
+    for (name, message) in everything_sent() {
+        let text = String::from_utf8(message).unwrap();
+        assert_eq!(envelope(&text), Ok(()), "{name}");
+    }
+}
+
+/// The checks themselves are checked: each of these spoils a message of ours.
+#[test]
+fn the_checks_find_what_breaks_the_schema() {
+    let spoils = [
+        ("cpe-inform", "EventStruct[3]", "EventStruct[2]"),
+        ("cpe-inform", "<MaxEnvelopes>1</MaxEnvelopes>", ""),
+        ("cpe-inform", "+00:00<", "Z<"),
+        ("cpe-inform", "cwmp-1-2", "cwmp-1-3"),
+        ("cpe-inform", "0A1B2C<", "0a1b2c<"),
+        ("cpe-inform", " soap-env:mustUnderstand=\"1\"", ""),
+        ("cpe-inform", "restart", "a key of more than 32 characters"),
+        ("cpe-transfer-complete", "09Z", "09"),
+        ("cpe-transfer-complete-failed", "9016", "9003"),
+        ("cpe-get-parameter-values-response", "xsd:int\"", "xs:int\""),
+        ("cpe-get-parameter-values-response", ">-5<", ">five<"),
+        (
+            "cpe-get-parameter-values-response",
+            "ParameterList",
+            "cwmp:ParameterList",
+        ),
+        ("cpe-reboot-response", "cwmp:Reboot", "Reboot"),
+        ("cpe-fault", "CWMP fault", "fault"),
+        ("cpe-fault-with-parameters", "9005", "8005"),
+        (
+            "cpe-must-understand",
+            "soap-env:MustUnderstand",
+            "MustUnderstand",
+        ),
+    ];
+    for (name, right, wrong) in spoils {
+        let sent = everything_sent();
+        let (_, message) = sent.iter().find(|(sample, _)| *sample == name).unwrap();
+        let text = std::str::from_utf8(message).unwrap();
+        let spoilt = text.replace(right, wrong);
+        assert_ne!(text, spoilt, "{name} has no {right}");
+        assert!(envelope(&spoilt).is_err(), "{name}: {right} may be {wrong}");
+    }
+}
