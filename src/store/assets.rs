@@ -1,0 +1,232 @@
+//! Large contents (firmware, uploads, originals) in files that are named by what is in them.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sha2::{Digest, Sha256};
+
+use super::StoreError;
+use super::files::{create_directory, sync_directory};
+use crate::wire::ContentHash;
+
+/// An asset can't be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum AssetError {
+    /// There is no such asset.
+    #[error("there is no asset {hash}")]
+    Missing {
+        /// The asset asked for.
+        hash: ContentHash,
+    },
+    /// The file does not hold what its name says.
+    #[error("the asset {hash} is damaged; put the original again to mend it")]
+    Damaged {
+        /// The asset asked for.
+        hash: ContentHash,
+    },
+    /// A file or directory can't be used.
+    #[error(transparent)]
+    Files(#[from] StoreError),
+}
+
+/// The directory `<dir>/assets`. A content is on disk when [`AssetStore::put`] returns, so that a
+/// record which names it may be committed then.
+///
+/// Open it after the store of the same directory: that store's lock keeps other processes out.
+#[derive(Debug)]
+pub struct AssetStore {
+    root: PathBuf,
+    /// Makes the names of files in the making differ.
+    next: AtomicU64,
+}
+
+impl AssetStore {
+    /// Opens the assets of a store's directory and removes what a killed process left unfinished.
+    ///
+    /// # Errors
+    /// [`AssetError::Files`].
+    pub fn open(dir: &Path) -> Result<Self, AssetError> {
+        let store = Self {
+            root: dir.join("assets"),
+            next: AtomicU64::new(0),
+        };
+        let unfinished = store.unfinished();
+        if unfinished.exists() {
+            fs::remove_dir_all(&unfinished).map_err(StoreError::io(&unfinished))?;
+        }
+        create_directory(&unfinished)?;
+        Ok(store)
+    }
+
+    /// Keeps a content and returns its hash; a content that is there already is not written again.
+    ///
+    /// # Errors
+    /// [`AssetError::Files`].
+    pub fn put(&self, content: &[u8]) -> Result<ContentHash, AssetError> {
+        let hash = ContentHash::of(content);
+        let (directory, path) = self.place(&hash);
+        create_directory(&directory)?;
+        match self.read(&hash) {
+            Ok(_) => {}
+            Err(AssetError::Missing { .. } | AssetError::Damaged { .. }) => {
+                let number = self.next.fetch_add(1, Ordering::Relaxed);
+                let unfinished = self.unfinished().join(number.to_string());
+                File::create(&unfinished)
+                    .and_then(|mut file| {
+                        file.write_all(content)?;
+                        file.sync_all()
+                    })
+                    .map_err(StoreError::io(&unfinished))?;
+                fs::rename(&unfinished, &path).map_err(StoreError::io(&path))?;
+            }
+            Err(error) => return Err(error),
+        }
+        // Also for a content found: whoever put it may not have come to this yet.
+        sync_directory(&directory)?;
+        sync_directory(&self.root)?;
+        Ok(hash)
+    }
+
+    /// A content, verified.
+    ///
+    /// # Errors
+    /// Every [`AssetError`].
+    pub fn read(&self, hash: &ContentHash) -> Result<Vec<u8>, AssetError> {
+        let path = self.place(hash).1;
+        let content = fs::read(&path).map_err(|error| failure(hash, &path, error))?;
+        if ContentHash::of(&content) == *hash {
+            Ok(content)
+        } else {
+            Err(AssetError::Damaged { hash: *hash })
+        }
+    }
+
+    /// The file of a content, open at its beginning, verified without holding it in memory.
+    ///
+    /// # Errors
+    /// Every [`AssetError`].
+    pub fn file(&self, hash: &ContentHash) -> Result<File, AssetError> {
+        let path = self.place(hash).1;
+        let verified = || -> io::Result<(File, ContentHash)> {
+            let mut file = File::open(&path)?;
+            let mut digest = Sha256::new();
+            let mut buffer = vec![0; 64 * 1024];
+            loop {
+                let length = file.read(&mut buffer)?;
+                match buffer.get(..length) {
+                    None | Some([]) => break,
+                    Some(part) => digest.update(part),
+                }
+            }
+            file.rewind()?;
+            Ok((file, ContentHash::from(<[u8; 32]>::from(digest.finalize()))))
+        };
+        match verified() {
+            Ok((file, found)) if found == *hash => Ok(file),
+            Ok(_) => Err(AssetError::Damaged { hash: *hash }),
+            Err(error) => Err(failure(hash, &path, error)),
+        }
+    }
+
+    /// Whether a content is there; it is not verified.
+    pub fn exists(&self, hash: &ContentHash) -> bool {
+        self.place(hash).1.is_file()
+    }
+
+    /// The directory and the file of a content: `ab/cdef…`. Only a hash leads to a path.
+    fn place(&self, hash: &ContentHash) -> (PathBuf, PathBuf) {
+        let name = hash.to_string();
+        let (first, rest) = name.split_at(2);
+        let directory = self.root.join(first);
+        let path = directory.join(rest);
+        (directory, path)
+    }
+
+    fn unfinished(&self) -> PathBuf {
+        self.root.join("unfinished")
+    }
+}
+
+fn failure(hash: &ContentHash, path: &Path, error: io::Error) -> AssetError {
+    if error.kind() == io::ErrorKind::NotFound {
+        AssetError::Missing { hash: *hash }
+    } else {
+        AssetError::Files(StoreError::io(path)(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_asset_is_found_again_by_its_hash_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let content = vec![7_u8; 200_000];
+        let hash = AssetStore::open(dir.path()).unwrap().put(&content).unwrap();
+
+        let assets = AssetStore::open(dir.path()).unwrap();
+        assert!(assets.exists(&hash));
+        assert_eq!(assets.read(&hash).unwrap(), content);
+        let mut streamed = Vec::new();
+        let mut file = assets.file(&hash).unwrap();
+        file.read_to_end(&mut streamed).unwrap();
+        assert_eq!(streamed, content);
+        assert_eq!(assets.put(&content).unwrap(), hash);
+        let name = hash.to_string();
+        let path = dir.path().join("assets").join(&name[..2]).join(&name[2..]);
+        assert_eq!(fs::read(path).unwrap(), content);
+    }
+
+    #[test]
+    fn a_missing_asset_is_told_from_a_damaged_one_and_putting_it_again_mends_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let assets = AssetStore::open(dir.path()).unwrap();
+        let missing = ContentHash::of(b"never put");
+        assert!(!assets.exists(&missing));
+        for outcome in [
+            assets.read(&missing).map(drop),
+            assets.file(&missing).map(drop),
+        ] {
+            assert!(matches!(outcome, Err(AssetError::Missing { hash }) if hash == missing));
+        }
+
+        let hash = assets.put(b"firmware").unwrap();
+        fs::write(assets.place(&hash).1, b"firmwarf").unwrap();
+        for outcome in [assets.read(&hash).map(drop), assets.file(&hash).map(drop)] {
+            assert!(matches!(outcome, Err(AssetError::Damaged { hash: told }) if told == hash));
+        }
+        assets.put(b"firmware").unwrap();
+        assert_eq!(assets.read(&hash).unwrap(), b"firmware");
+    }
+
+    #[test]
+    fn leftovers_of_a_killed_process_go_at_the_next_opening() {
+        let dir = tempfile::tempdir().unwrap();
+        let assets = AssetStore::open(dir.path()).unwrap();
+        let leftover = assets.unfinished().join("0");
+        fs::write(&leftover, b"half of it").unwrap();
+        AssetStore::open(dir.path()).unwrap();
+        assert!(!leftover.exists());
+    }
+
+    #[test]
+    fn a_hash_is_read_from_hex_digits_only() {
+        let hash = ContentHash::of(b"");
+        let text = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(hash.to_string(), text);
+        assert_eq!(text.parse::<ContentHash>().unwrap(), hash);
+        assert_eq!(text.to_uppercase().parse::<ContentHash>().unwrap(), hash);
+        for wrong in ["", "../../etc/passwd", &text[1..], &format!("{text}0")] {
+            assert!(wrong.parse::<ContentHash>().is_err(), "{wrong}");
+        }
+        let stored = postcard::to_stdvec(&hash).unwrap();
+        assert_eq!(stored.len(), 32);
+        assert_eq!(postcard::from_bytes::<ContentHash>(&stored).unwrap(), hash);
+        let json = serde_json::to_string(&hash).unwrap();
+        assert_eq!(json, format!("\"{text}\""));
+        assert_eq!(serde_json::from_str::<ContentHash>(&json).unwrap(), hash);
+    }
+}

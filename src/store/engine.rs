@@ -1,0 +1,40 @@
+//! What the floors above may ask of a store.
+
+use super::{Batch, StoreError, Table, Ticket};
+
+/// One record of a listing: its key (without the table) and its value.
+pub type Entry = (Vec<u8>, Vec<u8>);
+
+/// A listing of records; one unreadable record is one `Err` and does not end it.
+pub type Entries<'store> = Box<dyn Iterator<Item = Result<Entry, StoreError>> + Send + 'store>;
+
+/// Keyed bytes with atomic, durable commits.
+///
+/// All calls block for the length of a memory or disk access and none waits for the disk to
+/// sync; that wait is the [`Ticket`]'s.
+pub trait Store: Send + Sync {
+    /// The value of a key, whole whether it was written with [`Batch::put`] or
+    /// [`Batch::put_long`]; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::DamagedValue`] when the stored value does not read back as it was written,
+    /// [`StoreError::Engine`] when the database can't be read.
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// The records of a table whose keys begin with `prefix`, in the order of their keys.
+    ///
+    /// This is no snapshot: every record is as of some commit, but a commit made during the
+    /// listing may be seen in a part of it.
+    fn scan(&self, table: Table, prefix: &[u8]) -> Entries<'_>;
+
+    /// Makes all changes of the batch or none, also across a crash. The changes are visible to
+    /// every reader when this returns, and on disk when the ticket says so.
+    ///
+    /// Writes that change nothing are left out. The ticket of a commit without a change waits for
+    /// all commits before it, so an empty batch is a way to wait for those.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when a required value is not there; the limits of [`Batch`];
+    /// [`StoreError::Poisoned`] once the store could not write. Nothing is written then.
+    fn commit(&self, batch: Batch) -> Result<Ticket, StoreError>;
+}

@@ -1,0 +1,49 @@
+//! Kinds of records.
+
+use std::fmt;
+
+/// What kind of record a key belongs to: one byte in front of every key.
+///
+/// The bytes are part of the format on disk: a number is never changed and never given to another
+/// kind. They stay below 0x80, because the store keeps the pieces of long values above it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Table {
+    /// Facts about the store itself. The key `format` is the store's own.
+    Meta = 0x01,
+    /// One record per phone.
+    Device = 0x02,
+    /// One record per file of an imported tree.
+    File = 0x03,
+    /// The bytes of phones' native files.
+    Document = 0x04,
+    /// Normalized models, derived from documents.
+    Parameters = 0x05,
+}
+
+impl Table {
+    /// The byte that stands in front of this table's keys.
+    pub(in crate::store) fn byte(self) -> u8 {
+        self as u8
+    }
+
+    /// The full key of a record: this table's byte, then the key.
+    pub(in crate::store) fn key(self, key: &[u8]) -> Vec<u8> {
+        let mut full = Vec::with_capacity(1 + key.len());
+        full.push(self.byte());
+        full.extend_from_slice(key);
+        full
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Meta => "meta",
+            Self::Device => "device",
+            Self::File => "file",
+            Self::Document => "document",
+            Self::Parameters => "parameters",
+        })
+    }
+}
