@@ -1,1 +1,19 @@
-//! acs
+//! The door towards the ACS: sessions, connection requests and file transfers.
+
+mod connect;
+mod connection_request;
+mod conversation;
+#[cfg(test)]
+mod scripted;
+mod session;
+mod settings;
+mod transfer;
+mod work;
+
+pub use connect::ConnectorError;
+pub use connection_request::{ConnectionRequestError, ConnectionRequestServer};
+pub use session::Driver;
+pub use settings::{
+    AcsSettings, AllowedTarget, AllowedTargetError, ConnectionRequestSettings, TransferSettings,
+};
+pub use transfer::Transfers;

@@ -4,11 +4,14 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::cwmp::{AcsRequest, CpeResponse, Fault, Inform, TransferComplete, TransferFault};
+use crate::cwmp::{Inform, TransferComplete};
+use crate::device::TreePath;
 use crate::native::Mac;
-use crate::wire::Secret;
+use crate::store::{AssetError, RecordError, StoreError};
+use crate::wire::Credentials;
 
 /// The gateway could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -16,15 +19,55 @@ pub enum GatewayError {
     /// No phone with this MAC is known.
     #[error("no phone {0} is known")]
     UnknownPhone(Mac),
-}
-
-/// User name and password of one side.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credentials {
-    /// User name; empty when there is none.
-    pub username: String,
-    /// Password.
-    pub password: Secret,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A record of the store can't be read or written.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A file of the content-addressed folder can't be read or written.
+    #[error(transparent)]
+    Asset(#[from] AssetError),
+    /// The record of one phone can't be read; the others are not touched by that.
+    #[error("the record of phone {mac} is damaged; import its file again")]
+    Damaged {
+        /// The phone.
+        mac: Mac,
+        /// What is wrong with it.
+        source: RecordError,
+    },
+    /// The record of a file is there, its bytes are not.
+    #[error("the bytes of `{path}` are missing from the store; import the tree again")]
+    MissingContent {
+        /// The file.
+        path: TreePath,
+    },
+    /// A phone was imported with a mapping pack that is not there now.
+    #[error("there is no mapping pack `{vendor}`; put it back into the folder of the packs")]
+    MissingPack {
+        /// Name of the pack.
+        vendor: String,
+    },
+    /// The phone is of a model whose settings no mapping pack knows. Its files are served.
+    #[error("the mapping pack `{vendor}` does not know the settings of model {model}")]
+    UncoveredModel {
+        /// Name of the pack.
+        vendor: String,
+        /// The model.
+        model: String,
+    },
+    /// A key in the store is none that trestle makes.
+    #[error("the store holds the key `{key}`, which trestle has not made")]
+    OddKey {
+        /// The key, printable.
+        key: String,
+    },
+    /// The operating system gives no randomness.
+    #[error("the operating system gives no randomness: {reason}")]
+    NoRandomness {
+        /// What it said.
+        reason: String,
+    },
 }
 
 /// Where a device's ACS is.
@@ -155,6 +198,8 @@ pub struct FetchReceipt {
     pub revision: Option<u64>,
     /// When the request came.
     pub at: Timestamp,
+    /// Who asked.
+    pub source: IpAddr,
 }
 
 /// What a phone is told to do.
@@ -188,7 +233,8 @@ pub struct ControlJob {
 }
 
 /// What the phone said.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
 pub enum ControlOutcome {
     /// A 2xx response.
     Accepted,
@@ -204,74 +250,4 @@ pub enum ControlOutcome {
         /// What went wrong.
         reason: String,
     },
-}
-
-/// The gateway itself: cheap to clone, one per process.
-#[derive(Debug, Clone)]
-pub struct Gateway {}
-
-impl Gateway {
-    /// Waits until a device's session is due, and says whose.
-    pub async fn next_session(&self) -> Mac {
-        std::future::pending().await
-    }
-
-    /// Prepares a device's session. `None` when there is nothing to do any more, or one is running.
-    pub async fn open_session(&self, mac: Mac) -> Result<Option<OpenSession>, GatewayError> {
-        Err(GatewayError::UnknownPhone(mac))
-    }
-
-    /// Does what the ACS asks, durably, and answers.
-    pub async fn execute(&self, _mac: Mac, _request: AcsRequest) -> Result<CpeResponse, Fault> {
-        std::future::pending().await
-    }
-
-    /// Notes durably that the ACS has taken something.
-    pub async fn delivered(&self, mac: Mac, _delivery: Delivery) -> Result<(), GatewayError> {
-        Err(GatewayError::UnknownPhone(mac))
-    }
-
-    /// Ends a session: jobs that waited for it begin, or the retry is planned.
-    pub async fn close_session(&self, _mac: Mac, _outcome: SessionOutcome) {}
-
-    /// The device that a connection request's path segment names.
-    pub async fn connection_request_target(
-        &self,
-        _segment: &str,
-    ) -> Option<ConnectionRequestTarget> {
-        None
-    }
-
-    /// An authenticated connection request came in: a session with `6 CONNECTION REQUEST` is due.
-    pub async fn wake(&self, _mac: Mac) {}
-
-    /// Waits until a transfer is due, and hands it out.
-    pub async fn next_transfer(&self) -> TransferJob {
-        std::future::pending().await
-    }
-
-    /// Takes the result of a transfer: the downloaded bytes, `None` for an upload, or the fault.
-    pub async fn finish_transfer(
-        &self,
-        _mac: Mac,
-        _id: u64,
-        _result: Result<Option<Bytes>, TransferFault>,
-    ) {
-    }
-
-    /// A phone asks for a file.
-    pub async fn fetch(&self, _request: FetchRequest) -> FetchAnswer {
-        FetchAnswer::NotFound
-    }
-
-    /// The body of an answer has left.
-    pub async fn fetched(&self, _receipt: FetchReceipt) {}
-
-    /// Waits until a phone has to be told something, and hands it out.
-    pub async fn next_control(&self) -> ControlJob {
-        std::future::pending().await
-    }
-
-    /// Takes the result of a control job.
-    pub async fn finish_control(&self, _mac: Mac, _id: u64, _outcome: ControlOutcome) {}
 }

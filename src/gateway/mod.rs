@@ -1,10 +1,50 @@
 //! What the product does, in verbs: import, change, transfer, observe, hand over; and the
-//! scheduler, which serves both sides.
+//! scheduler, which serves both sides. Only the gateway changes a device.
 
+mod attributes;
+mod clock;
+mod controls;
+mod core;
+mod cpe_parameters;
 mod door;
+mod draft;
+mod export;
+mod file_index;
+mod import;
+mod live;
+mod overview;
+mod phones;
+mod random;
+mod records;
+mod report;
+mod rpc;
+mod schedule;
+mod sessions;
+mod settings;
+mod survey;
+mod timed_queue;
+mod transfers;
+mod tree;
+mod values;
+mod view;
 
+#[cfg(test)]
+mod tests;
+
+pub use self::core::Gateway;
+pub use clock::Clock;
 pub use door::{
-    AcsEndpoint, ConnectionRequestTarget, ControlAction, ControlJob, ControlOutcome, Credentials,
-    Delivery, FetchAnswer, FetchReceipt, FetchRequest, Gateway, GatewayError, OpenSession,
-    PendingTransfer, SessionOutcome, TransferDirection, TransferJob,
+    AcsEndpoint, ConnectionRequestTarget, ControlAction, ControlJob, ControlOutcome, Delivery,
+    FetchAnswer, FetchReceipt, FetchRequest, GatewayError, OpenSession, PendingTransfer,
+    SessionOutcome, TransferDirection, TransferJob,
 };
+pub use import::{ImportError, ImportOptions};
+pub use overview::{DeviceDetail, DeviceSummary, ParameterLine, TransferSummary};
+pub use report::{
+    CheckReport, ExportReport, Finding, FindingKind, ImportReport, ImportSummary, TreeSummary,
+    VerifyReport, VerifySummary,
+};
+pub use settings::{GatewaySettings, ProductClass, ProductClassError};
+pub use survey::{Progress, check};
+pub use tree::TreeError;
+pub use values::ChangeError;

@@ -1,1 +1,10 @@
-//! phone
+//! The door towards the phones: their files over HTTP and HTTPS, and NOTIFY to make them fetch.
+
+mod body;
+mod control;
+mod files;
+mod path;
+mod server;
+
+pub use control::ControlSender;
+pub use server::{PhoneServer, PhoneServerError, PhoneSettings};

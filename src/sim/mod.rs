@@ -1,1 +1,8 @@
-//! sim
+//! The other sides of the gateway, played by programs: for `trestle demo`, tests and benchmarks.
+
+pub mod acs;
+pub mod checks;
+pub mod file_server;
+mod phone;
+
+pub use phone::{SimFetch, SimPhone, SimPhoneError, SimPhoneOptions};

@@ -1,0 +1,215 @@
+//! What an operator may set about this door (DESIGN.md section 5).
+
+use std::fmt::Display;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer};
+
+/// Keys of `[acs]` about connections.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AcsSettings {
+    /// Sessions at once; 64 by default.
+    pub max_sessions: NonZeroU16,
+    /// Local address for connections to the ACS and to file servers; `""` leaves the choice to
+    /// the system.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub bind: Option<IpAddr>,
+    /// PEM file with further certificate authorities beside the system's; `""` for none.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Default for AcsSettings {
+    fn default() -> Self {
+        Self {
+            max_sessions: const { NonZeroU16::new(64).unwrap() },
+            bind: None,
+            ca_file: None,
+        }
+    }
+}
+
+/// Keys of `[connection_request]` about the listener.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConnectionRequestSettings {
+    /// Where connection requests are taken; `0.0.0.0:7547` by default.
+    pub listen: SocketAddr,
+    /// Whether the ACS has to show the device's credentials by Digest; true by default.
+    pub authentication: bool,
+}
+
+impl Default for ConnectionRequestSettings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 7547)),
+            authentication: true,
+        }
+    }
+}
+
+/// Keys of `[transfers]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TransferSettings {
+    /// Hosts and networks that Download and Upload URLs may name although private, loopback or
+    /// link-local.
+    pub allow: Vec<AllowedTarget>,
+}
+
+/// One entry of `[transfers] allow`: `10.0.0.0/8`, `fd00::/8`, `192.0.2.7` or
+/// `files.example.net`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AllowedTarget {
+    /// Every address of a network.
+    Network {
+        /// An address of it.
+        address: IpAddr,
+        /// Leading bits that count.
+        prefix: u8,
+    },
+    /// Whatever addresses this host name has, in lower case.
+    Host(String),
+}
+
+/// A text is no entry of `[transfers] allow`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{text}` names neither a network (10.0.0.0/8), an address (192.0.2.7) nor a host \
+     (files.example.net)"
+)]
+pub struct AllowedTargetError {
+    /// The text.
+    pub text: String,
+}
+
+impl AllowedTarget {
+    /// Whether an address that a host name stands for is allowed by this entry.
+    pub(super) fn covers(&self, host: &str, address: IpAddr) -> bool {
+        match self {
+            Self::Host(name) => host.eq_ignore_ascii_case(name),
+            Self::Network {
+                address: network,
+                prefix,
+            } => match (network, address) {
+                (IpAddr::V4(network), IpAddr::V4(address)) => {
+                    let ignored = 32u32.saturating_sub(u32::from(*prefix));
+                    let differing = network.to_bits() ^ address.to_bits();
+                    differing.checked_shr(ignored).unwrap_or(0) == 0
+                }
+                (IpAddr::V6(network), IpAddr::V6(address)) => {
+                    let ignored = 128u32.saturating_sub(u32::from(*prefix));
+                    let differing = network.to_bits() ^ address.to_bits();
+                    differing.checked_shr(ignored).unwrap_or(0) == 0
+                }
+                _ => false,
+            },
+        }
+    }
+}
+
+impl FromStr for AllowedTarget {
+    type Err = AllowedTargetError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || AllowedTargetError {
+            text: text.to_owned(),
+        };
+        let bits = |address: IpAddr| if address.is_ipv4() { 32 } else { 128 };
+        if let Some((address, prefix)) = text.split_once('/') {
+            let address: IpAddr = address.parse().map_err(|_| wrong())?;
+            let prefix: u8 = prefix.parse().map_err(|_| wrong())?;
+            return if prefix <= bits(address) {
+                Ok(Self::Network { address, prefix })
+            } else {
+                Err(wrong())
+            };
+        }
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok(Self::Network {
+                address,
+                prefix: bits(address),
+            });
+        }
+        let is_name = !text.is_empty()
+            && text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
+            && text.chars().any(|c| c.is_ascii_alphabetic());
+        if is_name {
+            Ok(Self::Host(text.to_ascii_lowercase()))
+        } else {
+            Err(wrong())
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for AllowedTarget {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+fn empty_is_none<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_and_empty_texts_are_those_of_the_design() {
+        let settings: AcsSettings = toml::from_str("bind = \"\"\nca_file = \"\"").unwrap();
+        assert_eq!(settings, AcsSettings::default());
+        assert_eq!(settings.max_sessions.get(), 64);
+        let settings: ConnectionRequestSettings = toml::from_str("").unwrap();
+        assert_eq!(settings.listen.to_string(), "0.0.0.0:7547");
+        assert!(settings.authentication);
+        assert!(toml::from_str::<TransferSettings>("allowed = []").is_err());
+        assert!(toml::from_str::<AcsSettings>("max_sessions = 0").is_err());
+    }
+
+    #[test]
+    fn allowed_targets_are_networks_addresses_and_hosts() {
+        let settings: TransferSettings = toml::from_str(
+            r#"allow = ["10.0.0.0/8", "192.168.1.7", "Files.Example.net", "fd00::/8", "0.0.0.0/0"]"#,
+        )
+        .unwrap();
+        let covers = |index: usize, host: &str, address: &str| {
+            settings.allow[index].covers(host, address.parse().unwrap())
+        };
+        assert!(covers(0, "x", "10.255.0.1"));
+        assert!(!covers(0, "x", "11.0.0.1"));
+        assert!(!covers(0, "x", "::1"));
+        assert!(covers(1, "x", "192.168.1.7"));
+        assert!(!covers(1, "x", "192.168.1.6"));
+        assert!(covers(2, "files.example.NET", "10.0.0.1"));
+        assert!(!covers(2, "example.net", "10.0.0.1"));
+        assert!(covers(3, "x", "fd12::1"));
+        assert!(!covers(3, "x", "fe80::1"));
+        assert!(covers(4, "x", "127.0.0.1"));
+    }
+
+    #[test]
+    fn a_wrong_entry_is_named_in_the_error() {
+        for text in ["10.0.0.0/33", "10.0.0/8", "a b", "", "10.1", "http://x"] {
+            let error = text.parse::<AllowedTarget>().unwrap_err();
+            assert!(error.to_string().contains(text), "{error}");
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! The HTTP API. Every request carries the bearer token of the running gateway.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{App, HttpResponse, HttpServer, body::MessageBody, web};
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq as _;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use super::protocol::{
+    ControlReply, ErrorReply, ExportRequest, ImportRequest, SetReply, TreeRequest,
+};
+use crate::cwmp::FaultCode;
+use crate::gateway::{ChangeError, Gateway, GatewayError, ImportOptions};
+use crate::native::Mac;
+use crate::wire::Secret;
+
+/// Largest body of a request.
+const MAX_BODY: usize = 1 << 20;
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+const MAX_CONNECTIONS: usize = 64;
+
+/// The API can't be offered.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminServerError {
+    /// The address can't be listened on.
+    #[error("admin.listen = \"{address}\" can't be listened on: {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// The listener, bound and ready to run.
+pub struct AdminServer {
+    server: Server,
+    address: SocketAddr,
+}
+
+#[derive(Clone)]
+struct Shared {
+    gateway: Gateway,
+    token: Secret,
+    /// Long work goes on the gateway's threads, not on the one that answers requests.
+    runtime: Handle,
+}
+
+impl AdminServer {
+    /// Opens the listener. To be called within the runtime that the gateway works on.
+    ///
+    /// # Errors
+    /// [`AdminServerError::Bind`].
+    pub fn bind(
+        gateway: Gateway,
+        listener: std::net::TcpListener,
+        token: Secret,
+    ) -> Result<Self, AdminServerError> {
+        let address = listener
+            .local_addr()
+            .unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
+        let shared = Shared {
+            gateway,
+            token,
+            runtime: Handle::current(),
+        };
+        let server =
+            HttpServer::new(move || {
+                App::new()
+                    .app_data(web::Data::new(shared.clone()))
+                    .app_data(web::JsonConfig::default().limit(MAX_BODY).error_handler(
+                        |error, _| {
+                            let reply = refusal(StatusCode::BAD_REQUEST, error.to_string());
+                            actix_web::error::InternalError::from_response(error, reply).into()
+                        },
+                    ))
+                    .wrap(from_fn(check_token))
+                    .route("/v1/devices", web::get().to(list))
+                    .route("/v1/devices/{mac}", web::get().to(show))
+                    .route("/v1/devices/{mac}/parameters", web::get().to(parameters))
+                    .route("/v1/devices/{mac}/parameters", web::patch().to(set))
+                    .route("/v1/devices/{mac}/resync", web::post().to(resync))
+                    .route("/v1/devices/{mac}/reboot", web::post().to(reboot))
+                    .route("/v1/import", web::post().to(import))
+                    .route("/v1/verify", web::post().to(verify))
+                    .route("/v1/export", web::post().to(export))
+                    .default_service(web::to(|| async {
+                        refusal(StatusCode::NOT_FOUND, "there is no such resource")
+                    }))
+            })
+            .workers(1)
+            .client_request_timeout(REQUEST_TIMEOUT)
+            .max_connections(MAX_CONNECTIONS)
+            .shutdown_timeout(1)
+            .disable_signals()
+            .listen(listener)
+            .map_err(|source| AdminServerError::Bind { address, source })?;
+        Ok(Self {
+            server: server.run(),
+            address,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers requests until `shutdown`.
+    ///
+    /// # Errors
+    /// What ended the server before.
+    pub async fn run(self, shutdown: CancellationToken) -> io::Result<()> {
+        let handle = self.server.handle();
+        let mut server = std::pin::pin!(self.server);
+        tokio::select! {
+            ended = &mut server => return ended,
+            () = shutdown.cancelled() => {}
+        }
+        let (ended, ()) = tokio::join!(server, handle.stop(true));
+        ended
+    }
+}
+
+async fn check_token(
+    shared: web::Data<Shared>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let given = request
+        .headers()
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .unwrap_or_default();
+    let wanted = shared.token.expose();
+    if bool::from(given.as_bytes().ct_eq(wanted.as_bytes())) {
+        let response = next.call(request).await?;
+        Ok(response.map_into_left_body())
+    } else {
+        let refusal = refusal(
+            StatusCode::UNAUTHORIZED,
+            "the bearer token of the running gateway is wanted",
+        );
+        Ok(request.into_response(refusal).map_into_right_body())
+    }
+}
+
+async fn list(shared: web::Data<Shared>) -> HttpResponse {
+    let devices: Vec<_> = shared
+        .gateway
+        .list()
+        .filter_map(|device| match device {
+            Ok(device) => Some(device),
+            Err(error) => {
+                tracing::error!(%error, "a phone is left out of the list");
+                None
+            }
+        })
+        .collect();
+    HttpResponse::Ok().json(devices)
+}
+
+async fn show(shared: web::Data<Shared>, mac: web::Path<String>) -> HttpResponse {
+    match parse(&mac) {
+        Ok(mac) => reply(shared.gateway.show(mac).await),
+        Err(refusal) => refusal,
+    }
+}
+
+#[derive(Deserialize)]
+struct PathQuery {
+    #[serde(default)]
+    path: String,
+}
+
+async fn parameters(
+    shared: web::Data<Shared>,
+    mac: web::Path<String>,
+    query: web::Query<PathQuery>,
+) -> HttpResponse {
+    match parse(&mac) {
+        Ok(mac) => reply_or_fault(shared.gateway.parameters(mac, &query.path).await),
+        Err(refusal) => refusal,
+    }
+}
+
+async fn set(
+    shared: web::Data<Shared>,
+    mac: web::Path<String>,
+    values: web::Json<BTreeMap<String, String>>,
+) -> HttpResponse {
+    match parse(&mac) {
+        Ok(mac) => {
+            let values = values.into_inner().into_iter().collect();
+            let outcome = shared.gateway.set_by_operator(mac, values).await;
+            reply_or_fault(outcome.map(|applied_later| SetReply { applied_later }))
+        }
+        Err(refusal) => refusal,
+    }
+}
+
+async fn resync(shared: web::Data<Shared>, mac: web::Path<String>) -> HttpResponse {
+    match parse(&mac) {
+        Ok(mac) => {
+            let outcome = shared.gateway.resync(mac).await;
+            reply(outcome.map(|outcome| ControlReply { outcome }))
+        }
+        Err(refusal) => refusal,
+    }
+}
+
+async fn reboot(shared: web::Data<Shared>, mac: web::Path<String>) -> HttpResponse {
+    match parse(&mac) {
+        Ok(mac) => {
+            let outcome = shared.gateway.reboot(mac).await;
+            reply(outcome.map(|outcome| ControlReply { outcome }))
+        }
+        Err(refusal) => refusal,
+    }
+}
+
+async fn import(shared: web::Data<Shared>, request: web::Json<ImportRequest>) -> HttpResponse {
+    let gateway = shared.gateway.clone();
+    let work = shared.runtime.spawn(async move {
+        let options = ImportOptions {
+            dry_run: request.dry_run,
+            replace: request.replace,
+        };
+        gateway.import(&request.tree, options, &|_, _| {}).await
+    });
+    reply_to_work(work.await)
+}
+
+async fn verify(shared: web::Data<Shared>, request: web::Json<TreeRequest>) -> HttpResponse {
+    let gateway = shared.gateway.clone();
+    let work = shared
+        .runtime
+        .spawn_blocking(move || gateway.verify(&request.tree, &|_, _| {}));
+    reply_to_work(work.await)
+}
+
+async fn export(shared: web::Data<Shared>, request: web::Json<ExportRequest>) -> HttpResponse {
+    let gateway = shared.gateway.clone();
+    let work = shared
+        .runtime
+        .spawn_blocking(move || gateway.export(&request.directory, &|_, _| {}));
+    reply_to_work(work.await)
+}
+
+#[expect(clippy::result_large_err, reason = "the error is the answer")]
+fn parse(mac: &str) -> Result<Mac, HttpResponse> {
+    mac.parse().map_err(|error: crate::native::MacError| {
+        refusal(StatusCode::BAD_REQUEST, error.to_string())
+    })
+}
+
+fn reply<T: Serialize>(outcome: Result<T, GatewayError>) -> HttpResponse {
+    match outcome {
+        Ok(value) => HttpResponse::Ok().json(value),
+        Err(error) => {
+            let status = match error {
+                GatewayError::UnknownPhone(_) => StatusCode::NOT_FOUND,
+                _ => StatusCode::INTERNAL_SERVER_ERROR,
+            };
+            refusal(status, error.to_string())
+        }
+    }
+}
+
+fn reply_or_fault<T: Serialize>(outcome: Result<T, ChangeError>) -> HttpResponse {
+    match outcome {
+        Ok(value) => HttpResponse::Ok().json(value),
+        Err(ChangeError::Gateway(error)) => reply::<T>(Err(error)),
+        Err(ChangeError::Fault(fault)) => {
+            let status = match fault.code {
+                FaultCode::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
+                FaultCode::InvalidParameterName => StatusCode::NOT_FOUND,
+                _ => StatusCode::UNPROCESSABLE_ENTITY,
+            };
+            HttpResponse::build(status).json(ErrorReply::from(&fault))
+        }
+    }
+}
+
+fn reply_to_work<T: Serialize, E: std::error::Error>(
+    outcome: Result<Result<T, E>, tokio::task::JoinError>,
+) -> HttpResponse {
+    match outcome {
+        Ok(Ok(report)) => HttpResponse::Ok().json(report),
+        Ok(Err(error)) => refusal(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
+        Err(error) => refusal(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    }
+}
+
+fn refusal(status: StatusCode, error: impl Into<String>) -> HttpResponse {
+    HttpResponse::build(status).json(ErrorReply {
+        error: error.into(),
+        code: None,
+        parameters: Vec::new(),
+    })
+}

@@ -1,0 +1,207 @@
+//! The commands' side of the API.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::net::TcpStream;
+
+use super::key::AdminKey;
+use super::protocol::{
+    ControlReply, ErrorReply, ExportRequest, ImportRequest, SetReply, TreeRequest,
+};
+use crate::gateway::{
+    DeviceDetail, DeviceSummary, ExportReport, ImportReport, ParameterLine, VerifyReport,
+};
+use crate::native::Mac;
+
+/// Largest answer: the list of a million devices fits.
+const MAX_ANSWER: usize = 1 << 30;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The running gateway could not be asked, or refused.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminClientError {
+    /// Nobody answers at the address that the store's folder names.
+    #[error(
+        "a gateway has this store open, but it does not answer at {address}: {reason}; is it \
+         stopping, or did it start with another admin.listen?"
+    )]
+    Unreachable {
+        /// Where it should be.
+        address: SocketAddr,
+        /// What went wrong.
+        reason: String,
+    },
+    /// It refused.
+    #[error("{}", .0.error)]
+    Refused(ErrorReply),
+    /// It said something that this version does not understand.
+    #[error("the running gateway's answer can't be read: {0}; is it of another version?")]
+    Answer(serde_json::Error),
+}
+
+/// A running gateway, as a command sees it.
+#[derive(Debug, Clone)]
+pub struct AdminClient {
+    key: AdminKey,
+}
+
+impl AdminClient {
+    /// Talks to the gateway that this key belongs to.
+    pub fn new(key: AdminKey) -> Self {
+        Self { key }
+    }
+
+    /// `device list`
+    ///
+    /// # Errors
+    /// [`AdminClientError`], as for every method here.
+    pub async fn list(&self) -> Result<Vec<DeviceSummary>, AdminClientError> {
+        self.ask(Method::GET, "/v1/devices", &()).await
+    }
+
+    /// `device show`
+    ///
+    /// # Errors
+    /// [`AdminClientError`].
+    pub async fn show(&self, mac: Mac) -> Result<DeviceDetail, AdminClientError> {
+        self.ask(Method::GET, &format!("/v1/devices/{mac}"), &())
+            .await
+    }
+
+    /// `device get`
+    ///
+    /// # Errors
+    /// [`AdminClientError`].
+    pub async fn parameters(
+        &self,
+        mac: Mac,
+        path: &str,
+    ) -> Result<Vec<ParameterLine>, AdminClientError> {
+        let path = percent_encoding::utf8_percent_encode(path, percent_encoding::NON_ALPHANUMERIC);
+        let target = format!("/v1/devices/{mac}/parameters?path={path}");
+        self.ask(Method::GET, &target, &()).await
+    }
+
+    /// `device set`
+    ///
+    /// # Errors
+    /// [`AdminClientError`].
+    pub async fn set(
+        &self,
+        mac: Mac,
+        values: &BTreeMap<String, String>,
+    ) -> Result<SetReply, AdminClientError> {
+        let target = format!("/v1/devices/{mac}/parameters");
+        self.ask(Method::PATCH, &target, values).await
+    }
+
+    /// `device resync`
+    ///
+    /// # Errors
+    /// [`AdminClientError`].
+    pub async fn resync(&self, mac: Mac) -> Result<ControlReply, AdminClientError> {
+        self.ask(Method::POST, &format!("/v1/devices/{mac}/resync"), &())
+            .await
+    }
+
+    /// `device reboot`
+    ///
+    /// # Errors
+    /// [`AdminClientError`].
+    pub async fn reboot(&self, mac: Mac) -> Result<ControlReply, AdminClientError> {
+        self.ask(Method::POST, &format!("/v1/devices/{mac}/reboot"), &())
+            .await
+    }
+
+    /// `import`
+    ///
+    /// # Errors
+    /// [`AdminClientError`].
+    pub async fn import(&self, request: &ImportRequest) -> Result<ImportReport, AdminClientError> {
+        self.ask(Method::POST, "/v1/import", request).await
+    }
+
+    /// `verify`
+    ///
+    /// # Errors
+    /// [`AdminClientError`].
+    pub async fn verify(&self, request: &TreeRequest) -> Result<VerifyReport, AdminClientError> {
+        self.ask(Method::POST, "/v1/verify", request).await
+    }
+
+    /// `export`
+    ///
+    /// # Errors
+    /// [`AdminClientError`].
+    pub async fn export(&self, request: &ExportRequest) -> Result<ExportReport, AdminClientError> {
+        self.ask(Method::POST, "/v1/export", request).await
+    }
+
+    async fn ask<B: Serialize + Sync, T: DeserializeOwned>(
+        &self,
+        method: Method,
+        target: &str,
+        body: &B,
+    ) -> Result<T, AdminClientError> {
+        let body = serde_json::to_vec(body).map_err(AdminClientError::Answer)?;
+        let (status, answer) = self
+            .exchange(method, target, body)
+            .await
+            .map_err(|reason| AdminClientError::Unreachable {
+                address: self.key.address,
+                reason,
+            })?;
+        if status.is_success() {
+            serde_json::from_slice(&answer).map_err(AdminClientError::Answer)
+        } else {
+            let reply = serde_json::from_slice(&answer).map_err(AdminClientError::Answer)?;
+            Err(AdminClientError::Refused(reply))
+        }
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        target: &str,
+        body: Vec<u8>,
+    ) -> Result<(StatusCode, Bytes), String> {
+        let connecting = TcpStream::connect(self.key.address);
+        let stream = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
+            .await
+            .map_err(|_| "no answer".to_owned())?
+            .map_err(|error| error.to_string())?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| error.to_string())?;
+        let driver = tokio::spawn(connection);
+        let request = Request::builder()
+            .method(method)
+            .uri(target)
+            .header(HOST, self.key.address.to_string())
+            .header(AUTHORIZATION, format!("Bearer {}", self.key.token.expose()))
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|error| error.to_string())?;
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(|error| error.to_string())?;
+        let status = response.status();
+        let answer = Limited::new(response.into_body(), MAX_ANSWER)
+            .collect()
+            .await
+            .map_err(|error| error.to_string())?
+            .to_bytes();
+        driver.abort();
+        Ok((status, answer))
+    }
+}

@@ -1,0 +1,60 @@
+//! The record of a device, and of the parameters derived from its files.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::cpe::CpeState;
+use super::delivery::{Contact, DeliveryState};
+use super::tree_path::TreePath;
+use crate::cwmp::DeviceId;
+use crate::datamodel::ParameterPath;
+use crate::mapping::Rows;
+
+/// A phone as trestle knows it. Its files and derived parameters are records of their own, so
+/// that a session that changes nothing rewrites no document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceRecord {
+    /// Name of the mapping pack.
+    pub vendor: String,
+    /// The phone's own file.
+    pub own_file: TreePath,
+    /// Model, once a phone has said so.
+    pub model: Option<String>,
+    /// Firmware version, once a phone has said so.
+    pub software_version: Option<String>,
+    /// Who the virtual CPE is; fixed from the first announcement on.
+    pub identity: Option<DeviceId>,
+    /// Which row of the data model stands for which native slot.
+    pub rows: Rows,
+    /// When the phone last restarted, as far as it was seen.
+    pub booted_at: Option<Timestamp>,
+    /// When and where it was last seen.
+    pub contact: Option<Contact>,
+    /// How far its file has come.
+    pub delivery: DeliveryState,
+    /// What its virtual CPE remembers.
+    pub cpe: CpeState,
+}
+
+/// The parameters that the lenses gave from the device's files, as of its last change. They can
+/// always be derived anew; kept, they tell what a change of a file has changed for the ACS.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StoredParameters {
+    /// Version of the mapping pack that derived them.
+    pub pack_version: u32,
+    /// Path and canonical value of each parameter that a file sets, in order of the paths; the
+    /// others have the default of that version of the pack. Values of hidden parameters are
+    /// hashed: a change shows, the secret does not stand here a second time.
+    pub values: Vec<(ParameterPath, String)>,
+}
+
+impl StoredParameters {
+    /// The value of a parameter, as it stands here; `None` when it had its default.
+    pub fn value(&self, path: &ParameterPath) -> Option<&str> {
+        let place = self
+            .values
+            .binary_search_by(|(stored, _)| stored.cmp(path))
+            .ok()?;
+        self.values.get(place).map(|(_, value)| value.as_str())
+    }
+}

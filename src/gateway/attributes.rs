@@ -1,0 +1,100 @@
+//! SetParameterAttributes: all or nothing (cwmp.md M60–M65).
+
+use super::core::Gateway;
+use super::rpc::{printable, unknown_name};
+use crate::cwmp::{Fault, FaultCode, Notification, SetAttribute};
+use crate::datamodel::{PathQuery, Schema};
+use crate::device::Attribute;
+use crate::native::Mac;
+
+/// The only entity that the standard defines for an access list (cwmp.md A1).
+const SUBSCRIBER: &str = "Subscriber";
+
+/// The access list of a parameter that no ACS has touched (cwmp.md M64).
+pub(super) fn default_access_list() -> Vec<String> {
+    vec![SUBSCRIBER.to_owned()]
+}
+
+impl Gateway {
+    pub(super) async fn set_attributes(
+        &self,
+        mac: Mac,
+        attributes: Vec<SetAttribute>,
+    ) -> Result<(), Fault> {
+        self.change(mac, |draft, live| {
+            let view = self.view(mac, live)?;
+            let now = self.inner.clock.now();
+            for wanted in attributes {
+                let query: PathQuery = wanted
+                    .name
+                    .parse()
+                    .map_err(|_| unknown_name(&wanted.name))?;
+                let parameters = view
+                    .select(&query, now)
+                    .ok_or_else(|| unknown_name(&wanted.name))?;
+                let notification = wanted.notification.map(read_notification).transpose()?;
+                if let Some(list) = &wanted.access_list {
+                    check_access_list(list)?;
+                }
+                for parameter in parameters {
+                    let can_deny = Schema::device1()
+                        .entry(parameter.path.as_str())
+                        .and_then(|entry| entry.parameter())
+                        .is_some_and(|facts| facts.can_deny_active_notification);
+                    if can_deny && notification == Some(Notification::Active) {
+                        return Err(Fault::new(
+                            FaultCode::NotificationRejected,
+                            format!("{} has no active notification", parameter.path),
+                        ));
+                    }
+                    let stored = &mut draft.record.cpe.attributes;
+                    let old = stored.remove(&parameter.path);
+                    let attribute = Attribute {
+                        notification: notification
+                            .or(old.as_ref().map(|old| old.notification))
+                            .unwrap_or_default(),
+                        access_list: wanted
+                            .access_list
+                            .clone()
+                            .or(old.and_then(|old| old.access_list)),
+                    };
+                    let is_default = attribute.notification == Notification::Off
+                        && attribute
+                            .access_list
+                            .as_ref()
+                            .is_none_or(|list| *list == default_access_list());
+                    if !is_default {
+                        stored.insert(parameter.path, attribute);
+                    }
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn read_notification(number: i64) -> Result<Notification, Fault> {
+    u8::try_from(number)
+        .ok()
+        .and_then(Notification::from_number)
+        .ok_or_else(|| {
+            Fault::new(
+                FaultCode::InvalidArguments,
+                format!("notification {number} is none of 0, 1 and 2"),
+            )
+        })
+}
+
+fn check_access_list(list: &[String]) -> Result<(), Fault> {
+    match list.iter().find(|entity| *entity != SUBSCRIBER) {
+        None => Ok(()),
+        Some(entity) => Err(Fault::new(
+            FaultCode::InvalidArguments,
+            format!(
+                "access list entity {} is not {SUBSCRIBER}",
+                printable(entity)
+            ),
+        )),
+    }
+}

@@ -1,0 +1,247 @@
+//! The gateway itself: what it holds, how it opens, how a device's record is loaded.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+
+use super::clock::Clock;
+use super::door::GatewayError;
+use super::file_index::FileIndex;
+use super::live::Live;
+use super::settings::GatewaySettings;
+use super::timed_queue::TimedQueue;
+use crate::device::{DeviceRecord, FileRecord, StoredParameters, TreePath};
+use crate::mapping::{Pack, Packs};
+use crate::native::Mac;
+use crate::store::{AssetStore, Batch, Store, Table, decode, encode};
+use crate::wire::ContentHash;
+
+/// The key of the record in [`Table::Meta`] that holds [`Installation`].
+const INSTALLATION_KEY: &[u8] = b"installation";
+
+/// The gateway: cheap to clone, one per store.
+#[derive(Clone)]
+pub struct Gateway {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) assets: AssetStore,
+    pub(super) packs: Packs,
+    pub(super) settings: GatewaySettings,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) files: RwLock<FileIndex>,
+    /// Last segment of the ConnectionRequestURL to device.
+    pub(super) segments: RwLock<HashMap<String, Mac>>,
+    /// Base of every ConnectionRequestURL; empty while nothing listens.
+    pub(super) connection_request_base: RwLock<String>,
+    pub(super) sessions: TimedQueue<Mac>,
+    pub(super) periods: TimedQueue<Mac>,
+    pub(super) transfers: TimedQueue<(Mac, u64)>,
+    pub(super) controls: TimedQueue<Mac>,
+    pub(super) phase_key: u64,
+    /// Assets that are being served.
+    pub(super) shared_assets: Mutex<HashMap<ContentHash, Weak<[u8]>>>,
+    cells: Mutex<HashMap<Mac, Arc<tokio::sync::Mutex<Live>>>>,
+}
+
+/// What is fixed for the life of a store.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Installation {
+    /// Spreads the phases of the periodic Informs; fixed, so that a restart keeps them.
+    pub(super) phase_key: u64,
+    /// The base of the ConnectionRequestURLs that the ACSs were told.
+    pub(super) connection_request_base: String,
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Gateway").finish_non_exhaustive()
+    }
+}
+
+impl Gateway {
+    /// Opens the gateway on a store. Nothing is due yet: [`Gateway::start`] plans what is.
+    ///
+    /// # Errors
+    /// [`GatewayError`] when a record can't be read or written.
+    pub fn open(
+        store: Arc<dyn Store>,
+        assets: AssetStore,
+        packs: Packs,
+        settings: GatewaySettings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, GatewayError> {
+        let installation = match store.get(Table::Meta, INSTALLATION_KEY)? {
+            Some(bytes) => decode(&bytes)?,
+            None => {
+                let installation = Installation {
+                    phase_key: super::random::number()?,
+                    connection_request_base: String::new(),
+                };
+                let mut batch = Batch::new();
+                batch.put(Table::Meta, INSTALLATION_KEY, encode(&installation)?);
+                store.commit(batch)?.wait()?;
+                installation
+            }
+        };
+        let gateway = Self {
+            inner: Arc::new(Inner {
+                store,
+                assets,
+                packs,
+                settings,
+                clock,
+                files: RwLock::new(FileIndex::default()),
+                segments: RwLock::new(HashMap::new()),
+                connection_request_base: RwLock::new(installation.connection_request_base),
+                sessions: TimedQueue::new(),
+                periods: TimedQueue::new(),
+                transfers: TimedQueue::new(),
+                controls: TimedQueue::new(),
+                phase_key: installation.phase_key,
+                shared_assets: Mutex::new(HashMap::new()),
+                cells: Mutex::new(HashMap::new()),
+            }),
+        };
+        gateway.index_files()?;
+        for device in gateway.devices() {
+            let Ok((mac, record)) = device else { continue };
+            gateway.index_segment(&record.cpe.connection_request_segment, mac);
+        }
+        Ok(gateway)
+    }
+
+    /// Every device's record, in order of the MAC. A record that can't be read is an error of its
+    /// own: it stops its phone, not the others.
+    pub(super) fn devices(
+        &self,
+    ) -> impl Iterator<Item = Result<(Mac, DeviceRecord), GatewayError>> + '_ {
+        self.inner.store.scan(Table::Device, b"").map(|entry| {
+            let (key, bytes) = entry?;
+            let mac = mac_of_key(&key)?;
+            let record = decode(&bytes).map_err(|source| GatewayError::Damaged { mac, source })?;
+            Ok((mac, record))
+        })
+    }
+
+    /// A device's record with the bytes it was read from; `None` for an unknown phone.
+    pub(super) fn load(&self, mac: Mac) -> Result<Option<(DeviceRecord, Vec<u8>)>, GatewayError> {
+        let Some(bytes) = self.inner.store.get(Table::Device, &mac.bytes())? else {
+            return Ok(None);
+        };
+        let record = decode(&bytes).map_err(|source| GatewayError::Damaged { mac, source })?;
+        Ok(Some((record, bytes)))
+    }
+
+    pub(super) fn load_parameters(&self, mac: Mac) -> Result<StoredParameters, GatewayError> {
+        match self.inner.store.get(Table::Parameters, &mac.bytes())? {
+            // Derived parameters can be derived anew, so a record of an older form is no loss.
+            Some(bytes) => Ok(decode(&bytes).unwrap_or_default()),
+            None => Ok(StoredParameters::default()),
+        }
+    }
+
+    pub(super) fn load_file(&self, path: &TreePath) -> Result<Option<FileRecord>, GatewayError> {
+        match self
+            .inner
+            .store
+            .get(Table::File, path.as_str().as_bytes())?
+        {
+            Some(bytes) => Ok(Some(decode(&bytes)?)),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn pack(&self, vendor: &str) -> Result<&Arc<Pack>, GatewayError> {
+        self.inner
+            .packs
+            .by_vendor(vendor)
+            .ok_or_else(|| GatewayError::MissingPack {
+                vendor: vendor.to_owned(),
+            })
+    }
+
+    /// What is in memory of a device. Whoever holds the lock is the device's one writer.
+    pub(super) fn cell(&self, mac: Mac) -> Arc<tokio::sync::Mutex<Live>> {
+        // No code that can panic runs under this lock.
+        let mut cells = self
+            .inner
+            .cells
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        cells.entry(mac).or_default().clone()
+    }
+
+    /// Gives back the memory of a device that is at rest.
+    pub(super) fn release(&self, mac: Mac) {
+        let mut cells = self
+            .inner
+            .cells
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let at_rest = cells.get(&mac).is_some_and(|cell| {
+            Arc::strong_count(cell) == 1 && cell.try_lock().is_ok_and(|live| live.is_at_rest())
+        });
+        if at_rest {
+            cells.remove(&mac);
+        }
+    }
+
+    pub(super) fn index_segment(&self, segment: &str, mac: Mac) {
+        self.inner
+            .segments
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(segment.to_owned(), mac);
+    }
+
+    /// Says where connection requests come in, `http://gateway.example.net:7547`. Devices whose
+    /// ACS was told another ConnectionRequestURL owe it the change (cwmp.md C13).
+    ///
+    /// # Errors
+    /// [`GatewayError`] when the store fails.
+    pub async fn announce_connection_requests(&self, base: &str) -> Result<(), GatewayError> {
+        let base = base.trim_end_matches('/').to_owned();
+        {
+            let mut current = self
+                .inner
+                .connection_request_base
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            if *current == base {
+                return Ok(());
+            }
+            current.clone_from(&base);
+        }
+        let installation = Installation {
+            phase_key: self.inner.phase_key,
+            connection_request_base: base,
+        };
+        let mut batch = Batch::new();
+        batch.put(Table::Meta, INSTALLATION_KEY, encode(&installation)?);
+        self.inner.store.commit(batch)?.durable().await?;
+        Ok(())
+    }
+
+    pub(super) fn connection_request_url(&self, record: &DeviceRecord) -> String {
+        let base = self
+            .inner
+            .connection_request_base
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        if base.is_empty() {
+            String::new()
+        } else {
+            format!("{base}/{}", record.cpe.connection_request_segment)
+        }
+    }
+}
+
+pub(super) fn mac_of_key(key: &[u8]) -> Result<Mac, GatewayError> {
+    let bytes = <[u8; 6]>::try_from(key).map_err(|_| GatewayError::OddKey {
+        key: key.escape_ascii().to_string(),
+    })?;
+    Ok(Mac::new(bytes))
+}

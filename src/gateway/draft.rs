@@ -1,0 +1,485 @@
+//! A change of one device: worked out on a copy, committed whole or not at all.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::core::Gateway;
+use super::door::GatewayError;
+use super::live::Live;
+use super::view::{View, provisional_identity};
+use crate::cwmp::{Event, EventCode, Notification};
+use crate::datamodel::ParameterPath;
+use crate::device::{DeviceRecord, FileRecord, FileRole, Mark, StoredParameters, TreePath};
+use crate::mapping::{Change, Pack, Parameter, Refusal, ValueState};
+use crate::native::{Document, Layers, Mac};
+use crate::store::{Batch, Table, encode};
+use crate::wire::ContentHash;
+
+/// A device on which a change is worked out.
+pub(super) struct Draft {
+    pub(super) mac: Mac,
+    pub(super) record: DeviceRecord,
+    pub(super) pack: Arc<Pack>,
+    /// Bytes of the stored record that the change starts from; `None` for a new device.
+    original: Option<Vec<u8>>,
+    /// The record as it was loaded; `None` for a new device.
+    before: Option<DeviceRecord>,
+    /// The phone's files, once the change needs them.
+    documents: Option<Documents>,
+    /// Parameters have to be derived anew although the own document is the same: another layer,
+    /// model or mapping pack.
+    pub(super) derive_anew: bool,
+    /// Something has happened that the ACS is to hear of at once.
+    pub(super) news: bool,
+    /// Parameters that the ACS itself is setting: it need not hear of them (cwmp.md A3).
+    pub(super) set_by_acs: BTreeSet<ParameterPath>,
+}
+
+/// The files that a phone reads, opened for a change.
+pub(super) struct Documents {
+    pub(super) layers: Layers,
+    pub(super) own_file: FileRecord,
+    /// The own document, or what is noted about it, is not as stored.
+    is_changed: bool,
+    /// Where the own document stood before, when it has moved.
+    moved_from: Option<TreePath>,
+}
+
+impl Documents {
+    pub(super) fn new(layers: Layers, own_file: FileRecord) -> Self {
+        Self {
+            layers,
+            own_file,
+            is_changed: false,
+            moved_from: None,
+        }
+    }
+
+    /// The bytes of the phone's own file as the change has them so far.
+    pub(super) fn own_bytes(&self) -> &[u8] {
+        self.layers.own().map_or(&[], |own| own.document.bytes())
+    }
+
+    /// Puts another document in the place of the phone's own file. Whether it is one for this
+    /// phone has been checked.
+    pub(super) fn replace_own(&mut self, document: Document) {
+        if self.own_bytes() != document.bytes() {
+            self.is_changed = true;
+        }
+        if let Some(own) = self.layers.own_mut() {
+            *own = document;
+        }
+    }
+
+    /// Says that the own file's present bytes are those of the imported tree.
+    pub(super) fn own_file_is_imported(&mut self) {
+        self.own_file.imported_hash = ContentHash::of(self.own_bytes());
+        self.is_changed = true;
+    }
+
+    /// The own file stands elsewhere in the tree now.
+    pub(super) fn move_own(&mut self, from: TreePath, role: FileRole) {
+        self.own_file.role = role;
+        self.moved_from = Some(from);
+        self.is_changed = true;
+    }
+}
+
+impl Draft {
+    /// A device that has not been known, or whose record or file could not be read: `original` is
+    /// what is stored of it.
+    pub(super) fn of_tree(
+        mac: Mac,
+        record: DeviceRecord,
+        original: Option<Vec<u8>>,
+        pack: Arc<Pack>,
+        mut documents: Documents,
+    ) -> Self {
+        documents.is_changed = true;
+        Self {
+            mac,
+            record,
+            pack,
+            original,
+            before: None,
+            documents: Some(documents),
+            derive_anew: true,
+            news: false,
+            set_by_acs: BTreeSet::new(),
+        }
+    }
+
+    /// The phone's files.
+    ///
+    /// # Errors
+    /// [`GatewayError`] when one can't be read.
+    pub(super) fn documents(&mut self, gateway: &Gateway) -> Result<&mut Documents, GatewayError> {
+        if self.documents.is_none() {
+            self.documents = Some(gateway.open_documents(&self.record, &self.pack)?);
+        }
+        self.documents
+            .as_mut()
+            .ok_or(GatewayError::UnknownPhone(self.mac))
+    }
+
+    /// Sets parameters that lenses cover, all or none.
+    pub(super) fn set(
+        &mut self,
+        gateway: &Gateway,
+        changes: &[Change],
+    ) -> Result<Result<(), Vec<Refusal>>, GatewayError> {
+        if changes.is_empty() {
+            return Ok(Ok(()));
+        }
+        let pack = Arc::clone(&self.pack);
+        let rows = self.record.rows.clone();
+        let documents = self.documents(gateway)?;
+        let before = documents.own_bytes().to_vec();
+        if let Err(refusals) = pack.write(&mut documents.layers, &rows, changes) {
+            return Ok(Err(refusals));
+        }
+        documents.is_changed |= documents.own_bytes() != before;
+        Ok(Ok(()))
+    }
+
+    /// What the refusals of these changes would be, without making any.
+    pub(super) fn refusals(
+        &mut self,
+        gateway: &Gateway,
+        changes: &[Change],
+    ) -> Result<Vec<Refusal>, GatewayError> {
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let pack = Arc::clone(&self.pack);
+        let rows = self.record.rows.clone();
+        let mut layers = self.documents(gateway)?.layers.clone();
+        Ok(pack
+            .write(&mut layers, &rows, changes)
+            .err()
+            .unwrap_or_default())
+    }
+
+    /// Whether the change so far gives the phone another file.
+    pub(super) fn gives_another_file(&self) -> bool {
+        self.documents
+            .as_ref()
+            .is_some_and(|documents| documents.is_changed)
+    }
+
+    /// The device has another ACS: it owes the old one nothing, and the new one a `0 BOOTSTRAP`
+    /// (cwmp.md G1, V3).
+    pub(super) fn begin_with_a_new_acs(&mut self) {
+        let cpe = &mut self.record.cpe;
+        cpe.transfers.clear();
+        cpe.retry_count = 0;
+        cpe.informed_acs = None;
+        cpe.events.add(Event::plain(EventCode::Bootstrap));
+    }
+
+    fn events_before(&self) -> Mark {
+        self.before
+            .as_ref()
+            .map(|before| before.cpe.events.mark())
+            .unwrap_or_default()
+    }
+}
+
+impl Gateway {
+    /// Loads a device to work on.
+    pub(super) fn draft(&self, mac: Mac) -> Result<Draft, GatewayError> {
+        let (record, original) = self.load(mac)?.ok_or(GatewayError::UnknownPhone(mac))?;
+        let pack = Arc::clone(self.pack(&record.vendor)?);
+        Ok(Draft {
+            mac,
+            before: Some(record.clone()),
+            record,
+            pack,
+            original: Some(original),
+            documents: None,
+            derive_anew: false,
+            news: false,
+            set_by_acs: BTreeSet::new(),
+        })
+    }
+
+    fn open_documents(
+        &self,
+        record: &DeviceRecord,
+        pack: &Pack,
+    ) -> Result<Documents, GatewayError> {
+        let missing = || GatewayError::MissingContent {
+            path: record.own_file.clone(),
+        };
+        let own_file = self.load_file(&record.own_file)?.ok_or_else(missing)?;
+        let FileRole::Phone { dialect, .. } = &own_file.role else {
+            return Err(missing());
+        };
+        let bytes = self.content_bytes(&record.own_file, &own_file)?;
+        let own = Document::parse(*dialect, bytes);
+        let layers = self.layers(record, own, pack.merges_layers())?;
+        Ok(Documents::new(layers, own_file))
+    }
+
+    /// Changes a device: loads it, lets `work` change the copy, and has the outcome on disk before
+    /// it returns. When `work` fails, nothing has happened.
+    pub(super) async fn change<T, E>(
+        &self,
+        mac: Mac,
+        work: impl FnOnce(&mut Draft, &mut Live) -> Result<T, E>,
+    ) -> Result<T, E>
+    where
+        E: From<GatewayError>,
+    {
+        let mut live = self.hold(mac).await;
+        let mut draft = self.draft(mac)?;
+        let outcome = work(&mut draft, &mut live)?;
+        self.commit(draft, &mut live).await?;
+        Ok(outcome)
+    }
+
+    /// Commits a draft and plans what it makes due. Nothing is written when nothing changed.
+    pub(super) async fn commit(
+        &self,
+        mut draft: Draft,
+        live: &mut Live,
+    ) -> Result<(), GatewayError> {
+        let mac = draft.mac;
+        let mut batch = Batch::new();
+        let model_is_new = draft
+            .before
+            .as_ref()
+            .is_some_and(|before| before.model != draft.record.model);
+        if model_is_new {
+            self.read_layers_anew(&mut draft)?;
+        }
+        if draft.gives_another_file() || draft.derive_anew {
+            self.derive(&mut draft, &mut batch)?;
+        }
+        self.identify(&mut draft);
+        self.note_own_changes(&mut draft);
+        let desired_before = draft.before.as_ref().map(|before| before.delivery.desired);
+        if desired_before != Some(draft.record.delivery.desired) && !live.control.in_flight {
+            live.control.tries = 0;
+        }
+        let record = encode(&draft.record)?;
+        if draft.original.as_ref() != Some(&record) {
+            batch.require(Table::Device, &mac.bytes(), draft.original.take());
+            batch.put_long(Table::Device, &mac.bytes(), record);
+        }
+        let has_new_event = draft.record.cpe.events.mark() != draft.events_before()
+            && self.is_urgent(&draft.record);
+        let ticket = if batch.is_empty() {
+            None
+        } else {
+            live.view = None;
+            let ticket = self.inner.store.commit(batch)?;
+            self.index_segment(&draft.record.cpe.connection_request_segment, mac);
+            Some(ticket)
+        };
+        // Planned before the wait for the disk: a caller that goes away while it waits must not
+        // leave a device without its timers. Whoever they wake has to get the device first.
+        self.plan(mac, &draft.record, live, draft.news || has_new_event);
+        if let Some(ticket) = ticket {
+            ticket.durable().await?;
+        }
+        Ok(())
+    }
+
+    fn read_layers_anew(&self, draft: &mut Draft) -> Result<(), GatewayError> {
+        let record = draft.record.clone();
+        let merges = draft.pack.merges_layers();
+        let documents = draft.documents(self)?;
+        let Some(own) = documents.layers.own() else {
+            return Ok(());
+        };
+        documents.layers = self.layers(&record, own.document.clone(), merges)?;
+        draft.derive_anew = true;
+        Ok(())
+    }
+
+    /// Brings the derived parameters up to date and writes the own document if it changed.
+    fn derive(&self, draft: &mut Draft, batch: &mut Batch) -> Result<(), GatewayError> {
+        let mac = draft.mac;
+        let pack = Arc::clone(&draft.pack);
+        let previous = draft.record.rows.clone();
+        let documents = draft.documents(self)?;
+        let rows = pack.rows(&documents.layers, &previous);
+        let parameters = pack.read(&documents.layers, &rows);
+        draft.record.rows = rows;
+        let stored = StoredParameters {
+            pack_version: pack.version(),
+            values: parameters.iter().filter_map(stored_value).collect(),
+        };
+        let before = self.load_parameters(mac)?;
+        if before != stored {
+            if draft.before.is_some() && before.pack_version == stored.pack_version {
+                draft.note_changes(&before, &stored);
+            }
+            batch.put_long(Table::Parameters, &mac.bytes(), encode(&stored)?);
+        }
+        self.write_own_file(draft, batch)
+    }
+
+    fn write_own_file(&self, draft: &mut Draft, batch: &mut Batch) -> Result<(), GatewayError> {
+        let is_known = draft.before.is_some();
+        let path = draft.record.own_file.clone();
+        let documents = draft.documents(self)?;
+        if !documents.is_changed {
+            return Ok(());
+        }
+        let bytes = documents.own_bytes().to_vec();
+        let content_hash = ContentHash::of(&bytes);
+        let own_file = &mut documents.own_file;
+        if is_known && content_hash != own_file.content_hash {
+            own_file.revision += 1;
+        }
+        own_file.content_hash = content_hash;
+        own_file.length = bytes.len() as u64;
+        let key = path.as_str().as_bytes();
+        batch.put(Table::File, key, encode(own_file)?);
+        batch.put_long(Table::Document, key, bytes);
+        if let Some(from) = documents.moved_from.take() {
+            batch.delete(Table::File, from.as_str().as_bytes());
+            batch.delete(Table::Document, from.as_str().as_bytes());
+        }
+        let revision = documents.own_file.revision;
+        let delivery = &mut draft.record.delivery;
+        if delivery.desired != revision {
+            delivery.desired = revision;
+            delivery.told_at = None;
+            delivery.given_up = None;
+        }
+        Ok(())
+    }
+
+    /// Announces the device once it can be named: from then on its identity is fixed.
+    fn identify(&self, draft: &mut Draft) {
+        if draft.record.identity.is_some() {
+            return;
+        }
+        let identity =
+            provisional_identity(draft.mac, &draft.record, &draft.pack, &self.inner.settings);
+        if identity.product_class.is_empty() || uncovered_model(draft).is_some() {
+            return;
+        }
+        let cpe = &mut draft.record.cpe;
+        if cpe.connection_request_username.is_empty() {
+            // The user name that CPEs use by convention (cwmp.md H22).
+            cpe.connection_request_username = format!(
+                "{}-{}-{}",
+                identity.oui, identity.product_class, identity.serial_number
+            );
+        }
+        cpe.events.add(Event::plain(EventCode::Bootstrap));
+        cpe.events.add(Event::plain(EventCode::Boot));
+        draft.record.identity = Some(identity);
+    }
+
+    /// Queues `4 VALUE CHANGE` for the CPE's own parameters whose ACS wants to hear of it.
+    fn note_own_changes(&self, draft: &mut Draft) {
+        let Some(before) = &draft.before else {
+            return;
+        };
+        let watched: Vec<ParameterPath> = draft
+            .record
+            .cpe
+            .attributes
+            .iter()
+            .filter(|(path, attribute)| {
+                attribute.notification != Notification::Off && !draft.set_by_acs.contains(*path)
+            })
+            .map(|(path, _)| path.clone())
+            .collect();
+        if watched.is_empty() {
+            return;
+        }
+        let now = self.inner.clock.now();
+        let shows = |record: &DeviceRecord| {
+            let url = self.connection_request_url(record);
+            let pack = Arc::clone(&draft.pack);
+            let settings = &self.inner.settings;
+            View::new(draft.mac, record.clone(), pack, Vec::new(), settings, url)
+        };
+        let (old, new) = (shows(before), shows(&draft.record));
+        let value = |view: &View, path: &ParameterPath| {
+            let shown = view.parameter(path.as_str(), now);
+            shown.map(|shown| shown.value)
+        };
+        let changed: Vec<ParameterPath> = watched
+            .into_iter()
+            .filter(|path| value(&old, path) != value(&new, path))
+            .collect();
+        draft.queue_changes(changed);
+    }
+
+    /// What the data model of a device shows, made anew only when its record has changed.
+    pub(super) fn view(&self, mac: Mac, live: &mut Live) -> Result<Arc<View>, GatewayError> {
+        if let Some(view) = &live.view {
+            return Ok(Arc::clone(view));
+        }
+        let mut draft = self.draft(mac)?;
+        if let Some(model) = uncovered_model(&draft) {
+            return Err(GatewayError::UncoveredModel {
+                vendor: draft.pack.vendor().to_owned(),
+                model: model.to_owned(),
+            });
+        }
+        let pack = Arc::clone(&draft.pack);
+        let rows = draft.record.rows.clone();
+        let lenses = pack.read(&draft.documents(self)?.layers, &rows);
+        let url = self.connection_request_url(&draft.record);
+        let settings = &self.inner.settings;
+        let view = Arc::new(View::new(mac, draft.record, pack, lenses, settings, url));
+        if live.session.is_some() {
+            live.view = Some(Arc::clone(&view));
+        }
+        Ok(view)
+    }
+}
+
+impl Draft {
+    /// Queues `4 VALUE CHANGE` for derived parameters whose ACS wants to hear of it.
+    fn note_changes(&mut self, before: &StoredParameters, after: &StoredParameters) {
+        let changed: Vec<ParameterPath> = self
+            .record
+            .cpe
+            .attributes
+            .iter()
+            .filter(|(path, attribute)| {
+                attribute.notification != Notification::Off
+                    && !self.set_by_acs.contains(*path)
+                    && before.value(path) != after.value(path)
+            })
+            .map(|(path, _)| path.clone())
+            .collect();
+        self.queue_changes(changed);
+    }
+
+    fn queue_changes(&mut self, changed: Vec<ParameterPath>) {
+        for path in changed {
+            self.news |= self.record.cpe.notification(&path) == Notification::Active;
+            self.record.cpe.events.note_change(path);
+        }
+    }
+}
+
+/// The phone's model, if the lenses of its pack do not hold for it.
+fn uncovered_model(draft: &Draft) -> Option<&str> {
+    let model = draft.record.model.as_deref()?;
+    (!draft.pack.covers_model(model)).then_some(model)
+}
+
+/// A parameter as it is kept beside the files: a hidden value as the hash of it, and a default not
+/// at all, since the pack of that version has it.
+fn stored_value(parameter: &Parameter) -> Option<(ParameterPath, String)> {
+    if !matches!(parameter.state, ValueState::Set { .. }) {
+        return None;
+    }
+    let value = if parameter.hidden && !parameter.value.is_empty() {
+        ContentHash::of(parameter.value.as_bytes()).to_string()
+    } else {
+        parameter.value.clone()
+    };
+    Some((parameter.path.clone(), value))
+}

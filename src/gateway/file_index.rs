@@ -1,0 +1,173 @@
+//! Which shared files a phone reads before its own.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
+use super::core::Gateway;
+use super::door::GatewayError;
+use crate::device::{DeviceRecord, FileContent, FileRecord, FileRole, TreePath};
+use crate::native::{Dialect, Document, Layer, LayerKind, Layers};
+use crate::store::{StoreError, Table, decode};
+
+/// Shared files by folder: phones read those of their vendor that lie beside their own file.
+#[derive(Debug, Default)]
+pub(super) struct FileIndex {
+    shared: BTreeMap<String, BTreeMap<TreePath, SharedFile>>,
+}
+
+/// One shared file.
+#[derive(Debug, Clone)]
+struct SharedFile {
+    vendor: String,
+    dialect: Dialect,
+    model: Option<String>,
+}
+
+impl FileIndex {
+    /// Notes what a file is; forgets what it was.
+    pub(super) fn note(&mut self, path: &TreePath, role: &FileRole) {
+        let FileRole::Shared {
+            vendor,
+            dialect,
+            model,
+        } = role
+        else {
+            if let Some(files) = self.shared.get_mut(path.folder()) {
+                files.remove(path);
+            }
+            return;
+        };
+        let folder = self.shared.entry(path.folder().to_owned()).or_default();
+        folder.insert(
+            path.clone(),
+            SharedFile {
+                vendor: vendor.clone(),
+                dialect: *dialect,
+                model: model.clone(),
+            },
+        );
+    }
+
+    fn read_by(&self, record: &DeviceRecord) -> Vec<(TreePath, SharedFile)> {
+        let Some(files) = self.shared.get(record.own_file.folder()) else {
+            return Vec::new();
+        };
+        files
+            .iter()
+            .filter(|(_, file)| file.vendor == record.vendor)
+            .filter(|(_, file)| match (&file.model, &record.model) {
+                (None, _) => true,
+                (Some(of), Some(model)) => of.eq_ignore_ascii_case(model),
+                (Some(_), None) => false,
+            })
+            .map(|(path, file)| (path.clone(), file.clone()))
+            .collect()
+    }
+}
+
+impl Gateway {
+    /// Reads which shared files there are.
+    pub(super) fn index_files(&self) -> Result<(), GatewayError> {
+        let mut index = FileIndex::default();
+        for entry in self.inner.store.scan(Table::File, b"") {
+            let (path, record) = match read_entry(entry) {
+                Ok(file) => file,
+                Err(error) => {
+                    tracing::error!(%error, "a file is left out");
+                    continue;
+                }
+            };
+            index.note(&path, &record.role);
+        }
+        *self
+            .inner
+            .files
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = index;
+        Ok(())
+    }
+
+    /// The documents that a phone reads, in its order, its own last.
+    pub(super) fn layers(
+        &self,
+        record: &DeviceRecord,
+        own: Document,
+        merges: bool,
+    ) -> Result<Layers, GatewayError> {
+        let shared = self
+            .inner
+            .files
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .read_by(record);
+        let mut layers = Vec::with_capacity(shared.len() + 1);
+        for (path, file) in shared {
+            let Some(bytes) = self.file_bytes(&path)? else {
+                continue;
+            };
+            layers.push(Layer {
+                path: path.to_string(),
+                kind: if file.model.is_some() {
+                    LayerKind::Model
+                } else {
+                    LayerKind::Shared
+                },
+                document: Document::parse(file.dialect, bytes),
+            });
+        }
+        layers.push(Layer {
+            path: record.own_file.to_string(),
+            kind: LayerKind::Phone,
+            document: own,
+        });
+        Ok(Layers::new(layers, merges))
+    }
+
+    /// The bytes of a file of the tree; `None` when there is no such file.
+    pub(super) fn file_bytes(&self, path: &TreePath) -> Result<Option<Vec<u8>>, GatewayError> {
+        let Some(record) = self.load_file(path)? else {
+            return Ok(None);
+        };
+        self.content_bytes(path, &record).map(Some)
+    }
+
+    pub(super) fn content_bytes(
+        &self,
+        path: &TreePath,
+        record: &FileRecord,
+    ) -> Result<Vec<u8>, GatewayError> {
+        match record.content {
+            FileContent::Document => {
+                let key = path.as_str().as_bytes();
+                self.inner
+                    .store
+                    .get(Table::Document, key)?
+                    .ok_or_else(|| GatewayError::MissingContent { path: path.clone() })
+            }
+            FileContent::Asset => Ok(self.inner.assets.read(&record.content_hash)?),
+        }
+    }
+
+    /// Every file of the tree with its record, in order of the paths.
+    pub(super) fn files(
+        &self,
+    ) -> impl Iterator<Item = Result<(TreePath, FileRecord), GatewayError>> + '_ {
+        self.inner.store.scan(Table::File, b"").map(read_entry)
+    }
+}
+
+fn read_entry(
+    entry: Result<(Vec<u8>, Vec<u8>), StoreError>,
+) -> Result<(TreePath, FileRecord), GatewayError> {
+    let (key, bytes) = entry?;
+    Ok((tree_path_of_key(&key)?, decode(&bytes)?))
+}
+
+fn tree_path_of_key(key: &[u8]) -> Result<TreePath, GatewayError> {
+    std::str::from_utf8(key)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| GatewayError::OddKey {
+            key: key.escape_ascii().to_string(),
+        })
+}

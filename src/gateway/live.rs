@@ -1,0 +1,162 @@
+//! What is in memory of a device that is not at rest.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use tokio::sync::{OwnedMutexGuard, oneshot};
+
+use super::core::Gateway;
+use super::door::ControlOutcome;
+use super::view::View;
+use crate::cwmp::EventCode;
+use crate::device::Mark;
+use crate::native::Mac;
+
+/// What the gateway knows of a device beyond its record. All of it may be lost with the process.
+#[derive(Debug, Default)]
+pub(super) struct Live {
+    /// The running session.
+    pub(super) session: Option<RunningSession>,
+    /// Events that need not outlive the process: `2 PERIODIC` (its phase is fixed, the next one
+    /// comes) and `6 CONNECTION REQUEST` (must not be retried).
+    pub(super) passing_events: Vec<EventCode>,
+    /// Failed sessions since the last good one or the start of the gateway: the n of the retry
+    /// policy (cwmp.md R1, R4).
+    pub(super) failures: u32,
+    /// Good sessions in a row whose ACS has not acknowledged a TransferComplete.
+    pub(super) unacknowledged: u32,
+    /// Transfers that were handed out and whose result is still to come.
+    pub(super) running_transfers: BTreeSet<u64>,
+    /// What is known of telling the phone something.
+    pub(super) control: Control,
+    /// What the data model shows, as of the record's present version; kept while a session runs.
+    pub(super) view: Option<Arc<View>>,
+}
+
+/// How far it is with telling the phone something.
+#[derive(Debug, Default)]
+pub(super) struct Control {
+    /// A person wants the phone to fetch, whether or not it has to.
+    pub(super) resync_is_wanted: bool,
+    /// Tries so far.
+    pub(super) tries: u32,
+    /// The id of the last job.
+    pub(super) id: u64,
+    /// That job was handed out and its result is still to come.
+    pub(super) in_flight: bool,
+    /// Who waits for the outcome of a job.
+    pub(super) waiters: VecDeque<oneshot::Sender<ControlOutcome>>,
+}
+
+/// A session that is under way.
+#[derive(Debug)]
+pub(super) struct RunningSession {
+    /// What its Inform contains.
+    pub(super) mark: Mark,
+    /// Passing events that are in it.
+    pub(super) passing_events: Vec<EventCode>,
+    /// Whether the ACS has taken the Inform.
+    pub(super) informed: bool,
+    /// Transfers that it reports.
+    pub(super) transfers: Vec<u64>,
+    /// The ACS that it goes to.
+    pub(super) acs_url: String,
+    /// The ConnectionRequestURL in its Inform.
+    pub(super) connection_request_url: String,
+}
+
+impl Live {
+    /// Adds a passing event, once.
+    pub(super) fn add_passing(&mut self, code: EventCode) {
+        if !self.passing_events.contains(&code) {
+            self.passing_events.push(code);
+        }
+    }
+
+    /// Whether nothing would be lost by forgetting all of it.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.session.is_none()
+            && self.passing_events.is_empty()
+            && self.failures == 0
+            && self.unacknowledged == 0
+            && self.running_transfers.is_empty()
+            && self.control.is_at_rest()
+    }
+}
+
+impl Control {
+    /// Somebody waits for the outcome of the next job. When no job comes, the receiver learns that
+    /// too: its sender is dropped.
+    pub(super) fn add_waiter(&mut self) -> oneshot::Receiver<ControlOutcome> {
+        let (sender, receiver) = oneshot::channel();
+        self.waiters.push_back(sender);
+        receiver
+    }
+
+    /// A person waits for the phone to be told.
+    pub(super) fn is_asked_for(&self) -> bool {
+        self.resync_is_wanted || !self.waiters.is_empty()
+    }
+
+    /// There is nothing to tell, or nobody to tell it to.
+    pub(super) fn give_up(&mut self) {
+        self.resync_is_wanted = false;
+        self.tries = 0;
+        self.waiters.clear();
+    }
+
+    fn is_at_rest(&self) -> bool {
+        self.tries == 0 && !self.in_flight && !self.is_asked_for()
+    }
+}
+
+/// The right to change a device: whoever has it is the device's one writer. When it is given back
+/// and the device is at rest, its memory is too.
+pub(super) struct Held<'a> {
+    gateway: &'a Gateway,
+    mac: Mac,
+    /// `None` only while it is dropped.
+    guard: Option<OwnedMutexGuard<Live>>,
+    at_rest: Live,
+}
+
+impl Gateway {
+    /// Waits for the right to change a device.
+    pub(super) async fn hold(&self, mac: Mac) -> Held<'_> {
+        let guard = self.cell(mac).lock_owned().await;
+        Held {
+            gateway: self,
+            mac,
+            guard: Some(guard),
+            at_rest: Live::default(),
+        }
+    }
+}
+
+impl Deref for Held<'_> {
+    type Target = Live;
+
+    fn deref(&self) -> &Live {
+        self.guard.as_deref().unwrap_or(&self.at_rest)
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut Live {
+        self.guard.as_deref_mut().unwrap_or(&mut self.at_rest)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let Some(guard) = self.guard.take() else {
+            return;
+        };
+        let is_at_rest = guard.is_at_rest();
+        drop(guard);
+        if is_at_rest {
+            self.gateway.release(self.mac);
+        }
+    }
+}

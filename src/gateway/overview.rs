@@ -1,0 +1,257 @@
+//! What people see of devices: lists, one device, its parameters.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::core::Gateway;
+use super::door::GatewayError;
+use super::values::ChangeError;
+use super::view::provisional_identity;
+use crate::datamodel::PathQuery;
+use crate::device::{DeviceRecord, TransferState};
+use crate::mapping::ValueState;
+use crate::native::{LayerKind, Mac};
+
+/// What a person sees in place of a secret.
+const MASK: &str = "***";
+
+/// One line of `device list`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceSummary {
+    /// The phone.
+    pub mac: Mac,
+    /// Its mapping pack.
+    pub vendor: String,
+    /// Its model, once it is known.
+    pub model: Option<String>,
+    /// Its firmware, once it is known.
+    pub version: Option<String>,
+    /// False: its model is one whose settings the mapping pack does not know.
+    pub covered: bool,
+    /// Whether its identity is fixed and it informs its ACS, where it has one.
+    pub announced: bool,
+    /// Whether an ACS has taken an Inform of it.
+    pub known_to_acs: bool,
+    /// Where it was last seen.
+    pub address: Option<IpAddr>,
+    /// When that was.
+    pub last_contact: Option<Timestamp>,
+    /// The revision of its file that it should have.
+    pub desired: u64,
+    /// The revision that it has fetched.
+    pub served: Option<u64>,
+    /// The revision that is seen to be in effect.
+    pub confirmed: Option<u64>,
+    /// Its own file in the tree.
+    pub file: String,
+}
+
+/// `device show`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceDetail {
+    /// What `device list` shows.
+    pub device: DeviceSummary,
+    /// How the ACS knows it: OUI, ProductClass, SerialNumber.
+    pub oui: String,
+    /// See above.
+    pub product_class: String,
+    /// See above.
+    pub serial_number: String,
+    /// Where its ACS is; empty when it has none.
+    pub acs_url: String,
+    /// Where the ACS may wake it; empty when nothing listens.
+    pub connection_request_url: String,
+    /// Files that it reads, in its order, its own last.
+    pub files: Vec<String>,
+    /// When it fetched the revision in `served`.
+    pub served_at: Option<Timestamp>,
+    /// When it was told of the desired revision and said yes.
+    pub told_at: Option<Timestamp>,
+    /// Events that the ACS has not taken yet.
+    pub events: Vec<String>,
+    /// Transfers that wait or whose report the ACS has not taken.
+    pub transfers: Vec<TransferSummary>,
+    /// Sessions that have failed since the last good one.
+    pub retry_count: u32,
+    /// Restarts that it has been ordered and has not carried out.
+    pub reboots: u64,
+}
+
+/// A transfer in `device show`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferSummary {
+    /// Key of the RPC.
+    pub command_key: String,
+    /// File server and path, without credentials.
+    pub url: String,
+    /// Whether it has ended.
+    pub finished: bool,
+    /// Its fault code, when it failed.
+    pub fault: Option<u16>,
+}
+
+/// One line of `device get`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParameterLine {
+    /// Full path.
+    pub path: String,
+    /// The value; `***` in place of a secret.
+    pub value: String,
+    /// Type, as on the wire.
+    #[serde(rename = "type")]
+    pub value_type: String,
+    /// Whether it can be set.
+    pub writable: bool,
+    /// Whether it is a secret.
+    pub secret: bool,
+    /// File that it stands in; `None` for a default and for the CPE's own parameters.
+    pub file: Option<String>,
+    /// Line in that file.
+    pub line: Option<u32>,
+}
+
+impl Gateway {
+    /// All devices, in order of the MAC. A damaged record is an error of its own.
+    pub fn list(&self) -> impl Iterator<Item = Result<DeviceSummary, GatewayError>> + '_ {
+        self.devices()
+            .map(|device| device.map(|(mac, record)| self.summary(mac, &record)))
+    }
+
+    /// One device.
+    ///
+    /// # Errors
+    /// [`GatewayError`] for an unknown phone, or when its record can't be read.
+    pub async fn show(&self, mac: Mac) -> Result<DeviceDetail, GatewayError> {
+        let mut draft = self.draft(mac)?;
+        let merges = draft.pack.merges_layers();
+        let layers = &draft.documents(self)?.layers;
+        let files = layers
+            .iter()
+            .filter(|layer| merges || layer.kind == LayerKind::Phone)
+            .map(|layer| layer.path.clone())
+            .collect();
+        let record = &draft.record;
+        let identity = record.identity.clone().unwrap_or_else(|| {
+            provisional_identity(mac, record, &draft.pack, &self.inner.settings)
+        });
+        Ok(DeviceDetail {
+            device: self.summary(mac, record),
+            oui: identity.oui,
+            product_class: identity.product_class,
+            serial_number: identity.serial_number,
+            acs_url: self
+                .endpoint(record)
+                .map(|endpoint| endpoint.url.to_string())
+                .unwrap_or_default(),
+            connection_request_url: self.connection_request_url(record),
+            files,
+            served_at: record.delivery.served.as_ref().map(|served| served.at),
+            told_at: record.delivery.told_at,
+            events: record
+                .cpe
+                .events
+                .events()
+                .map(|event| event.code.to_string())
+                .collect(),
+            transfers: record.cpe.transfers.iter().map(transfer_summary).collect(),
+            retry_count: record.cpe.retry_count,
+            reboots: record.delivery.reboot.keys.len() as u64,
+        })
+    }
+
+    /// The parameters below a path, or one parameter, secrets masked.
+    ///
+    /// # Errors
+    /// [`ChangeError`]: an unknown phone, or the fault that an ACS would get for an unknown name.
+    pub async fn parameters(
+        &self,
+        mac: Mac,
+        path: &str,
+    ) -> Result<Vec<ParameterLine>, ChangeError> {
+        let unknown = || super::rpc::unknown_name(path);
+        let query: PathQuery = path.parse().map_err(|_| unknown())?;
+        let view = self.view(mac, &mut *self.hold(mac).await)?;
+        let shown = view
+            .select(&query, self.inner.clock.now())
+            .ok_or_else(unknown)?;
+        Ok(shown
+            .into_iter()
+            .map(|parameter| {
+                let place = match parameter.state {
+                    Some(ValueState::Set { layer, line }) => Some((layer, line)),
+                    _ => None,
+                };
+                ParameterLine {
+                    path: parameter.path.to_string(),
+                    value: if parameter.hidden && !parameter.value.is_empty() {
+                        MASK.to_owned()
+                    } else {
+                        parameter.value
+                    },
+                    value_type: parameter.value_type.xsd_name().to_owned(),
+                    writable: parameter.writable,
+                    secret: parameter.hidden,
+                    line: place.as_ref().map(|(_, line)| *line),
+                    file: place.map(|(file, _)| file),
+                }
+            })
+            .collect())
+    }
+
+    /// The phone's own file as it would be served now.
+    ///
+    /// # Errors
+    /// [`GatewayError`] for an unknown phone, or when its file can't be read.
+    pub fn own_file(&self, mac: Mac) -> Result<(String, Vec<u8>), GatewayError> {
+        let (record, _) = self.load(mac)?.ok_or(GatewayError::UnknownPhone(mac))?;
+        let bytes =
+            self.file_bytes(&record.own_file)?
+                .ok_or_else(|| GatewayError::MissingContent {
+                    path: record.own_file.clone(),
+                })?;
+        Ok((record.own_file.to_string(), bytes))
+    }
+}
+
+impl Gateway {
+    fn summary(&self, mac: Mac, record: &DeviceRecord) -> DeviceSummary {
+        let covered = record.model.as_ref().is_none_or(|model| {
+            self.pack(&record.vendor)
+                .is_ok_and(|pack| pack.covers_model(model))
+        });
+        DeviceSummary {
+            covered,
+            mac,
+            vendor: record.vendor.clone(),
+            model: record.model.clone(),
+            version: record.software_version.clone(),
+            announced: record.identity.is_some(),
+            known_to_acs: record.cpe.informed_acs.is_some(),
+            address: record.contact.as_ref().map(|contact| contact.address),
+            last_contact: record.contact.as_ref().map(|contact| contact.at),
+            desired: record.delivery.desired,
+            served: record
+                .delivery
+                .served
+                .as_ref()
+                .map(|served| served.revision),
+            confirmed: record.delivery.confirmed,
+            file: record.own_file.to_string(),
+        }
+    }
+}
+
+fn transfer_summary(transfer: &crate::device::Transfer) -> TransferSummary {
+    let fault = match &transfer.state {
+        TransferState::Finished(report) => report.fault.as_ref().map(|fault| fault.code.number()),
+        TransferState::Waiting { .. } => None,
+    };
+    TransferSummary {
+        command_key: transfer.command_key.clone(),
+        url: transfer.url.clone(),
+        finished: matches!(transfer.state, TransferState::Finished(_)),
+        fault,
+    }
+}

@@ -1,0 +1,267 @@
+//! What phones ask for, and what their asking tells.
+
+use std::sync::{Arc, PoisonError, Weak};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::core::Gateway;
+use super::door::{FetchAnswer, FetchReceipt, FetchRequest, GatewayError};
+use super::draft::Draft;
+use super::live::Live;
+use crate::cwmp::{Event, EventCode};
+use crate::device::{Contact, FileContent, FileRecord, FileRole, Served, TreePath};
+use crate::mapping::Recognised;
+use crate::native::Mac;
+use crate::wire::ContentHash;
+
+impl Gateway {
+    /// A phone asks for a file.
+    pub async fn fetch(&self, request: FetchRequest) -> FetchAnswer {
+        match self.answer(&request).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                tracing::error!(path = request.path, source = %request.source, %error, "a file can't be served");
+                FetchAnswer::NotFound
+            }
+        }
+    }
+
+    async fn answer(&self, request: &FetchRequest) -> Result<FetchAnswer, GatewayError> {
+        let at = self.inner.clock.now();
+        // A phone on IPv4 is one, whatever the listener's socket is.
+        let address = request.source.ip().to_canonical();
+        let Some((path, file)) = self.find_file(&request.path)? else {
+            return Ok(FetchAnswer::NotFound);
+        };
+        let recognised = request
+            .user_agent
+            .as_deref()
+            .and_then(|user_agent| self.inner.packs.recognise(user_agent));
+        let mac = match &file.role {
+            FileRole::Phone { mac, .. } => Some(*mac),
+            FileRole::Shared { .. } | FileRole::Orphan { .. } | FileRole::Other => {
+                recognised.as_ref().and_then(|recognised| recognised.mac)
+            }
+        };
+        // Whoever knows the name is served; but only who speaks like that phone is taken for it, so
+        // that a browser or a monitor does not move it or confirm its file.
+        let known = match (mac, recognised) {
+            (Some(mac), Some(recognised)) if recognised.mac.is_none_or(|named| named == mac) => {
+                let vendor = self.load(mac)?.map(|(record, _)| record.vendor);
+                (vendor.as_ref() == Some(&recognised.vendor)).then_some((mac, recognised))
+            }
+            _ => None,
+        };
+        let mac = known.as_ref().map(|(mac, _)| *mac);
+        if let Some((mac, recognised)) = known {
+            self.observe(mac, recognised, Contact { address, at })
+                .await?;
+        }
+        // Read after that: the file may have changed in the meantime.
+        let Some(file) = self.load_file(&path)? else {
+            return Ok(FetchAnswer::NotFound);
+        };
+        let (body, hash) = if file.content == FileContent::Asset {
+            (self.shared_asset(file.content_hash)?, file.content_hash)
+        } else {
+            let bytes = self.content_bytes(&path, &file)?;
+            let hash = ContentHash::of(&bytes);
+            (Bytes::from(bytes), hash)
+        };
+        let revision = matches!(file.role, FileRole::Phone { .. }).then_some(file.revision);
+        Ok(FetchAnswer::File {
+            body,
+            etag: format!("\"{hash}\""),
+            receipt: FetchReceipt {
+                mac,
+                revision,
+                at,
+                source: address,
+            },
+        })
+    }
+
+    /// An asset's bytes: in memory once, however many phones are fetching it.
+    fn shared_asset(&self, hash: ContentHash) -> Result<Bytes, GatewayError> {
+        let mut shared = self
+            .inner
+            .shared_assets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(content) = shared.get(&hash).and_then(Weak::upgrade) {
+            return Ok(Bytes::from_owner(SharedAsset(content)));
+        }
+        shared.retain(|_, content| content.strong_count() > 0);
+        let content: Arc<[u8]> = self.inner.assets.read(&hash)?.into();
+        shared.insert(hash, Arc::downgrade(&content));
+        Ok(Bytes::from_owner(SharedAsset(content)))
+    }
+
+    /// The file that a request names: under its very name, or a phone's own file under a name
+    /// that differs in the case of the MAC only.
+    fn find_file(&self, path: &str) -> Result<Option<(TreePath, FileRecord)>, GatewayError> {
+        let Ok(path) = path.parse::<TreePath>() else {
+            return Ok(None);
+        };
+        if let Some(file) = self.load_file(&path)? {
+            return Ok(Some((path, file)));
+        }
+        for spelling in other_spellings(path.file_name()) {
+            let Ok(path) = path.with_file_name(&spelling) else {
+                continue;
+            };
+            if let Some(file) = self.load_file(&path)?
+                && matches!(file.role, FileRole::Phone { .. })
+            {
+                return Ok(Some((path, file)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Notes what a request tells about the phone.
+    async fn observe(
+        &self,
+        mac: Mac,
+        recognised: Recognised,
+        contact: Contact,
+    ) -> Result<(), GatewayError> {
+        self.change(mac, |draft, _| {
+            draft.record.model = recognised.model.or(draft.record.model.take());
+            draft.record.software_version =
+                recognised.version.or(draft.record.software_version.take());
+            let moved = draft
+                .record
+                .contact
+                .as_ref()
+                .is_none_or(|known| known.address != contact.address);
+            if moved {
+                // When a phone was seen is written only with something that matters: a fleet that
+                // polls must not keep the disk busy.
+                draft.record.contact = Some(contact);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// The body of an answer has left.
+    pub async fn fetched(&self, receipt: FetchReceipt) {
+        let (Some(mac), Some(revision)) = (receipt.mac, receipt.revision) else {
+            return;
+        };
+        let now = self.inner.clock.now();
+        let outcome = self
+            .change(mac, |draft, live| {
+                draft.note_fetch(revision, &receipt, now, live);
+                Ok::<(), GatewayError>(())
+            })
+            .await;
+        match outcome {
+            Ok(()) => {
+                tracing::info!(%mac, revision, source = %receipt.source, "phone has fetched its file")
+            }
+            Err(error) => tracing::error!(%mac, %error, "a fetch could not be noted"),
+        }
+    }
+}
+
+impl Draft {
+    fn note_fetch(
+        &mut self,
+        revision: u64,
+        receipt: &FetchReceipt,
+        now: Timestamp,
+        live: &mut Live,
+    ) {
+        let delivery = &mut self.record.delivery;
+        let had_it = delivery
+            .served
+            .as_ref()
+            .is_some_and(|served| served.revision == revision);
+        if had_it {
+            // The phone has had this file before and has come back: it lives with it.
+            delivery.confirmed = Some(revision);
+        } else {
+            delivery.served = Some(Served {
+                revision,
+                at: now,
+                address: receipt.source,
+            });
+        }
+        // A phone that was told to restart and fetches its file has restarted (cwmp.md M83),
+        // whether or not its answer has come through.
+        let restarted = delivery
+            .reboot
+            .told_at
+            .is_some_and(|told_at| told_at <= receipt.at);
+        if restarted {
+            let orders = std::mem::take(&mut delivery.reboot);
+            self.record.booted_at = Some(receipt.at);
+            let events = &mut self.record.cpe.events;
+            events.add(Event::plain(EventCode::Boot));
+            for command_key in orders.keys.into_iter().flatten() {
+                events.add(Event {
+                    code: EventCode::Reboot,
+                    command_key,
+                });
+            }
+        } else if self.record.booted_at.is_none() {
+            self.record.booted_at = Some(receipt.at);
+        }
+        if !live.control.in_flight && !self.record.delivery.is_outstanding() {
+            live.control.tries = 0;
+        }
+    }
+}
+
+/// An asset that several answers share.
+struct SharedAsset(Arc<[u8]>);
+
+impl AsRef<[u8]> for SharedAsset {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The same name with the digits of a MAC in the other case.
+fn other_spellings(name: &str) -> Vec<String> {
+    let Some(start) = mac_position(name) else {
+        return Vec::new();
+    };
+    let (before, rest) = name.split_at(start);
+    let (digits, after) = rest.split_at(12);
+    [digits.to_ascii_lowercase(), digits.to_ascii_uppercase()]
+        .into_iter()
+        .filter(|spelling| spelling != digits)
+        .map(|spelling| format!("{before}{spelling}{after}"))
+        .collect()
+}
+
+/// Where twelve hex digits stand that no other one touches.
+fn mac_position(name: &str) -> Option<usize> {
+    let bytes = name.as_bytes();
+    let is_hex = |place: usize| bytes.get(place).is_some_and(u8::is_ascii_hexdigit);
+    (0..bytes.len()).find(|&start| {
+        (start..start + 12).all(is_hex)
+            && !is_hex(start + 12)
+            && (start == 0 || !is_hex(start - 1) || name.starts_with("cfg") && start == 3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mac_is_found_in_either_case() {
+        assert_eq!(
+            other_spellings("cfg000b82A1B2C3.xml"),
+            ["cfg000b82a1b2c3.xml", "cfg000B82A1B2C3.xml"]
+        );
+        assert_eq!(other_spellings("00085D7890AB.cfg"), ["00085d7890ab.cfg"]);
+        assert!(other_spellings("cfg.xml").is_empty());
+        assert!(other_spellings("0123456789abcdef.bin").is_empty());
+    }
+}

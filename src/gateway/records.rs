@@ -1,0 +1,200 @@
+//! Which records the gateway keeps, and in which version.
+//!
+//! A change of a struct's fields is a new version: the old struct stays here with an upgrade, and
+//! its golden bytes in `fixtures/store`.
+
+use super::core::Installation;
+use crate::device::{DeviceRecord, FileRecord, StoredParameters};
+use crate::store::Record;
+
+impl Record for DeviceRecord {
+    const VERSION: u8 = 1;
+    const KIND: &'static str = "device";
+}
+
+impl Record for FileRecord {
+    const VERSION: u8 = 1;
+    const KIND: &'static str = "file";
+}
+
+impl Record for StoredParameters {
+    const VERSION: u8 = 1;
+    const KIND: &'static str = "parameters";
+}
+
+impl Record for Installation {
+    const VERSION: u8 = 1;
+    const KIND: &'static str = "installation";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::cwmp::{
+        DeviceId, Event, EventCode, FaultCode, Notification, TransferComplete, TransferFault,
+    };
+    use crate::device::{
+        Attribute, Contact, CpeState, DeliveryState, FileContent, FileRole, RebootOrders, Served,
+        Transfer, TransferKind, TransferState,
+    };
+    use crate::mapping::Rows;
+    use crate::native::{Dialect, Mac};
+    use crate::store::{decode, encode};
+    use crate::wire::{ContentHash, Secret};
+
+    const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
+
+    /// The bytes of a record must not change without a new version: stores out there hold them.
+    /// With UPDATE_FIXTURES set the golden files are written anew.
+    fn golden<T: Record + PartialEq + std::fmt::Debug>(name: &str, record: &T) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("fixtures/store")
+            .join(name);
+        let bytes = encode(record).unwrap();
+        if std::env::var_os("UPDATE_FIXTURES").is_some() {
+            std::fs::write(&path, &bytes).unwrap();
+        }
+        let golden = std::fs::read(&path).unwrap();
+        assert_eq!(bytes, golden, "{} has other bytes", path.display());
+        assert_eq!(&decode::<T>(&golden).unwrap(), record, "{}", path.display());
+    }
+
+    fn at(second: i64) -> jiff::Timestamp {
+        jiff::Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn the_bytes_of_a_device_stay() {
+        let mut cpe = CpeState::new("c2VnbWVudA".to_owned(), Secret::new("wake me"));
+        cpe.connection_request_username = "acs".to_owned();
+        cpe.acs.url = Some("https://acs.example.net/".to_owned());
+        cpe.periodic_inform_interval = Some(300);
+        cpe.periodic_inform_time = Some(at(1_700_000_000));
+        cpe.parameter_key = "key".to_owned();
+        cpe.attributes.insert(
+            "Device.LAN.IPAddress".parse().unwrap(),
+            Attribute {
+                notification: Notification::Active,
+                access_list: Some(Vec::new()),
+            },
+        );
+        cpe.informed_acs = Some("https://acs.example.net/".to_owned());
+        cpe.told_connection_request_url = Some("http://192.0.2.1:7547/x".to_owned());
+        cpe.events.add(Event::plain(EventCode::Bootstrap));
+        cpe.events
+            .note_change("Device.LAN.IPAddress".parse().unwrap());
+        cpe.transfers.push(Transfer {
+            id: 1,
+            command_key: "download".to_owned(),
+            kind: TransferKind::DownloadConfiguration { file_size: 12 },
+            url: "http://files.example.net/a".to_owned(),
+            username: "user".to_owned(),
+            password: Secret::new("password"),
+            state: TransferState::Waiting { due: at(20) },
+        });
+        cpe.transfers.push(Transfer {
+            id: 2,
+            command_key: "upload".to_owned(),
+            kind: TransferKind::UploadConfiguration,
+            url: "http://files.example.net/b".to_owned(),
+            username: String::new(),
+            password: Secret::default(),
+            state: TransferState::Finished(TransferComplete {
+                command_key: "upload".to_owned(),
+                fault: Some(TransferFault {
+                    code: FaultCode::UploadFailure,
+                    text: "no".to_owned(),
+                }),
+                start_time: None,
+                complete_time: None,
+            }),
+        });
+        cpe.next_transfer_id = 3;
+        cpe.retry_count = 4;
+        let record = DeviceRecord {
+            vendor: "vendor".to_owned(),
+            own_file: "site/cfg000b82a1b2c3.xml".parse().unwrap(),
+            model: Some("M1".to_owned()),
+            software_version: Some("1.2.3".to_owned()),
+            identity: Some(DeviceId {
+                manufacturer: "Maker".to_owned(),
+                oui: MAC.oui(),
+                product_class: "M1".to_owned(),
+                serial_number: MAC.upper(),
+            }),
+            rows: Rows::default(),
+            booted_at: Some(at(10)),
+            contact: Some(Contact {
+                address: [192, 0, 2, 7].into(),
+                at: at(11),
+            }),
+            delivery: DeliveryState {
+                desired: 3,
+                served: Some(Served {
+                    revision: 2,
+                    at: at(12),
+                    address: [192, 0, 2, 7].into(),
+                }),
+                confirmed: Some(1),
+                told_at: Some(at(13)),
+                given_up: Some(2),
+                reboot: RebootOrders {
+                    keys: vec![Some("reboot".to_owned()), None],
+                    told_at: Some(at(14)),
+                    closed: true,
+                },
+            },
+            cpe,
+        };
+        golden("device.v1", &record);
+    }
+
+    #[test]
+    fn the_bytes_of_files_stay() {
+        let file = |role, content| FileRecord {
+            role,
+            content,
+            length: 3,
+            content_hash: ContentHash::of(b"now"),
+            imported_hash: ContentHash::of(b"old"),
+            revision: 7,
+        };
+        let vendor = || "vendor".to_owned();
+        let phone = FileRole::Phone {
+            mac: MAC,
+            vendor: vendor(),
+            dialect: Dialect::PCodeXml,
+        };
+        let shared = FileRole::Shared {
+            vendor: vendor(),
+            dialect: Dialect::KeyValue,
+            model: Some("M1".to_owned()),
+        };
+        let orphan = FileRole::Orphan {
+            dialect: Dialect::PCodeText,
+        };
+        golden("file-phone.v1", &file(phone, FileContent::Document));
+        golden("file-shared.v1", &file(shared, FileContent::Document));
+        golden("file-orphan.v1", &file(orphan, FileContent::Asset));
+        golden("file-other.v1", &file(FileRole::Other, FileContent::Asset));
+    }
+
+    #[test]
+    fn the_bytes_of_parameters_and_the_installation_stay() {
+        let parameters = StoredParameters {
+            pack_version: 2,
+            values: vec![(
+                "Device.Time.NTPServer1".parse().unwrap(),
+                "ntp.example.net".to_owned(),
+            )],
+        };
+        golden("parameters.v1", &parameters);
+        let installation = Installation {
+            phase_key: 0x0123_4567_89ab_cdef,
+            connection_request_base: "http://192.0.2.1:7547".to_owned(),
+        };
+        golden("installation.v1", &installation);
+    }
+}

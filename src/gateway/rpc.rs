@@ -1,0 +1,166 @@
+//! What the ACS asks of a device, done and answered (cwmp.md section 6).
+
+use std::collections::HashSet;
+
+use crate::cwmp::{
+    AcsRequest, CpeResponse, Fault, FaultCode, ParameterAttribute, ParameterInfo, ParameterValue,
+};
+use crate::datamodel::PathQuery;
+use crate::native::Mac;
+
+use super::core::Gateway;
+use super::door::GatewayError;
+use super::view::Shown;
+
+/// The methods that a device answers (cwmp.md M10).
+const METHODS: &[&str] = &[
+    "GetRPCMethods",
+    "SetParameterValues",
+    "GetParameterValues",
+    "GetParameterNames",
+    "SetParameterAttributes",
+    "GetParameterAttributes",
+    "Reboot",
+    "Download",
+    "Upload",
+];
+
+impl From<GatewayError> for Fault {
+    fn from(error: GatewayError) -> Self {
+        // The ACS learns that it failed; why is for the operator.
+        tracing::error!(%error, "a request of the ACS failed");
+        Fault::new(FaultCode::InternalError, "internal error")
+    }
+}
+
+impl Gateway {
+    /// Does what the ACS asks, durably, and answers.
+    ///
+    /// # Errors
+    /// The fault to answer with; nothing has changed then.
+    pub async fn execute(&self, mac: Mac, request: AcsRequest) -> Result<CpeResponse, Fault> {
+        match request {
+            AcsRequest::GetRpcMethods => Ok(CpeResponse::GetRpcMethods(
+                METHODS.iter().map(|&method| method.to_owned()).collect(),
+            )),
+            AcsRequest::GetParameterValues(names) => self
+                .read_values(mac, &names)
+                .await
+                .map(CpeResponse::GetParameterValues),
+            AcsRequest::GetParameterNames { path, next_level } => self
+                .read_names(mac, &path, next_level)
+                .await
+                .map(CpeResponse::GetParameterNames),
+            AcsRequest::SetParameterValues {
+                parameters,
+                parameter_key,
+            } => self
+                .set_values(mac, parameters, parameter_key)
+                .await
+                .map(|applied_later| CpeResponse::SetParameterValues { applied_later }),
+            AcsRequest::SetParameterAttributes(attributes) => self
+                .set_attributes(mac, attributes)
+                .await
+                .map(|()| CpeResponse::SetParameterAttributes),
+            AcsRequest::GetParameterAttributes(names) => self
+                .read_attributes(mac, &names)
+                .await
+                .map(CpeResponse::GetParameterAttributes),
+            AcsRequest::Reboot { command_key } => self
+                .order_reboot(mac, command_key)
+                .await
+                .map(|()| CpeResponse::Reboot),
+            AcsRequest::Download(download) => self
+                .queue_download(mac, download)
+                .await
+                .map(CpeResponse::Download),
+            AcsRequest::Upload(upload) => self
+                .queue_upload(mac, upload)
+                .await
+                .map(CpeResponse::Upload),
+            AcsRequest::Unsupported(method) => Err(Fault::new(
+                FaultCode::MethodNotSupported,
+                format!("method {method} is not supported"),
+            )),
+        }
+    }
+
+    async fn read_values(&self, mac: Mac, names: &[String]) -> Result<Vec<ParameterValue>, Fault> {
+        let shown = self.select(mac, names).await?;
+        Ok(shown.into_iter().map(Shown::into_wire).collect())
+    }
+
+    async fn read_names(
+        &self,
+        mac: Mac,
+        path: &str,
+        next_level: bool,
+    ) -> Result<Vec<ParameterInfo>, Fault> {
+        let query: PathQuery = path.parse().map_err(|_| unknown_name(path))?;
+        let view = self.view(mac, &mut *self.hold(mac).await)?;
+        let names = view
+            .names(&query, next_level)
+            .ok_or_else(|| unknown_name(path))?;
+        if next_level && matches!(query, PathQuery::Parameter(_)) {
+            return Err(Fault::new(
+                FaultCode::InvalidArguments,
+                format!("NextLevel needs an object, and {path} is a parameter"),
+            ));
+        }
+        Ok(names)
+    }
+
+    async fn read_attributes(
+        &self,
+        mac: Mac,
+        names: &[String],
+    ) -> Result<Vec<ParameterAttribute>, Fault> {
+        let shown = self.select(mac, names).await?;
+        let (record, _) = self.load(mac)?.ok_or(GatewayError::UnknownPhone(mac))?;
+        Ok(shown
+            .into_iter()
+            .map(|parameter| {
+                let attribute = record.cpe.attributes.get(&parameter.path);
+                ParameterAttribute {
+                    name: parameter.path.to_string(),
+                    notification: record.cpe.notification(&parameter.path),
+                    access_list: attribute
+                        .and_then(|attribute| attribute.access_list.clone())
+                        .unwrap_or_else(super::attributes::default_access_list),
+                }
+            })
+            .collect())
+    }
+
+    /// What the names of a call name, each parameter once, in the order of the call. One unknown
+    /// name spoils the whole call (cwmp.md M41).
+    async fn select(&self, mac: Mac, names: &[String]) -> Result<Vec<Shown>, Fault> {
+        let view = self.view(mac, &mut *self.hold(mac).await)?;
+        let now = self.inner.clock.now();
+        let mut asked = HashSet::new();
+        let mut seen = HashSet::new();
+        let mut shown = Vec::new();
+        for name in names {
+            if !asked.insert(name.as_str()) {
+                continue;
+            }
+            let query: PathQuery = name.parse().map_err(|_| unknown_name(name))?;
+            let found = view.select(&query, now).ok_or_else(|| unknown_name(name))?;
+            let is_new = |parameter: &Shown| seen.insert(parameter.path.clone());
+            shown.extend(found.into_iter().filter(is_new));
+        }
+        Ok(shown)
+    }
+}
+
+pub(super) fn unknown_name(name: &str) -> Fault {
+    Fault::new(
+        FaultCode::InvalidParameterName,
+        format!("there is no {}", printable(name)),
+    )
+}
+
+/// A name of the ACS's for a fault text: short, and without characters that XML can't carry.
+pub(super) fn printable(name: &str) -> String {
+    name.escape_debug().take(128).collect()
+}

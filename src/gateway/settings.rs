@@ -1,0 +1,83 @@
+//! What the operator decides about the virtual CPEs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use url::Url;
+
+use crate::wire::Credentials;
+
+/// Longest ProductClass (cwmp.md I1).
+const MAX_PRODUCT_CLASS_LENGTH: usize = 64;
+
+/// Settings of the gateway.
+#[derive(Debug, Clone)]
+pub struct GatewaySettings {
+    /// Where the ACS is; `None`: phones are served, no ACS is informed.
+    pub acs_url: Option<Url>,
+    /// What to answer the ACS's challenge with.
+    pub acs_credentials: Credentials,
+    /// Seconds between periodic Informs, for devices whose ACS has not set it. At least 1.
+    pub periodic_inform_interval: u32,
+    /// How the ProductClass is made.
+    pub product_class: ProductClass,
+}
+
+/// How a device's ProductClass is made, and with it when a device is announced to the ACS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProductClass {
+    /// `{model}`: the model; a device is announced once its model is known.
+    Model,
+    /// One text for all: every device is announced at once.
+    Fixed(String),
+}
+
+/// The text is no ProductClass.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "product_class `{text}`: write `{{model}}`, or a text of 1 to {MAX_PRODUCT_CLASS_LENGTH} characters without braces"
+)]
+pub struct ProductClassError {
+    /// The text that was given.
+    pub text: String,
+}
+
+impl FromStr for ProductClass {
+    type Err = ProductClassError;
+
+    fn from_str(text: &str) -> Result<Self, ProductClassError> {
+        let length = text.chars().count();
+        if text == "{model}" {
+            Ok(Self::Model)
+        } else if (1..=MAX_PRODUCT_CLASS_LENGTH).contains(&length) && !text.contains(['{', '}']) {
+            Ok(Self::Fixed(text.to_owned()))
+        } else {
+            Err(ProductClassError {
+                text: text.to_owned(),
+            })
+        }
+    }
+}
+
+impl fmt::Display for ProductClass {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Model => formatter.write_str("{model}"),
+            Self::Fixed(text) => formatter.write_str(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_product_class_is_the_model_or_a_fixed_text() {
+        assert_eq!("{model}".parse(), Ok(ProductClass::Model));
+        assert_eq!("Phone".parse(), Ok(ProductClass::Fixed("Phone".to_owned())));
+        assert!("".parse::<ProductClass>().is_err());
+        assert!("{vendor}".parse::<ProductClass>().is_err());
+        assert!("x".repeat(65).parse::<ProductClass>().is_err());
+    }
+}

@@ -1,0 +1,438 @@
+//! The gateway with a clock of its own: what becomes due when, across sessions and restarts.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::Timestamp;
+
+use super::{
+    Clock, Delivery, FetchAnswer, FetchRequest, Gateway, GatewaySettings, ImportOptions,
+    OpenSession, ProductClass, SessionOutcome,
+};
+use crate::cwmp::{AcsRequest, CpeResponse, Download, EventCode, SetAttribute, SetValue};
+use crate::mapping::Packs;
+use crate::native::Mac;
+use crate::store::{AssetStore, SledStore, StoreOptions};
+use crate::wire::{Credentials, Secret};
+
+const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
+const FILE: &str = "cfg000b82a1b2c3.xml";
+const USER_AGENT: &str = "Grandstream Model HW GXP2170 SW 1.0.11.16 DevId 000b82a1b2c3";
+const DISPLAY_NAME: &str =
+    "Device.Services.VoiceService.1.VoiceProfile.1.Line.1.CallingFeatures.CallerIDName";
+
+/// A clock that stands still until it is moved.
+struct Hands(AtomicI64);
+
+impl Clock for Hands {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+}
+
+/// A gateway on a folder of its own, with the fixtures imported.
+struct Bench {
+    gateway: Gateway,
+    clock: Arc<Hands>,
+    folder: tempfile::TempDir,
+}
+
+fn open(folder: &Path, clock: &Arc<Hands>) -> Gateway {
+    let store = SledStore::open(folder, StoreOptions::default()).unwrap();
+    let assets = AssetStore::open(folder).unwrap();
+    let settings = GatewaySettings {
+        acs_url: Some("http://acs.example.net/".parse().unwrap()),
+        acs_credentials: Credentials {
+            username: String::new(),
+            password: Secret::default(),
+        },
+        periodic_inform_interval: 86_400,
+        product_class: ProductClass::Model,
+    };
+    let packs = Packs::embedded().unwrap();
+    Gateway::open(
+        Arc::new(store),
+        assets,
+        packs,
+        settings,
+        Arc::clone(clock) as _,
+    )
+    .unwrap()
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(Hands(AtomicI64::new(1_800_000_000)));
+        let gateway = open(folder.path(), &clock);
+        let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tree");
+        gateway
+            .import(&tree, ImportOptions::default(), &|_, _| {})
+            .await
+            .unwrap();
+        Self {
+            gateway,
+            clock,
+            folder,
+        }
+    }
+
+    /// The process ends and starts again.
+    async fn restart(self) -> Self {
+        let Self {
+            gateway,
+            clock,
+            folder,
+        } = self;
+        drop(gateway);
+        let gateway = open(folder.path(), &clock);
+        gateway.start().await.unwrap();
+        Self {
+            gateway,
+            clock,
+            folder,
+        }
+    }
+
+    fn advance(&self, seconds: i64) {
+        self.clock.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// The phone fetches its file, as it does when it boots or is told to.
+    async fn fetch(&self) {
+        let answer = self
+            .gateway
+            .fetch(FetchRequest {
+                path: FILE.to_owned(),
+                user_agent: Some(USER_AGENT.to_owned()),
+                source: SocketAddr::from(([192, 0, 2, 41], 40_000)),
+            })
+            .await;
+        let FetchAnswer::File { receipt, .. } = answer else {
+            panic!("no file");
+        };
+        self.gateway.fetched(receipt).await;
+    }
+
+    /// Seconds until the next session is due.
+    fn wait(&self) -> Option<i64> {
+        let due = self.gateway.inner.sessions.due(&MAC)?;
+        Some(due.as_second() - self.clock.now().as_second())
+    }
+
+    async fn session(&self) -> OpenSession {
+        self.gateway.inner.sessions.disarm(&MAC);
+        self.gateway.open_session(MAC).await.unwrap().unwrap()
+    }
+
+    async fn end(&self) {
+        self.gateway.close_session(MAC, SessionOutcome::Ended).await;
+    }
+
+    async fn fail(&self) {
+        let reason = "a test".to_owned();
+        self.gateway
+            .close_session(MAC, SessionOutcome::Failed { reason })
+            .await;
+    }
+
+    async fn execute(&self, request: AcsRequest) -> CpeResponse {
+        self.gateway.execute(MAC, request).await.unwrap()
+    }
+
+    /// First contact, done with.
+    async fn announced() -> Self {
+        let bench = Self::new().await;
+        bench.fetch().await;
+        bench.session().await;
+        bench
+            .gateway
+            .delivered(MAC, Delivery::Inform)
+            .await
+            .unwrap();
+        bench.end().await;
+        bench
+    }
+}
+
+fn codes(session: &OpenSession) -> Vec<EventCode> {
+    session
+        .inform
+        .events
+        .iter()
+        .map(|event| event.code)
+        .collect()
+}
+
+fn set(name: &str, value: &str) -> AcsRequest {
+    AcsRequest::SetParameterValues {
+        parameters: vec![SetValue {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            value_type: None,
+        }],
+        parameter_key: String::new(),
+    }
+}
+
+fn notify(number: i64) -> AcsRequest {
+    AcsRequest::SetParameterAttributes(vec![SetAttribute {
+        name: DISPLAY_NAME.to_owned(),
+        notification: Some(number),
+        access_list: None,
+    }])
+}
+
+#[tokio::test]
+async fn a_device_is_announced_once_its_model_is_known_and_then_never_again() {
+    let bench = Bench::new().await;
+    assert_eq!(bench.gateway.open_session(MAC).await.unwrap(), None);
+    bench.fetch().await;
+    assert_eq!(bench.wait(), Some(0));
+    let session = bench.session().await;
+    assert_eq!(codes(&session), [EventCode::Bootstrap, EventCode::Boot]);
+    assert_eq!(session.inform.device_id.product_class, "GXP2170");
+    bench
+        .gateway
+        .delivered(MAC, Delivery::Inform)
+        .await
+        .unwrap();
+    bench.end().await;
+    bench.fetch().await;
+    let bench = bench.restart().await;
+    assert_eq!(bench.wait(), None, "nothing is owed");
+}
+
+#[tokio::test]
+async fn failed_sessions_wait_in_ranges_that_double_and_count_across_a_restart() {
+    let mut bench = Bench::new().await;
+    bench.fetch().await;
+    let mut shortest = 5;
+    for failures in 0..5 {
+        let session = bench.session().await;
+        assert_eq!(session.inform.retry_count, failures);
+        assert!(codes(&session).contains(&EventCode::Bootstrap));
+        bench.fail().await;
+        let wait = bench.wait().unwrap();
+        assert!(
+            (shortest - 1..=2 * shortest).contains(&wait),
+            "{wait} after {failures}"
+        );
+        bench.advance(wait);
+        shortest *= 2;
+    }
+    bench = bench.restart().await;
+    let session = bench.session().await;
+    assert_eq!(
+        session.inform.retry_count, 5,
+        "a restart does not hide the failures"
+    );
+    bench.fail().await;
+    let wait = bench.wait().unwrap();
+    assert!((4..=10).contains(&wait), "but the waits begin anew: {wait}");
+    bench.session().await;
+    bench
+        .gateway
+        .delivered(MAC, Delivery::Inform)
+        .await
+        .unwrap();
+    bench.end().await;
+    bench.gateway.wake(MAC).await;
+    assert_eq!(bench.session().await.inform.retry_count, 0);
+}
+
+#[tokio::test]
+async fn a_connection_request_is_not_retried_but_ends_the_wait_of_a_retry() {
+    let bench = Bench::announced().await;
+    bench.gateway.wake(MAC).await;
+    bench.gateway.wake(MAC).await;
+    let session = bench.session().await;
+    assert_eq!(codes(&session), [EventCode::ConnectionRequest]);
+    bench.fail().await;
+    assert_eq!(bench.wait(), None);
+    bench.gateway.wake(MAC).await;
+    assert_eq!(bench.wait(), Some(0));
+}
+
+#[tokio::test]
+async fn a_connection_request_during_a_session_leads_to_one_more_after_it() {
+    let bench = Bench::announced().await;
+    bench.gateway.wake(MAC).await;
+    bench.session().await;
+    bench.gateway.wake(MAC).await;
+    bench.gateway.wake(MAC).await;
+    assert_eq!(bench.gateway.open_session(MAC).await.unwrap(), None);
+    bench
+        .gateway
+        .delivered(MAC, Delivery::Inform)
+        .await
+        .unwrap();
+    bench.end().await;
+    assert_eq!(
+        codes(&bench.session().await),
+        [EventCode::ConnectionRequest]
+    );
+    bench
+        .gateway
+        .delivered(MAC, Delivery::Inform)
+        .await
+        .unwrap();
+    bench.end().await;
+    assert_eq!(bench.wait(), None);
+}
+
+#[tokio::test]
+async fn active_notification_opens_a_session_and_passive_waits_for_one() {
+    let bench = Bench::announced().await;
+    bench.execute(notify(2)).await;
+    bench.execute(set(DISPLAY_NAME, "by the ACS")).await;
+    assert_eq!(
+        bench.wait(),
+        None,
+        "what the ACS sets itself is no news to it"
+    );
+    let by_hand = vec![(DISPLAY_NAME.to_owned(), "by hand".to_owned())];
+    bench
+        .gateway
+        .set_by_operator(MAC, by_hand.clone())
+        .await
+        .unwrap();
+    assert_eq!(bench.wait(), Some(0));
+    let session = bench.session().await;
+    assert_eq!(codes(&session), [EventCode::ValueChange]);
+    let told = session
+        .inform
+        .parameters
+        .iter()
+        .find(|told| told.name == DISPLAY_NAME);
+    assert_eq!(told.unwrap().value, "by hand");
+    bench
+        .gateway
+        .delivered(MAC, Delivery::Inform)
+        .await
+        .unwrap();
+    bench.end().await;
+
+    bench.execute(notify(1)).await;
+    let again = vec![(DISPLAY_NAME.to_owned(), "again".to_owned())];
+    bench.gateway.set_by_operator(MAC, again).await.unwrap();
+    bench.gateway.set_by_operator(MAC, by_hand).await.unwrap();
+    assert_eq!(bench.wait(), None);
+    bench.gateway.wake(MAC).await;
+    let session = bench.session().await;
+    assert!(
+        codes(&session).contains(&EventCode::ValueChange),
+        "there and back is a change too"
+    );
+}
+
+#[tokio::test]
+async fn a_reboot_is_reported_when_the_phone_has_come_back() {
+    let bench = Bench::announced().await;
+    bench
+        .execute(AcsRequest::Reboot {
+            command_key: "R1".to_owned(),
+        })
+        .await;
+    bench.fetch().await;
+    assert_eq!(bench.wait(), None, "it has not been told yet");
+    let job = bench.gateway.next_control().await;
+    bench
+        .gateway
+        .finish_control(MAC, job.id, super::ControlOutcome::Accepted)
+        .await;
+    let bench = bench.restart().await;
+    bench.advance(20);
+    bench.fetch().await;
+    let session = bench.session().await;
+    assert_eq!(codes(&session), [EventCode::Boot, EventCode::Reboot]);
+    let keys: Vec<&str> = session
+        .inform
+        .events
+        .iter()
+        .map(|event| event.command_key.as_str())
+        .collect();
+    assert_eq!(keys, ["", "R1"]);
+}
+
+#[tokio::test]
+async fn a_report_that_the_acs_ignores_is_repeated_more_and_more_slowly() {
+    let bench = Bench::announced().await;
+    let download = Download {
+        command_key: "D1".to_owned(),
+        file_type: "3 Vendor Configuration File".to_owned(),
+        url: "http://files.example.net/a".to_owned(),
+        username: String::new(),
+        password: Secret::default(),
+        file_size: 0,
+        target_file_name: String::new(),
+        delay_seconds: 0,
+    };
+    bench.execute(AcsRequest::Download(download)).await;
+    let job = bench.gateway.next_transfer().await;
+    let (_, own) = bench.gateway.own_file(MAC).unwrap();
+    bench
+        .gateway
+        .finish_transfer(MAC, job.id, Ok(Some(own.into())))
+        .await;
+    let bench = bench.restart().await;
+    assert!(
+        bench.wait().is_some_and(|wait| wait <= 1),
+        "a restart loses no report"
+    );
+    for shortest in [60, 120, 240] {
+        let session = bench.session().await;
+        assert_eq!(
+            codes(&session),
+            [EventCode::Download, EventCode::TransferComplete]
+        );
+        assert_eq!(session.transfers.len(), 1);
+        bench
+            .gateway
+            .delivered(MAC, Delivery::Inform)
+            .await
+            .unwrap();
+        bench.end().await;
+        assert_eq!(bench.wait(), Some(shortest));
+        bench.advance(shortest);
+    }
+    let session = bench.session().await;
+    let id = session.transfers.first().unwrap().id;
+    bench
+        .gateway
+        .delivered(MAC, Delivery::Inform)
+        .await
+        .unwrap();
+    bench
+        .gateway
+        .delivered(MAC, Delivery::Transfer(id))
+        .await
+        .unwrap();
+    bench.end().await;
+    assert_eq!(bench.wait(), None);
+}
+
+#[tokio::test]
+async fn another_acs_url_is_a_new_beginning() {
+    let bench = Bench::announced().await;
+    bench.gateway.wake(MAC).await;
+    bench.session().await;
+    bench
+        .gateway
+        .delivered(MAC, Delivery::Inform)
+        .await
+        .unwrap();
+    bench
+        .execute(set(
+            "Device.ManagementServer.URL",
+            "http://other.example.net/",
+        ))
+        .await;
+    bench.end().await;
+    assert_eq!(bench.wait(), Some(0));
+    let session = bench.session().await;
+    assert_eq!(session.endpoint.url.as_str(), "http://other.example.net/");
+    assert_eq!(codes(&session), [EventCode::Bootstrap]);
+}

@@ -1,0 +1,268 @@
+//! The tree of a config server on disk: which files are there, and what each of them is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::report::{Finding, FindingKind};
+use crate::device::{FileRole, TreePath};
+use crate::mapping::Packs;
+use crate::native::{Dialect, Document, LayerKind, Mac, sniff};
+use crate::store::MAX_LONG_VALUE_BYTES;
+
+/// Largest file that is read as a document; a larger one is served as it is.
+const MAX_DOCUMENT_LENGTH: u64 = MAX_LONG_VALUE_BYTES as u64;
+/// Largest file that is taken over at all.
+const MAX_FILE_LENGTH: u64 = 1 << 30;
+/// Deepest folder that is looked into.
+const MAX_DEPTH: usize = 32;
+
+/// The tree can't be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum TreeError {
+    /// The root is no readable folder.
+    #[error("can't read the folder {path}")]
+    Root {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file can't be written.
+    #[error("can't write {path}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// A file of the tree that can be taken over.
+#[derive(Debug, Clone)]
+pub(super) struct TreeFile {
+    pub(super) path: TreePath,
+    pub(super) on_disk: PathBuf,
+    pub(super) length: u64,
+}
+
+/// What a file of the tree is.
+#[derive(Debug)]
+pub(super) struct Classified {
+    pub(super) role: FileRole,
+    /// The parsed file, when it is one that phones read as settings.
+    pub(super) document: Option<Document>,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// Lists the files below `root`, in order of their paths. What can't be taken over becomes a
+/// finding.
+pub(super) fn walk(root: &Path) -> Result<(Vec<TreeFile>, Vec<Finding>), TreeError> {
+    let error = |source| TreeError::Root {
+        path: root.to_owned(),
+        source,
+    };
+    let real_root = root.canonicalize().map_err(error)?;
+    let mut files = Vec::new();
+    let mut findings = Vec::new();
+    let mut folders = vec![(root.to_owned(), String::new(), 0_usize)];
+    while let Some((folder, prefix, depth)) = folders.pop() {
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(source) if depth == 0 => return Err(error(source)),
+            Err(source) => {
+                findings.push(Finding::of_file(FindingKind::Unreadable, prefix, source));
+                continue;
+            }
+        };
+        for entry in entries {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(source) => {
+                    findings.push(Finding::of_file(
+                        FindingKind::Unreadable,
+                        prefix.clone(),
+                        source,
+                    ));
+                    continue;
+                }
+            };
+            let name = entry.file_name();
+            let shown = format!("{prefix}{}", name.to_string_lossy());
+            let on_disk = entry.path();
+            let metadata = match fs::metadata(&on_disk) {
+                Ok(metadata) => metadata,
+                Err(source) => {
+                    findings.push(Finding::of_file(FindingKind::Unreadable, shown, source));
+                    continue;
+                }
+            };
+            if metadata.is_dir() {
+                let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+                if is_link || depth + 1 >= MAX_DEPTH {
+                    let why = "the folder is a link or lies too deep; it is left out";
+                    findings.push(Finding::of_file(FindingKind::LeftOut, shown, why));
+                } else {
+                    folders.push((on_disk, format!("{shown}/"), depth + 1));
+                }
+                continue;
+            }
+            let leads_out = on_disk
+                .canonicalize()
+                .map_or(true, |target| !target.starts_with(&real_root));
+            if !metadata.is_file() || leads_out {
+                let why = "no file, or a link that leads out of this tree";
+                findings.push(Finding::of_file(FindingKind::LeftOut, shown, why));
+                continue;
+            }
+            if metadata.len() > MAX_FILE_LENGTH {
+                let why = "larger than 1 GiB; it is left out";
+                findings.push(Finding::of_file(FindingKind::LeftOut, shown, why));
+                continue;
+            }
+            let path = name
+                .to_str()
+                .and_then(|name| format!("{prefix}{name}").parse::<TreePath>().ok());
+            match path {
+                Some(path) => files.push(TreeFile {
+                    path,
+                    on_disk,
+                    length: metadata.len(),
+                }),
+                None => {
+                    let why = "no phone can ask for this name; it is left out";
+                    findings.push(Finding::of_file(FindingKind::LeftOut, shown, why));
+                }
+            }
+        }
+    }
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    findings.sort_by(|one, other| one.file.cmp(&other.file));
+    Ok((files, findings))
+}
+
+/// Says what a file is, from its name and content, by the rules of the mapping packs.
+pub(super) fn classify(packs: &Packs, path: &TreePath, content: &[u8]) -> Classified {
+    let other = |findings| Classified {
+        role: FileRole::Other,
+        document: None,
+        findings,
+    };
+    if content.len() as u64 > MAX_DOCUMENT_LENGTH {
+        let findings = packs.identify(path.file_name(), content).map(|_| {
+            let why = format!("larger than {MAX_DOCUMENT_LENGTH} bytes; it is served as it is");
+            Finding::of_file(FindingKind::LeftOut, path.to_string(), why)
+        });
+        return other(findings.into_iter().collect());
+    }
+    let Some((pack, identity)) = packs.identify(path.file_name(), content) else {
+        return match sniff(content) {
+            Some(sniffed) => orphan(path, sniffed.dialect, content),
+            None => other(Vec::new()),
+        };
+    };
+    let document = Document::parse(identity.dialect, content);
+    let mut findings = syntax_findings(path, &document, identity.mac);
+    if let (Some(mac), Some(Ok(declared))) = (identity.mac, document.declared_mac())
+        && mac != declared
+    {
+        let why =
+            format!("the file says that it is for phone {declared}; the phone will refuse it");
+        let finding = Finding::of_file(FindingKind::WrongPhone, path.to_string(), why);
+        findings.push(finding.about(mac));
+    }
+    let vendor = pack.vendor().to_owned();
+    let dialect = identity.dialect;
+    let role = match (identity.layer, identity.mac) {
+        (LayerKind::Phone, Some(mac)) => FileRole::Phone {
+            mac,
+            vendor,
+            dialect,
+        },
+        (LayerKind::Phone, None) => return other(findings),
+        (LayerKind::Shared, _) => FileRole::Shared {
+            vendor,
+            dialect,
+            model: None,
+        },
+        (LayerKind::Model, _) => FileRole::Shared {
+            vendor,
+            dialect,
+            model: identity.model,
+        },
+    };
+    Classified {
+        role,
+        document: Some(document),
+        findings,
+    }
+}
+
+/// Settings, and no phone asks for this name: a copy, or a name of the operator's own.
+fn orphan(path: &TreePath, dialect: Dialect, content: &[u8]) -> Classified {
+    let document = Document::parse(dialect, content);
+    let whose = match document.declared_mac() {
+        Some(Ok(mac)) => format!("looks like the settings of phone {mac}"),
+        _ => "looks like settings".to_owned(),
+    };
+    let has_settings = document.settings().next().is_some();
+    let why = if has_settings {
+        format!("{whose}, but no phone asks for this name; it is served as it is")
+    } else {
+        format!(
+            "{whose} by name (item and part, or an element each), which is not read yet; it is \
+             served as it is"
+        )
+    };
+    let finding = Finding::of_file(FindingKind::Orphan, path.to_string(), why);
+    let mut findings = vec![finding];
+    findings.extend(syntax_findings(path, &document, None));
+    Classified {
+        role: FileRole::Orphan { dialect },
+        document: Some(document),
+        findings,
+    }
+}
+
+fn syntax_findings(path: &TreePath, document: &Document, mac: Option<Mac>) -> Vec<Finding> {
+    document
+        .problems()
+        .iter()
+        .map(|problem| Finding {
+            kind: FindingKind::Syntax,
+            file: path.to_string(),
+            line: Some(problem.line),
+            column: Some(problem.column),
+            mac,
+            message: problem.kind.to_string(),
+        })
+        .collect()
+}
+
+/// A file that is one phone's own by its name.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    pub(super) file: TreeFile,
+    pub(super) vendor: String,
+}
+
+/// Which of several files is the phone's own: the one it is known by; else one under the name that
+/// phones ask for, in the folder nearest to the root. A copy in a folder of backups is not it.
+pub(super) fn choose(
+    packs: &Packs,
+    mac: Mac,
+    mut candidates: Vec<Candidate>,
+    known: Option<&TreePath>,
+) -> Option<(Candidate, Vec<Candidate>)> {
+    candidates.sort_by_cached_key(|candidate| {
+        let path = &candidate.file.path;
+        let is_served_name = packs.by_vendor(&candidate.vendor).is_some_and(|pack| {
+            pack.served_names(mac)
+                .any(|name| name.eq_ignore_ascii_case(path.file_name()))
+        });
+        let depth = path.as_str().matches('/').count();
+        (known != Some(path), !is_served_name, depth, path.clone())
+    });
+    let mut candidates = candidates.into_iter();
+    let own = candidates.next()?;
+    Some((own, candidates.collect()))
+}

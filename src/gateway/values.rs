@@ -1,0 +1,290 @@
+//! SetParameterValues: all or nothing (cwmp.md M20–M31).
+
+use std::collections::{BTreeSet, HashSet};
+
+use url::Url;
+
+use super::core::Gateway;
+use super::door::GatewayError;
+use super::draft::Draft;
+use super::rpc::printable;
+use super::view::{Shown, View};
+use crate::cwmp::{Fault, FaultCode, ParameterFault, SetValue};
+use crate::datamodel::{ParameterPath, Schema, ValueProblem, ValueType};
+use crate::device::CpeState;
+use crate::mapping::{Change, Refusal, RefusalReason};
+use crate::native::Mac;
+
+/// A parameter of the CPE itself, with the text it gets.
+struct OwnChange {
+    path: ParameterPath,
+    write: fn(&mut CpeState, &str),
+    value: String,
+}
+
+/// A change that a person ordered was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The device is not known, or the store failed.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// The fault that an ACS would get.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// What a call changes, checked as far as it can be without trying.
+#[derive(Default)]
+struct Checked {
+    own: Vec<OwnChange>,
+    /// The ACS is another one from now on.
+    another_acs: bool,
+    lens: Vec<Change>,
+}
+
+impl Gateway {
+    /// Sets values for the ACS. Says whether they take effect only once the phone has fetched
+    /// its file (Status 1).
+    pub(super) async fn set_values(
+        &self,
+        mac: Mac,
+        parameters: Vec<SetValue>,
+        parameter_key: String,
+    ) -> Result<bool, Fault> {
+        self.change(mac, |draft, live| {
+            let view = self.view(mac, live)?;
+            let checked = self.check(draft, &view, &parameters)?;
+            draft.set_by_acs = checked.paths();
+            let applied_later = self.apply(draft, checked)?;
+            draft.record.cpe.parameter_key = parameter_key;
+            Ok(applied_later)
+        })
+        .await
+    }
+
+    /// Sets values for a person, who sees the same checks as an ACS.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; nothing has changed then.
+    pub async fn set_by_operator(
+        &self,
+        mac: Mac,
+        values: Vec<(String, String)>,
+    ) -> Result<bool, ChangeError> {
+        let parameters: Vec<SetValue> = values
+            .into_iter()
+            .map(|(name, value)| SetValue {
+                name,
+                value,
+                value_type: None,
+            })
+            .collect();
+        self.change(mac, |draft, live| {
+            let view = self.view(mac, live)?;
+            let checked = self.check(draft, &view, &parameters)?;
+            Ok(self.apply(draft, checked)?)
+        })
+        .await
+    }
+
+    fn check(
+        &self,
+        draft: &mut Draft,
+        view: &View,
+        parameters: &[SetValue],
+    ) -> Result<Checked, Fault> {
+        let mut names = HashSet::new();
+        if let Some(twice) = parameters
+            .iter()
+            .find(|parameter| !names.insert(parameter.name.as_str()))
+        {
+            return Err(Fault::new(
+                FaultCode::InvalidArguments,
+                format!("{} is set twice", printable(&twice.name)),
+            ));
+        }
+        let now = self.inner.clock.now();
+        let mut checked = Checked::default();
+        let mut faults = Vec::new();
+        for parameter in parameters {
+            let outcome = view
+                .parameter(&parameter.name, now)
+                .ok_or((
+                    FaultCode::InvalidParameterName,
+                    "no such parameter".to_owned(),
+                ))
+                .and_then(|shown| {
+                    let value = check_one(&shown, parameter)?;
+                    checked.add(view, shown, value)
+                });
+            if let Err((code, text)) = outcome {
+                faults.push(ParameterFault {
+                    name: parameter.name.clone(),
+                    code,
+                    text,
+                });
+            }
+        }
+        if faults.is_empty() {
+            return Ok(checked);
+        }
+        // The others may be bad too, in a way that only writing them shows (cwmp.md M22).
+        let refusals = draft.refusals(self, &checked.lens)?;
+        faults.extend(refusals.into_iter().map(parameter_fault));
+        Err(invalid_arguments(faults))
+    }
+}
+
+impl Checked {
+    /// Every parameter that the call names.
+    fn paths(&self) -> BTreeSet<ParameterPath> {
+        let own = self.own.iter().map(|change| &change.path);
+        let lens = self.lens.iter().map(|change| &change.path);
+        own.chain(lens).cloned().collect()
+    }
+
+    fn add(&mut self, view: &View, shown: Shown, value: String) -> Result<(), (FaultCode, String)> {
+        match view.cpe_parameter(shown.path.as_str()) {
+            Some(own) => {
+                let write = own.write.ok_or_else(not_writable)?;
+                if shown.path.as_str() == "Device.ManagementServer.URL" {
+                    check_acs_url(&value)?;
+                    // The same URL in another spelling is no other ACS.
+                    self.another_acs |= Url::parse(&value) != Url::parse(&shown.value);
+                }
+                self.own.push(OwnChange {
+                    path: shown.path,
+                    write,
+                    value,
+                });
+            }
+            None => self.lens.push(Change {
+                path: shown.path,
+                value,
+            }),
+        }
+        Ok(())
+    }
+}
+
+fn check_one(shown: &Shown, parameter: &SetValue) -> Result<String, (FaultCode, String)> {
+    if !shown.writable {
+        return Err(not_writable());
+    }
+    // Many ACSs send everything as a string: what counts then is whether the text can be read
+    // as the parameter's type (cwmp.md M26).
+    let given = parameter.value_type.unwrap_or(ValueType::String);
+    if given != ValueType::String && !is_compatible(given, shown.value_type) {
+        return Err((
+            FaultCode::InvalidParameterType,
+            format!(
+                "{} was given, {} is wanted",
+                given.xsd_name(),
+                shown.value_type.xsd_name()
+            ),
+        ));
+    }
+    let entry = Schema::device1().entry(shown.path.as_str());
+    match entry {
+        Some(entry) => entry
+            .check(&parameter.value)
+            .map_err(|problem| (value_fault(&problem), problem.to_string())),
+        None => shown
+            .value_type
+            .canonical(&parameter.value)
+            .map_err(|error| (FaultCode::InvalidParameterValue, error.to_string())),
+    }
+}
+
+/// Whether a value of one type may be given for another: whole numbers of any kind for each
+/// other, their range is checked besides.
+fn is_compatible(given: ValueType, wanted: ValueType) -> bool {
+    let is_number = |value_type| {
+        matches!(
+            value_type,
+            ValueType::Int | ValueType::Long | ValueType::UnsignedInt | ValueType::UnsignedLong
+        )
+    };
+    given == wanted || is_number(given) && is_number(wanted)
+}
+
+fn value_fault(problem: &ValueProblem) -> FaultCode {
+    match problem {
+        ValueProblem::WrongType(_) => FaultCode::InvalidParameterType,
+        _ => FaultCode::InvalidParameterValue,
+    }
+}
+
+fn not_writable() -> (FaultCode, String) {
+    (
+        FaultCode::NotWritable,
+        "the parameter is read-only".to_owned(),
+    )
+}
+
+/// An ACS URL is http or https, names a host, and carries no credentials (cwmp.md G1).
+fn check_acs_url(text: &str) -> Result<(), (FaultCode, String)> {
+    let is_good = Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.username().is_empty()
+            && url.password().is_none()
+    });
+    if is_good {
+        Ok(())
+    } else {
+        Err((
+            FaultCode::InvalidParameterValue,
+            "an http or https URL without user information is wanted".to_owned(),
+        ))
+    }
+}
+
+impl Gateway {
+    /// Makes the changes on the draft. Says whether the phone has to fetch a file for them.
+    fn apply(&self, draft: &mut Draft, checked: Checked) -> Result<bool, Fault> {
+        if let Err(refusals) = draft.set(self, &checked.lens)? {
+            let faults = refusals.into_iter().map(parameter_fault).collect();
+            return Err(invalid_arguments(faults));
+        }
+        for change in checked.own {
+            (change.write)(&mut draft.record.cpe, &change.value);
+        }
+        if checked.another_acs {
+            draft.begin_with_a_new_acs();
+        }
+        let was_outstanding = draft.record.delivery.is_outstanding();
+        Ok(draft.gives_another_file() || was_outstanding && !checked.lens.is_empty())
+    }
+}
+
+fn parameter_fault(refusal: Refusal) -> ParameterFault {
+    let (code, text) = match refusal.reason {
+        RefusalReason::Unknown => (
+            FaultCode::InvalidParameterName,
+            "no such parameter".to_owned(),
+        ),
+        RefusalReason::ReadOnly => not_writable(),
+        RefusalReason::WrongType => (
+            FaultCode::InvalidParameterType,
+            "the value is of another type".to_owned(),
+        ),
+        RefusalReason::BadValue { why } => (FaultCode::InvalidParameterValue, why),
+    };
+    ParameterFault {
+        name: refusal.path.to_string(),
+        code,
+        text,
+    }
+}
+
+fn invalid_arguments(mut parameters: Vec<ParameterFault>) -> Fault {
+    // One entry per bad parameter (cwmp.md M22), whatever found it.
+    let mut seen = HashSet::new();
+    parameters.retain(|fault| seen.insert(fault.name.clone()));
+    Fault {
+        code: FaultCode::InvalidArguments,
+        text: "invalid arguments".to_owned(),
+        parameters,
+    }
+}

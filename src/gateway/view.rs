@@ -1,0 +1,402 @@
+//! What the data model of one device shows at one moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::cpe_parameters::{CPE_PARAMETERS, CpeParameter, Reading};
+use super::settings::{GatewaySettings, ProductClass};
+use crate::cwmp::{DeviceId, ParameterInfo, ParameterValue};
+use crate::datamodel::{ObjectPath, ParameterPath, PathQuery, Schema, ValueType};
+use crate::device::DeviceRecord;
+use crate::mapping::{Pack, Parameter, ValueState};
+use crate::native::Mac;
+
+/// Tables of the model that are there without a row: a desk phone has no port for another.
+const EMPTY_TABLES: &[&str] = &["Device.Services.VoiceService.1.PhyInterface."];
+const ADDRESSING_TYPE: &str = "Device.LAN.AddressingType";
+const LAN_ADDRESS: &str = "Device.LAN.IPAddress";
+
+/// One parameter as it is shown, secrets included: who hands it out masks it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Shown {
+    pub(super) path: ParameterPath,
+    pub(super) value_type: ValueType,
+    pub(super) writable: bool,
+    pub(super) hidden: bool,
+    pub(super) value: String,
+    /// Where the value stands in the phone's files; `None` for the CPE's own parameters.
+    pub(super) state: Option<ValueState>,
+}
+
+impl Shown {
+    /// The parameter as the ACS may see it: a hidden value reads as empty (cwmp.md M28).
+    pub(super) fn into_wire(self) -> ParameterValue {
+        ParameterValue {
+            name: self.path.to_string(),
+            value: if self.hidden {
+                String::new()
+            } else {
+                self.value
+            },
+            value_type: self.value_type,
+        }
+    }
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone)]
+enum Source {
+    /// A lens, with its place in [`View::lenses`].
+    Lens(usize),
+    /// The virtual CPE, with the place in [`CPE_PARAMETERS`].
+    Cpe(usize),
+    /// The address where the phone is, or the one in its file.
+    LanAddress(Option<usize>),
+    /// How many rows a table has.
+    Count(usize),
+}
+
+/// The whole data model of a device, made from one version of its record and files.
+#[derive(Debug)]
+pub(super) struct View {
+    mac: Mac,
+    pub(super) record: DeviceRecord,
+    pub(super) pack: Arc<Pack>,
+    pub(super) identity: DeviceId,
+    lenses: Vec<Parameter>,
+    sources: BTreeMap<ParameterPath, Source>,
+    /// Objects, tables and rows. None can be added or deleted by the ACS yet.
+    objects: BTreeSet<ObjectPath>,
+    acs_url: String,
+    acs_username: String,
+    periodic_inform_interval: u32,
+    connection_request_url: String,
+}
+
+impl View {
+    pub(super) fn new(
+        mac: Mac,
+        record: DeviceRecord,
+        pack: Arc<Pack>,
+        lenses: Vec<Parameter>,
+        settings: &GatewaySettings,
+        connection_request_url: String,
+    ) -> Self {
+        let identity = record
+            .identity
+            .clone()
+            .unwrap_or_else(|| provisional_identity(mac, &record, &pack, settings));
+        let mut sources = BTreeMap::new();
+        for (place, parameter) in lenses.iter().enumerate() {
+            sources.insert(parameter.path.clone(), Source::Lens(place));
+        }
+        for (place, parameter) in CPE_PARAMETERS.iter().enumerate() {
+            if let Ok(path) = parameter.path.parse() {
+                sources.insert(path, Source::Cpe(place));
+            }
+        }
+        if let Ok(path) = LAN_ADDRESS.parse::<ParameterPath>() {
+            let lens = match sources.get(&path) {
+                Some(Source::Lens(place)) => Some(*place),
+                _ => None,
+            };
+            sources.insert(path, Source::LanAddress(lens));
+        }
+        let mut objects = BTreeSet::new();
+        for (table, rows) in record.rows.tables() {
+            if let Ok(path) = counter_path(table).parse::<ParameterPath>()
+                && Schema::device1().entry(path.as_str()).is_some()
+            {
+                sources.insert(path, Source::Count(rows.len()));
+            }
+            for row in rows {
+                let row = format!("{table}{}.", row.instance);
+                // Each account is a profile with one line (DESIGN.md section 5).
+                if let Ok(path) = format!("{row}NumberOfLines").parse::<ParameterPath>()
+                    && Schema::device1().entry(path.as_str()).is_some()
+                {
+                    sources.insert(path, Source::Count(1));
+                }
+                if let Ok(row) = row.parse() {
+                    insert_with_parents(&mut objects, row);
+                }
+            }
+            if let Ok(table) = table.parse() {
+                insert_with_parents(&mut objects, table);
+            }
+        }
+        for table in EMPTY_TABLES {
+            if let Ok(table) = table.parse() {
+                insert_with_parents(&mut objects, table);
+            }
+            if let Ok(path) = counter_path(table).parse::<ParameterPath>()
+                && Schema::device1().entry(path.as_str()).is_some()
+            {
+                sources.insert(path, Source::Count(0));
+            }
+        }
+        for path in sources.keys() {
+            if let Some(parent) = path.parent() {
+                insert_with_parents(&mut objects, parent);
+            }
+        }
+        let acs_url = record.cpe.acs.url.clone().unwrap_or_else(|| {
+            let url = settings.acs_url.as_ref();
+            url.map(ToString::to_string).unwrap_or_default()
+        });
+        let acs_username = record
+            .cpe
+            .acs
+            .username
+            .clone()
+            .unwrap_or_else(|| settings.acs_credentials.username.clone());
+        let periodic_inform_interval = record
+            .cpe
+            .periodic_inform_interval
+            .unwrap_or(settings.periodic_inform_interval);
+        Self {
+            mac,
+            record,
+            pack,
+            identity,
+            lenses,
+            sources,
+            objects,
+            acs_url,
+            acs_username,
+            periodic_inform_interval,
+            connection_request_url,
+        }
+    }
+
+    /// One parameter; `None` when there is no such one.
+    pub(super) fn parameter(&self, path: &str, now: Timestamp) -> Option<Shown> {
+        let (path, source) = self.sources.get_key_value(path)?;
+        self.show(path, source, now)
+    }
+
+    /// The CPE's own parameter of this path, if it is one.
+    pub(super) fn cpe_parameter(&self, path: &str) -> Option<&'static CpeParameter> {
+        match self.sources.get(path)? {
+            Source::Cpe(place) => CPE_PARAMETERS.get(*place),
+            _ => None,
+        }
+    }
+
+    /// Everything that a query names, in order of the paths; `None` when it names nothing known.
+    /// A table without rows is known and holds nothing (cwmp.md M41, M42).
+    pub(super) fn select(&self, query: &PathQuery, now: Timestamp) -> Option<Vec<Shown>> {
+        match query {
+            PathQuery::Everything => Some(self.below("", now)),
+            PathQuery::Object(object) => self
+                .objects
+                .contains(object)
+                .then(|| self.below(object.as_str(), now)),
+            PathQuery::Parameter(path) => Some(vec![self.parameter(path.as_str(), now)?]),
+        }
+    }
+
+    /// Names for GetParameterNames (cwmp.md M50–M55); `None` when the path is not known.
+    pub(super) fn names(&self, query: &PathQuery, next_level: bool) -> Option<Vec<ParameterInfo>> {
+        let prefix = match query {
+            PathQuery::Everything => "",
+            PathQuery::Object(object) => self.objects.get(object)?.as_str(),
+            PathQuery::Parameter(path) => {
+                let shown = self.sources.get_key_value(path)?;
+                return Some(vec![self.parameter_info(shown.0, shown.1)]);
+            }
+        };
+        let is_wanted = |name: &str| {
+            let Some(rest) = name.strip_prefix(prefix) else {
+                return false;
+            };
+            if next_level {
+                !rest.is_empty() && !rest.trim_end_matches('.').contains('.')
+            } else {
+                true
+            }
+        };
+        let mut names: BTreeMap<&str, ParameterInfo> = BTreeMap::new();
+        for object in self.objects.iter().filter(|path| is_wanted(path.as_str())) {
+            names.insert(
+                object.as_str(),
+                ParameterInfo {
+                    name: object.to_string(),
+                    writable: false,
+                },
+            );
+        }
+        for (path, source) in &self.sources {
+            if is_wanted(path.as_str()) {
+                names.insert(path.as_str(), self.parameter_info(path, source));
+            }
+        }
+        Some(names.into_values().collect())
+    }
+
+    /// Every parameter that a forced-inform column of the template marks (cwmp.md I5).
+    pub(super) fn forced(&self, now: Timestamp) -> Vec<Shown> {
+        self.sources
+            .iter()
+            .filter(|(path, _)| {
+                Schema::device1()
+                    .entry(path.as_str())
+                    .and_then(|entry| entry.parameter())
+                    .is_some_and(|facts| facts.forced_inform)
+            })
+            .filter_map(|(path, source)| self.show(path, source, now))
+            .collect()
+    }
+
+    fn below(&self, prefix: &str, now: Timestamp) -> Vec<Shown> {
+        self.sources
+            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
+            .take_while(|(path, _)| path.as_str().starts_with(prefix))
+            .filter_map(|(path, source)| self.show(path, source, now))
+            .collect()
+    }
+
+    fn show(&self, path: &ParameterPath, source: &Source, now: Timestamp) -> Option<Shown> {
+        let facts = Schema::device1()
+            .entry(path.as_str())
+            .and_then(|entry| entry.parameter());
+        let shown = match source {
+            Source::Lens(place) => self.show_lens(*place)?,
+            Source::LanAddress(lens) => {
+                let mut shown = match lens {
+                    Some(place) => self.show_lens(*place)?,
+                    None => Shown {
+                        path: path.clone(),
+                        value_type: facts?.rule.value_type,
+                        writable: false,
+                        hidden: false,
+                        value: String::new(),
+                        state: None,
+                    },
+                };
+                let is_dynamic = self
+                    .lens_value(ADDRESSING_TYPE)
+                    .is_none_or(|value| value == "DHCP");
+                if let Some(contact) = &self.record.contact
+                    && is_dynamic
+                {
+                    shown.value = contact.address.to_string();
+                }
+                shown
+            }
+            Source::Cpe(place) => {
+                let parameter = CPE_PARAMETERS.get(*place)?;
+                Shown {
+                    path: path.clone(),
+                    value_type: match parameter.own_type {
+                        Some(own_type) => own_type,
+                        None => facts?.rule.value_type,
+                    },
+                    writable: parameter.write.is_some(),
+                    hidden: facts.is_some_and(|facts| facts.hidden),
+                    value: (parameter.read)(&self.reading(now)),
+                    state: None,
+                }
+            }
+            Source::Count(count) => Shown {
+                path: path.clone(),
+                value_type: ValueType::UnsignedInt,
+                writable: false,
+                hidden: false,
+                value: count.to_string(),
+                state: None,
+            },
+        };
+        Some(shown)
+    }
+
+    fn show_lens(&self, place: usize) -> Option<Shown> {
+        let parameter = self.lenses.get(place)?;
+        Some(Shown {
+            path: parameter.path.clone(),
+            value_type: parameter.value_type,
+            writable: parameter.writable,
+            hidden: parameter.hidden,
+            value: parameter.value.clone(),
+            state: Some(parameter.state.clone()),
+        })
+    }
+
+    fn parameter_info(&self, path: &ParameterPath, source: &Source) -> ParameterInfo {
+        let writable = match source {
+            Source::Lens(place) | Source::LanAddress(Some(place)) => self
+                .lenses
+                .get(*place)
+                .is_some_and(|parameter| parameter.writable),
+            Source::Cpe(place) => CPE_PARAMETERS
+                .get(*place)
+                .is_some_and(|parameter| parameter.write.is_some()),
+            Source::LanAddress(None) | Source::Count(_) => false,
+        };
+        ParameterInfo {
+            name: path.to_string(),
+            writable,
+        }
+    }
+
+    /// The value that a lens gives for a path; `None` when no lens covers it.
+    pub(super) fn lens_value(&self, path: &str) -> Option<&str> {
+        match self.sources.get(path)? {
+            Source::Lens(place) | Source::LanAddress(Some(place)) => {
+                self.lenses.get(*place).map(|lens| lens.value.as_str())
+            }
+            _ => None,
+        }
+    }
+
+    fn reading(&self, now: Timestamp) -> Reading<'_> {
+        Reading {
+            mac: self.mac,
+            record: &self.record,
+            identity: &self.identity,
+            acs_url: &self.acs_url,
+            acs_username: &self.acs_username,
+            periodic_inform_interval: self.periodic_inform_interval,
+            connection_request_url: &self.connection_request_url,
+            now,
+        }
+    }
+}
+
+/// Who the device would be if it were announced now.
+pub(super) fn provisional_identity(
+    mac: Mac,
+    record: &DeviceRecord,
+    pack: &Pack,
+    settings: &GatewaySettings,
+) -> DeviceId {
+    let product_class = match &settings.product_class {
+        ProductClass::Fixed(text) => text.clone(),
+        ProductClass::Model => record.model.clone().unwrap_or_default(),
+    };
+    DeviceId {
+        manufacturer: pack.manufacturer().to_owned(),
+        oui: mac.oui(),
+        product_class,
+        serial_number: mac.upper(),
+    }
+}
+
+/// The parameter that counts a table's rows: `...VoiceProfile.` is counted by
+/// `...VoiceProfileNumberOfEntries`.
+fn counter_path(table: &str) -> String {
+    format!("{}NumberOfEntries", table.trim_end_matches('.'))
+}
+
+fn insert_with_parents(objects: &mut BTreeSet<ObjectPath>, path: ObjectPath) {
+    let mut next = Some(path);
+    while let Some(path) = next {
+        next = path.parent();
+        if !objects.insert(path) {
+            return;
+        }
+    }
+}
