@@ -1,2 +1,7 @@
-//! trestle
-fn main() {}
+//! The `trestle` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    trestle::cli::run()
+}

@@ -1,1 +1,13 @@
-//! app
+//! Wiring: settings, the clock, telemetry, the gateway with its doors, start and stop.
+
+mod clock;
+mod gateway;
+mod serve;
+mod settings;
+mod telemetry;
+
+pub use clock::SystemClock;
+pub use gateway::{OpenError, load_packs, open_gateway};
+pub use serve::{Addresses, ServeError, Server};
+pub use settings::{Settings, SettingsError};
+pub use telemetry::start_telemetry;

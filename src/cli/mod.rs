@@ -1,1 +1,16 @@
-//! cli
+//! The command line: one file per command, on the same functions as the servers use.
+
+mod access;
+mod arguments;
+mod check;
+mod demo;
+mod device;
+mod exit;
+mod export;
+mod import;
+mod output;
+mod serve;
+mod temporary;
+mod verify;
+
+pub use arguments::run;

@@ -1,0 +1,111 @@
+//! Opening the gateway on a folder.
+
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::clock::SystemClock;
+use super::settings::Settings;
+use crate::gateway::{Gateway, GatewayError};
+use crate::mapping::{PackError, Packs};
+use crate::store::{AssetError, AssetStore, SledStore, StoreError, StoreOptions};
+
+/// The gateway can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A mapping pack is wrong.
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    /// The folder of the operator's packs can't be read.
+    #[error("can't read the mapping packs in {path}: {source}")]
+    PackFolder {
+        /// The folder or file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The folder of the store can't be made.
+    #[error("can't make {path}: {source}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The store can't be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The content-addressed folder can't be opened.
+    #[error(transparent)]
+    Asset(#[from] AssetError),
+    /// A record can't be read.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+}
+
+/// The built-in mapping packs, and those of the operator's folder.
+///
+/// # Errors
+/// [`OpenError`] naming the file, and the line where there is one.
+pub fn load_packs(folder: Option<&Path>) -> Result<Packs, OpenError> {
+    let Some(folder) = folder else {
+        return Ok(Packs::embedded()?);
+    };
+    let error = |path: &Path| {
+        let path = path.to_owned();
+        move |source| OpenError::PackFolder { path, source }
+    };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(error(folder))? {
+        let path = entry.map_err(error(folder))?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    let mut files = Vec::new();
+    for path in paths {
+        let text = std::fs::read_to_string(&path).map_err(error(&path))?;
+        files.push((path.display().to_string(), text));
+    }
+    Ok(Packs::with_overrides(files)?)
+}
+
+/// Makes the folder of a store, for its owner only: passwords of phones are kept in it. One that is
+/// there is left as it is.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    if folder.exists() {
+        return Ok(());
+    }
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+}
+
+/// Opens the gateway on the store that the settings name. Nothing is due until it is started.
+///
+/// # Errors
+/// [`OpenError`]; [`StoreError::InUse`] in it when another process has the store.
+pub fn open_gateway(settings: &Settings) -> Result<Gateway, OpenError> {
+    let packs = load_packs(settings.mappings.path.as_deref())?;
+    let options = StoreOptions {
+        cache_bytes: u64::from(settings.store.cache_mib.get()) << 20,
+    };
+    make_private(&settings.store.path).map_err(|source| OpenError::Folder {
+        path: settings.store.path.clone(),
+        source,
+    })?;
+    let store = SledStore::open(&settings.store.path, options)?;
+    let assets = AssetStore::open(&settings.store.path)?;
+    Ok(Gateway::open(
+        Arc::new(store),
+        assets,
+        packs,
+        settings.gateway(),
+        Arc::new(SystemClock),
+    )?)
+}

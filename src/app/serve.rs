@@ -1,0 +1,246 @@
+//! The gateway with all its doors open, from start to stop.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _, UdpSocket};
+use std::path::PathBuf;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::gateway::{OpenError, open_gateway};
+use super::settings::Settings;
+use crate::acs::{
+    ConnectionRequestError, ConnectionRequestServer, ConnectorError, Driver, Transfers,
+};
+use crate::admin::{AdminKey, AdminKeyError, AdminServer, AdminServerError};
+use crate::gateway::{Gateway, GatewayError};
+use crate::phone::{ControlSender, PhoneServer, PhoneServerError};
+
+/// The gateway can't serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The store or the mapping packs.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A record.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// The listeners for phones.
+    #[error(transparent)]
+    Phones(#[from] PhoneServerError),
+    /// The listener for connection requests.
+    #[error(transparent)]
+    ConnectionRequests(#[from] ConnectionRequestError),
+    /// The connections to the ACS and to file servers.
+    #[error(transparent)]
+    Acs(#[from] ConnectorError),
+    /// The listener of the API.
+    #[error(transparent)]
+    Admin(#[from] AdminServerError),
+    /// The key of the API.
+    #[error(transparent)]
+    AdminKey(#[from] AdminKeyError),
+    /// A door has closed while the gateway was running.
+    #[error("{door} has stopped: {source}")]
+    Stopped {
+        /// Which.
+        door: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Where the gateway listens.
+#[derive(Debug, Clone, Default)]
+pub struct Addresses {
+    /// Files for phones, HTTP.
+    pub phones_http: Option<SocketAddr>,
+    /// Files for phones, HTTPS.
+    pub phones_https: Option<SocketAddr>,
+    /// Connection requests of the ACS.
+    pub connection_requests: Vec<SocketAddr>,
+    /// API of the commands.
+    pub admin: Option<SocketAddr>,
+}
+
+/// A gateway that serves.
+pub struct Server {
+    gateway: Gateway,
+    addresses: Addresses,
+    shutdown: CancellationToken,
+    doors: JoinSet<Result<(), ServeError>>,
+    store: PathBuf,
+}
+
+impl Server {
+    /// Opens the store and all doors.
+    ///
+    /// # Errors
+    /// [`ServeError`] for the first that does not open; those before it are closed again.
+    pub async fn start(settings: &Settings) -> Result<Self, ServeError> {
+        let gateway = open_gateway(settings)?;
+        Self::start_with(gateway, settings).await
+    }
+
+    /// Opens all doors of a gateway that is open already.
+    ///
+    /// # Errors
+    /// As for [`Server::start`].
+    pub async fn start_with(gateway: Gateway, settings: &Settings) -> Result<Self, ServeError> {
+        let shutdown = CancellationToken::new();
+        let acs_settings = settings.acs();
+        let phones = PhoneServer::bind(&settings.phones(), gateway.clone())?;
+        let connection_requests =
+            ConnectionRequestServer::bind(gateway.clone(), &settings.connection_requests())?;
+        let driver = Driver::new(gateway.clone(), acs_settings.clone())?;
+        let transfers = Transfers::new(gateway.clone(), settings.transfers.clone(), &acs_settings)?;
+        let listen = settings.admin.listen;
+        let listener =
+            std::net::TcpListener::bind(listen).map_err(|source| AdminServerError::Bind {
+                address: listen,
+                source,
+            })?;
+        let admin_address = listener.local_addr().unwrap_or(listen);
+        let key = AdminKey::new(admin_address)?;
+        let admin = AdminServer::bind(gateway.clone(), listener, key.token.clone())?;
+        let addresses = Addresses {
+            phones_http: phones.http,
+            phones_https: phones.https,
+            connection_requests: connection_requests.addresses().to_vec(),
+            admin: Some(admin.address()),
+        };
+        if let Some(base) = connection_request_base(settings, &addresses) {
+            gateway.announce_connection_requests(&base).await?;
+        }
+        key.write(&settings.store.path)?;
+
+        let mut doors = JoinSet::new();
+        let phone_server = phones.server;
+        let token = shutdown.clone();
+        doors.spawn(async move {
+            let handle = phone_server.handle();
+            let mut server = std::pin::pin!(phone_server);
+            let ended = tokio::select! {
+                ended = &mut server => ended,
+                () = token.cancelled() => {
+                    let (ended, ()) = tokio::join!(server, handle.stop(true));
+                    ended
+                }
+            };
+            stopped("the file server for phones", ended)
+        });
+        let token = shutdown.clone();
+        doors.spawn(async move {
+            let ended = connection_requests.run(token).await;
+            stopped("the listener for connection requests", ended)
+        });
+        let token = shutdown.clone();
+        doors.spawn(async move { stopped("the API", admin.run(token).await) });
+        let token = shutdown.clone();
+        doors.spawn(async move {
+            driver.run(token).await;
+            Ok(())
+        });
+        let token = shutdown.clone();
+        doors.spawn(async move {
+            transfers.run(token).await;
+            Ok(())
+        });
+        let control = ControlSender::new(gateway.clone());
+        let token = shutdown.clone();
+        doors.spawn(async move { stopped("the SIP socket", control.run(token).await) });
+        gateway.start().await?;
+        Ok(Self {
+            gateway,
+            addresses,
+            shutdown,
+            doors,
+            store: settings.store.path.clone(),
+        })
+    }
+
+    /// The gateway behind the doors.
+    pub fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Serves until a door breaks or `until` is done; then closes all doors, and lets what is
+    /// under way come to its end for a short while.
+    ///
+    /// # Errors
+    /// [`ServeError::Stopped`] for the door that broke.
+    pub async fn run_until(mut self, until: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let broken = tokio::select! {
+            () = until => None,
+            ended = self.doors.join_next() => ended,
+        };
+        self.shutdown.cancel();
+        let mut outcome = broken.map_or(Ok(()), flatten);
+        while let Some(ended) = self.doors.join_next().await {
+            outcome = outcome.and(flatten(ended));
+        }
+        AdminKey::remove(&self.store);
+        outcome
+    }
+}
+
+fn stopped(door: &'static str, ended: io::Result<()>) -> Result<(), ServeError> {
+    ended.map_err(|source| ServeError::Stopped { door, source })
+}
+
+fn flatten(
+    ended: Result<Result<(), ServeError>, tokio::task::JoinError>,
+) -> Result<(), ServeError> {
+    match ended {
+        Ok(outcome) => outcome,
+        Err(error) => Err(ServeError::Stopped {
+            door: "a task",
+            source: io::Error::other(error),
+        }),
+    }
+}
+
+/// The base of the ConnectionRequestURLs: what the operator says, or the listener's address; where
+/// that is no address of its own, the one from which the ACS is reached. `None` when that can't be
+/// told: what the ACS was told before stays.
+fn connection_request_base(settings: &Settings, addresses: &Addresses) -> Option<String> {
+    if let Some(url) = &settings.connection_request.url {
+        return Some(url.to_string());
+    }
+    let listening = addresses.connection_requests.first()?;
+    let address = if listening.ip().is_unspecified() {
+        address_towards_acs(settings)?
+    } else {
+        listening.ip()
+    };
+    let address = SocketAddr::new(address, listening.port());
+    Some(format!("http://{address}"))
+}
+
+/// The local address that the system would use for packets to the ACS. Nothing is sent.
+fn address_towards_acs(settings: &Settings) -> Option<IpAddr> {
+    if let Some(bind) = settings.acs.bind {
+        return Some(bind);
+    }
+    let url = settings.acs.url.as_ref()?;
+    let target = (
+        url.host_str()?.trim_matches(['[', ']']),
+        url.port_or_known_default()?,
+    )
+        .to_socket_addrs()
+        .ok()?
+        .next()?;
+    let any: SocketAddr = if target.is_ipv4() {
+        ([0, 0, 0, 0], 0).into()
+    } else {
+        ([0_u16; 8], 0).into()
+    };
+    let socket = UdpSocket::bind(any).ok()?;
+    socket.connect(target).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}

@@ -1,0 +1,448 @@
+//! `trestle.toml`: every key is optional, an unknown one is an error with its place.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::{NonZeroU16, NonZeroU32};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Deserializer};
+use url::Url;
+
+use crate::acs::{AcsSettings, ConnectionRequestSettings, TransferSettings};
+use crate::gateway::{GatewaySettings, ProductClass};
+use crate::phone::PhoneSettings;
+use crate::wire::{Credentials, Secret};
+
+/// The settings of a gateway.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// `[store]`
+    pub store: StoreSection,
+    /// `[mappings]`
+    pub mappings: MappingsSection,
+    /// `[phones]`
+    pub phones: PhonesSection,
+    /// `[acs]`
+    pub acs: AcsSection,
+    /// `[connection_request]`
+    pub connection_request: ConnectionRequestSection,
+    /// `[transfers]`
+    pub transfers: TransferSettings,
+    /// `[syslog]`
+    pub syslog: SyslogSection,
+    /// `[admin]`
+    pub admin: AdminSection,
+}
+
+/// Where everything is kept.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreSection {
+    /// Folder of the store.
+    pub path: PathBuf,
+    /// Memory for the database's cache, in MiB.
+    pub cache_mib: NonZeroU32,
+}
+
+impl Default for StoreSection {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::from("trestle-data"),
+            cache_mib: const { NonZeroU32::new(256).unwrap() },
+        }
+    }
+}
+
+/// Mapping packs beside the built-in ones.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MappingsSection {
+    /// Folder with the operator's own packs (`*.toml`); one of the same vendor takes the place of
+    /// the built-in one. Empty: none.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub path: Option<PathBuf>,
+}
+
+/// The side towards the phones.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PhonesSection {
+    /// Where HTTP is listened for; empty: not at all.
+    pub http: String,
+    /// Where HTTPS is listened for; empty: not at all.
+    pub https: String,
+    /// PEM file with the certificate chain for HTTPS.
+    pub tls_cert: PathBuf,
+    /// PEM file with its private key.
+    pub tls_key: PathBuf,
+    /// Not offered yet: has to be empty.
+    pub tftp: String,
+    /// What a phone must show before it gets secrets; `open` is the one that is offered.
+    pub proof: String,
+}
+
+impl Default for PhonesSection {
+    fn default() -> Self {
+        let phones = PhoneSettings::default();
+        Self {
+            http: phones.http,
+            https: phones.https,
+            tls_cert: phones.tls_cert,
+            tls_key: phones.tls_key,
+            tftp: String::new(),
+            proof: "open".to_owned(),
+        }
+    }
+}
+
+/// The side towards the ACS.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AcsSection {
+    /// Its URL; empty: phones are served, no ACS is informed.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub url: Option<Url>,
+    /// For its challenge.
+    pub username: String,
+    /// For its challenge.
+    pub password: Secret,
+    /// Seconds.
+    pub periodic_inform_interval: NonZeroU32,
+    /// Data model that it sees; `device1` is the one that is offered.
+    pub template: String,
+    /// `{model}`, or one text for all phones.
+    #[serde(deserialize_with = "from_text")]
+    pub product_class: ProductClass,
+    /// Sessions at once.
+    pub max_sessions: NonZeroU16,
+    /// Local address for connections; empty: the system's choice.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub bind: Option<IpAddr>,
+    /// PEM file with certificate authorities besides the system's.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Default for AcsSection {
+    fn default() -> Self {
+        let acs = AcsSettings::default();
+        Self {
+            url: None,
+            username: String::new(),
+            password: Secret::default(),
+            periodic_inform_interval: const { NonZeroU32::new(3600).unwrap() },
+            template: "device1".to_owned(),
+            product_class: ProductClass::Model,
+            max_sessions: acs.max_sessions,
+            bind: acs.bind,
+            ca_file: acs.ca_file,
+        }
+    }
+}
+
+/// Where the ACS may wake devices.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConnectionRequestSection {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// Base URL under which the ACS reaches that; empty: made from `listen`.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub url: Option<Url>,
+    /// Whether the ACS has to show a device's credentials.
+    pub authentication: bool,
+}
+
+impl Default for ConnectionRequestSection {
+    fn default() -> Self {
+        let settings = ConnectionRequestSettings::default();
+        Self {
+            listen: settings.listen,
+            url: None,
+            authentication: settings.authentication,
+        }
+    }
+}
+
+/// Not offered yet: both have to be empty.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SyslogSection {
+    /// Has to be empty.
+    pub udp: String,
+    /// Has to be empty.
+    pub tcp: String,
+}
+
+/// The side towards the operator.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdminSection {
+    /// Address and port of the API that the commands use while a gateway runs.
+    pub listen: SocketAddr,
+}
+
+impl Default for AdminSection {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8090)),
+        }
+    }
+}
+
+/// The settings can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file can't be read.
+    #[error("can't read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is no TOML, or holds a key or value that is not allowed. The line itself is not
+    /// shown: it may hold a password.
+    #[error("{path}:{line}:{column}: {}{problem}", key.as_ref().map(|key| format!("{key}: ")).unwrap_or_default())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column in bytes, from 1.
+        column: usize,
+        /// The key that the line sets, when it sets one.
+        key: Option<String>,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The URL of the ACS is of no use.
+    #[error(
+        "acs.url: {problem}; write http:// or https://, host and path, and put the credentials into acs.username and acs.password"
+    )]
+    AcsUrl {
+        /// What is wrong; the URL itself may hold a password.
+        problem: &'static str,
+    },
+    /// A key asks for something that this version does not have.
+    #[error("{key} = \"{value}\" is not offered by this version; {allowed}")]
+    NotOffered {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// What to write.
+        allowed: &'static str,
+    },
+}
+
+impl Settings {
+    /// Reads a settings file.
+    ///
+    /// # Errors
+    /// [`SettingsError`], with the place in the file where it has one.
+    pub fn read(path: &Path) -> Result<Self, SettingsError> {
+        let text = std::fs::read_to_string(path).map_err(|source| SettingsError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let settings: Self = toml::from_str(&text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            let before = text.get(..start).unwrap_or_default();
+            let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+            let line = text.get(line_start..).and_then(|rest| rest.lines().next());
+            SettingsError::Parse {
+                path: path.to_owned(),
+                line: before.matches('\n').count() + 1,
+                column: before.len() - line_start + 1,
+                key: line.and_then(key_of).map(str::to_owned),
+                problem: error.message().to_owned(),
+            }
+        })?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// Whether these settings can be carried out: also after the command line has changed them.
+    ///
+    /// # Errors
+    /// [`SettingsError::AcsUrl`] and [`SettingsError::NotOffered`].
+    pub fn check(&self) -> Result<(), SettingsError> {
+        if let Some(url) = &self.acs.url {
+            let problem = if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+                Some("it is no http or https URL")
+            } else if !url.username().is_empty() || url.password().is_some() {
+                Some("it holds user information")
+            } else {
+                None
+            };
+            if let Some(problem) = problem {
+                return Err(SettingsError::AcsUrl { problem });
+            }
+        }
+        let offers = [
+            ("phones.tftp", &self.phones.tftp, "", "leave it empty"),
+            ("phones.proof", &self.phones.proof, "open", "write \"open\""),
+            (
+                "acs.template",
+                &self.acs.template,
+                "device1",
+                "write \"device1\"",
+            ),
+            ("syslog.udp", &self.syslog.udp, "", "leave it empty"),
+            ("syslog.tcp", &self.syslog.tcp, "", "leave it empty"),
+        ];
+        for (key, value, offered, allowed) in offers {
+            if value != offered {
+                return Err(SettingsError::NotOffered {
+                    key,
+                    value: value.clone(),
+                    allowed,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn gateway(&self) -> GatewaySettings {
+        GatewaySettings {
+            acs_url: self.acs.url.clone(),
+            acs_credentials: Credentials {
+                username: self.acs.username.clone(),
+                password: self.acs.password.clone(),
+            },
+            periodic_inform_interval: self.acs.periodic_inform_interval.get(),
+            product_class: self.acs.product_class.clone(),
+        }
+    }
+
+    pub(super) fn acs(&self) -> AcsSettings {
+        AcsSettings {
+            max_sessions: self.acs.max_sessions,
+            bind: self.acs.bind,
+            ca_file: self.acs.ca_file.clone(),
+        }
+    }
+
+    pub(super) fn connection_requests(&self) -> ConnectionRequestSettings {
+        ConnectionRequestSettings {
+            listen: self.connection_request.listen,
+            authentication: self.connection_request.authentication,
+        }
+    }
+
+    pub(super) fn phones(&self) -> PhoneSettings {
+        PhoneSettings {
+            http: self.phones.http.clone(),
+            https: self.phones.https.clone(),
+            tls_cert: self.phones.tls_cert.clone(),
+            tls_key: self.phones.tls_key.clone(),
+        }
+    }
+}
+
+/// The key that a line sets. What is no plain key is not shown: it may be part of a value.
+fn key_of(line: &str) -> Option<&str> {
+    let (key, _) = line.split_once('=')?;
+    let key = key.trim();
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "_-.".contains(character);
+    (!key.is_empty() && key.chars().all(is_plain)).then_some(key)
+}
+
+fn from_text<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(serde::de::Error::custom)
+}
+
+fn empty_is_none<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let problem = |error: T::Err| serde::de::Error::custom(format!("`{text}`: {error}"));
+    text.parse().map(Some).map_err(problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Settings, SettingsError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trestle.toml");
+        std::fs::write(&path, text).unwrap();
+        Settings::read(&path)
+    }
+
+    #[test]
+    fn an_empty_file_is_enough() {
+        let settings = read("").unwrap();
+        assert_eq!(settings.acs.url, None);
+        assert_eq!(settings.acs.periodic_inform_interval.get(), 3600);
+        assert_eq!(settings.connection_request.listen.port(), 7547);
+        assert_eq!(settings.phones.http, "0.0.0.0:8080");
+        assert!(settings.connection_request.authentication);
+    }
+
+    #[test]
+    fn the_settings_of_the_deployment_example_are_accepted() {
+        let text = include_str!("../../deploy/trestle.toml");
+        read(text).unwrap();
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        let error = read("[acs]\nulr = \"http://acs.example.net/\"\n").unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains(".toml:2:1:") && text.contains("ulr"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_password_is_not_shown_when_its_line_is_wrong() {
+        for text in [
+            "[acs]\npassword = hunter2\n",
+            "[acs]\nurl = \"http://u:hunter2@h/\"\n",
+        ] {
+            let error = read(text).unwrap_err();
+            let shown = format!("{error} {error:?}");
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn an_acs_url_has_a_scheme_that_can_be_spoken() {
+        for url in [
+            "acs.example.net:7547",
+            "localhost:7547",
+            "ftp://acs.example.net/",
+        ] {
+            assert!(read(&format!("[acs]\nurl = \"{url}\"\n")).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_offered_is_refused_and_not_ignored() {
+        for text in [
+            "[phones]\ntftp = \"0.0.0.0:69\"",
+            "[phones]\nproof = \"digest\"",
+            "[acs]\ntemplate = \"device2\"",
+            "[syslog]\nudp = \"0.0.0.0:514\"",
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(matches!(error, SettingsError::NotOffered { .. }), "{text}");
+        }
+        assert!(read("[acs]\nperiodic_inform_interval = 0").is_err());
+        assert!(read("[acs]\nurl = \"not a url\"").is_err());
+    }
+}

@@ -1,0 +1,247 @@
+//! Where a command does its work: on the store itself, or through the gateway that has it open.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use tokio_util::sync::CancellationToken;
+
+use super::arguments::Place;
+use super::exit::CommandError;
+use crate::admin::{
+    AdminClient, AdminKey, ControlReply, ExportRequest, ImportRequest, SetReply, TreeRequest,
+};
+use crate::app::{OpenError, Settings, open_gateway};
+use crate::gateway::{
+    ChangeError, DeviceDetail, DeviceSummary, ExportReport, Gateway, ImportOptions, ImportReport,
+    ParameterLine, Progress, VerifyReport,
+};
+use crate::native::Mac;
+use crate::phone::ControlSender;
+use crate::store::StoreError;
+
+/// A way to the store.
+pub(super) enum Access {
+    /// No gateway runs: this process opens the store.
+    Here(Gateway),
+    /// A gateway runs and has the store: it is asked.
+    There(AdminClient),
+}
+
+impl Access {
+    /// For a command that fills a store: one that is not there is made.
+    pub(super) fn open_or_create(place: &Place) -> Result<Self, CommandError> {
+        Self::open_at(&place.settings()?)
+    }
+
+    /// For a command on a store that is there.
+    pub(super) fn open(place: &Place) -> Result<Self, CommandError> {
+        let settings = place.settings()?;
+        if !place.has_store()? {
+            return Err(CommandError::new(format!(
+                "there is no store in {}; import a tree first, or name its folder with --data",
+                settings.store.path.display()
+            )));
+        }
+        Self::open_at(&settings)
+    }
+
+    fn open_at(settings: &Settings) -> Result<Self, CommandError> {
+        match open_gateway(settings) {
+            Ok(gateway) => Ok(Self::Here(gateway)),
+            Err(OpenError::Store(StoreError::InUse { dir })) => {
+                match AdminKey::read(&settings.store.path)? {
+                    Some(key) => Ok(Self::There(AdminClient::new(key))),
+                    None => Err(CommandError::new(format!(
+                        "the store in {} is in use by another command; try again when it is done",
+                        dir.display()
+                    ))),
+                }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) async fn list(&self) -> Result<Vec<DeviceSummary>, CommandError> {
+        match self {
+            Self::Here(gateway) => {
+                let mut devices = Vec::new();
+                for device in gateway.list() {
+                    match device {
+                        Ok(device) => devices.push(device),
+                        Err(error) => eprintln!("left out: {}", CommandError::from(error)),
+                    }
+                }
+                Ok(devices)
+            }
+            Self::There(client) => Ok(client.list().await?),
+        }
+    }
+
+    pub(super) async fn show(&self, mac: Mac) -> Result<DeviceDetail, CommandError> {
+        match self {
+            Self::Here(gateway) => Ok(gateway.show(mac).await?),
+            Self::There(client) => Ok(client.show(mac).await?),
+        }
+    }
+
+    pub(super) async fn parameters(
+        &self,
+        mac: Mac,
+        path: &str,
+    ) -> Result<Vec<ParameterLine>, CommandError> {
+        match self {
+            Self::Here(gateway) => {
+                let outcome = gateway.parameters(mac, path).await;
+                outcome.map_err(change_error)
+            }
+            Self::There(client) => Ok(client.parameters(mac, path).await?),
+        }
+    }
+
+    pub(super) async fn set(
+        &self,
+        mac: Mac,
+        values: BTreeMap<String, String>,
+    ) -> Result<SetReply, CommandError> {
+        match self {
+            Self::Here(gateway) => {
+                let outcome = gateway
+                    .set_by_operator(mac, values.into_iter().collect())
+                    .await;
+                outcome
+                    .map(|applied_later| SetReply { applied_later })
+                    .map_err(change_error)
+            }
+            Self::There(client) => client.set(mac, &values).await.map_err(|error| {
+                if let crate::admin::AdminClientError::Refused(reply) = &error
+                    && !reply.parameters.is_empty()
+                {
+                    let lines = reply
+                        .parameters
+                        .iter()
+                        .map(|wrong| (wrong.path.as_str(), wrong.error.as_str()));
+                    return wrong_parameters(lines);
+                }
+                error.into()
+            }),
+        }
+    }
+
+    pub(super) async fn resync(&self, mac: Mac) -> Result<ControlReply, CommandError> {
+        match self {
+            Self::Here(gateway) => {
+                let outcome = with_control_sender(gateway, gateway.resync(mac)).await??;
+                Ok(ControlReply { outcome })
+            }
+            Self::There(client) => Ok(client.resync(mac).await?),
+        }
+    }
+
+    pub(super) async fn reboot(&self, mac: Mac) -> Result<ControlReply, CommandError> {
+        match self {
+            Self::Here(gateway) => {
+                let outcome = with_control_sender(gateway, gateway.reboot(mac)).await??;
+                Ok(ControlReply { outcome })
+            }
+            Self::There(client) => Ok(client.reboot(mac).await?),
+        }
+    }
+
+    pub(super) async fn import(
+        &self,
+        tree: &Path,
+        options: ImportOptions,
+        progress: Progress<'_>,
+    ) -> Result<ImportReport, CommandError> {
+        match self {
+            Self::Here(gateway) => Ok(gateway.import(tree, options, progress).await?),
+            Self::There(client) => {
+                let request = ImportRequest {
+                    tree: absolute(tree)?,
+                    dry_run: options.dry_run,
+                    replace: options.replace,
+                };
+                Ok(client.import(&request).await?)
+            }
+        }
+    }
+
+    pub(super) async fn verify(
+        &self,
+        tree: &Path,
+        progress: Progress<'_>,
+    ) -> Result<VerifyReport, CommandError> {
+        match self {
+            Self::Here(gateway) => Ok(gateway.verify(tree, progress)?),
+            Self::There(client) => {
+                let request = TreeRequest {
+                    tree: absolute(tree)?,
+                };
+                Ok(client.verify(&request).await?)
+            }
+        }
+    }
+
+    pub(super) async fn export(
+        &self,
+        directory: &Path,
+        progress: Progress<'_>,
+    ) -> Result<ExportReport, CommandError> {
+        match self {
+            Self::Here(gateway) => Ok(gateway.export(directory, progress)?),
+            Self::There(client) => {
+                let request = ExportRequest {
+                    directory: absolute(directory)?,
+                };
+                Ok(client.export(&request).await?)
+            }
+        }
+    }
+}
+
+/// Without a running gateway, this process tells the phone itself.
+async fn with_control_sender<T>(
+    gateway: &Gateway,
+    work: impl Future<Output = T>,
+) -> Result<T, CommandError> {
+    let shutdown = CancellationToken::new();
+    let mut sending = tokio::spawn(ControlSender::new(gateway.clone()).run(shutdown.clone()));
+    let outcome = tokio::select! {
+        outcome = work => outcome,
+        ended = &mut sending => {
+            ended??;
+            return Err(CommandError::new("the SIP socket was closed"));
+        }
+    };
+    shutdown.cancel();
+    sending.await??;
+    Ok(outcome)
+}
+
+/// The running gateway may have another working directory.
+fn absolute(path: &Path) -> Result<PathBuf, CommandError> {
+    Ok(std::path::absolute(path)?)
+}
+
+fn change_error(error: ChangeError) -> CommandError {
+    let fault = match error {
+        ChangeError::Gateway(error) => return error.into(),
+        ChangeError::Fault(fault) => fault,
+    };
+    if fault.parameters.is_empty() {
+        return CommandError::new(fault.text.clone());
+    }
+    let lines = fault
+        .parameters
+        .iter()
+        .map(|wrong| (wrong.name.as_str(), wrong.text.as_str()));
+    wrong_parameters(lines)
+}
+
+fn wrong_parameters<'a>(parameters: impl Iterator<Item = (&'a str, &'a str)>) -> CommandError {
+    let mut text = "nothing was changed:".to_owned();
+    for (path, why) in parameters {
+        text.push_str(&format!("\n  {path}: {why}"));
+    }
+    CommandError::new(text)
+}

@@ -1,0 +1,290 @@
+//! What can be written on the command line.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use url::Url;
+
+use super::exit::{CommandError, ERROR, Ending};
+use super::temporary::Temporary;
+use super::{check, demo, device, export, import, serve, verify};
+use crate::app::{Settings, start_telemetry};
+use crate::native::Mac;
+
+/// Carries phone fleets that are provisioned by files over to TR-069.
+#[derive(Parser)]
+#[command(name = "trestle", version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where the settings and the store are.
+#[derive(Args, Clone)]
+pub(super) struct Place {
+    /// Settings file; trestle.toml in this folder if there is one
+    #[arg(long, value_name = "FILE", env = "TRESTLE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Folder of the store, in place of the one in the settings
+    #[arg(long, value_name = "DIR", env = "TRESTLE_DATA")]
+    data: Option<PathBuf>,
+}
+
+impl Place {
+    /// Whether there is a store at this place.
+    pub(super) fn has_store(&self) -> Result<bool, CommandError> {
+        Ok(self.settings()?.store.path.join("db").exists())
+    }
+
+    /// The same settings with a store in this folder.
+    pub(super) fn elsewhere(&self, folder: &Temporary) -> Self {
+        Self {
+            config: self.config.clone(),
+            data: Some(folder.path().join("data")),
+        }
+    }
+
+    pub(super) fn settings(&self) -> Result<Settings, CommandError> {
+        let in_this_folder = Path::new("trestle.toml");
+        let mut settings = match &self.config {
+            Some(path) => Settings::read(path)?,
+            None if in_this_folder.exists() => Settings::read(in_this_folder)?,
+            None => Settings::default(),
+        };
+        if let Some(data) = &self.data {
+            settings.store.path.clone_from(data);
+        }
+        Ok(settings)
+    }
+}
+
+/// How a command prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Read a tree, write nothing: what is understood, what is wrong, which phones
+    Check {
+        /// Folder that the old config server served
+        tree: PathBuf,
+        /// Folder with mapping packs of your own
+        #[arg(long, value_name = "DIR")]
+        mappings: Option<PathBuf>,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Take a tree into the store; again, only what changed
+    Import {
+        /// Folder that the old config server served
+        tree: PathBuf,
+        /// Write nothing, only say what would happen
+        #[arg(long)]
+        dry_run: bool,
+        /// Where a file has changed in the tree and here, take the tree's
+        #[arg(long)]
+        replace: bool,
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Render every imported file and compare the bytes with the tree
+    Verify {
+        /// Folder that was imported
+        tree: PathBuf,
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Write the tree back out
+    Export {
+        /// Folder to write to; files of the same name are replaced
+        directory: PathBuf,
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Run the gateway
+    Serve {
+        #[command(flatten)]
+        place: Place,
+        /// Import this tree before serving
+        #[arg(long, value_name = "TREE")]
+        import: Option<PathBuf>,
+        /// URL of the ACS, in place of the one in the settings
+        #[arg(long, value_name = "URL")]
+        acs: Option<Url>,
+        /// Write log events as JSON, one a line
+        #[arg(long)]
+        log_json: bool,
+    },
+    /// Show the main job on loopback: a gateway, three simulated phones, a scripted ACS
+    Demo {
+        /// End when the story is told; fail if a step failed
+        #[arg(long)]
+        once: bool,
+    },
+    /// Look at phones and change them
+    #[command(subcommand)]
+    Device(DeviceCommand),
+}
+
+/// What can be done with phones.
+#[derive(Subcommand)]
+pub(super) enum DeviceCommand {
+    /// All phones, a line each
+    List {
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// One phone: identity, files, delivery, what is owed to the ACS
+    Show {
+        /// Twelve hex digits
+        mac: Mac,
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Parameters of a phone; secrets are not shown
+    Get {
+        /// Twelve hex digits
+        mac: Mac,
+        /// A parameter, or an object with its dot; everything if left out
+        #[arg(default_value = "")]
+        path: String,
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Set parameters of a phone, all or none
+    Set {
+        /// Twelve hex digits
+        mac: Mac,
+        /// What to set
+        #[arg(required = true, value_name = "PATH=VALUE", value_parser = assignment)]
+        values: Vec<(String, String)>,
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Tell a phone to fetch its file now
+    Resync {
+        /// Twelve hex digits
+        mac: Mac,
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Tell a phone to restart
+    Reboot {
+        /// Twelve hex digits
+        mac: Mac,
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (path, value) = text
+        .split_once('=')
+        .ok_or("write the path, an equals sign, and the value")?;
+    Ok((path.to_owned(), value.to_owned()))
+}
+
+/// Runs the command that the process was started with: exit code 0 clean, 1 findings, 2 error.
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let is_help = !error.use_stderr();
+            // Nobody is there to read it when this fails.
+            let _ = error.print();
+            return if is_help {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(ERROR)
+            };
+        }
+    };
+    match dispatch(arguments.command) {
+        Ok(ending) => ending.into(),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(ERROR)
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<Ending, CommandError> {
+    let (level, json) = match &command {
+        Command::Serve { log_json, .. } => ("info,actix_server=warn", *log_json),
+        _ => ("warn", false),
+    };
+    start_telemetry(level, json);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let ending = runtime.block_on(async {
+        match command {
+            Command::Check {
+                tree,
+                mappings,
+                format,
+            } => check::run(&tree, mappings.as_deref(), format),
+            Command::Import {
+                tree,
+                dry_run,
+                replace,
+                place,
+                format,
+            } => import::run(&tree, dry_run, replace, &place, format).await,
+            Command::Verify {
+                tree,
+                place,
+                format,
+            } => verify::run(&tree, &place, format).await,
+            Command::Export {
+                directory,
+                place,
+                format,
+            } => export::run(&directory, &place, format).await,
+            Command::Serve {
+                place,
+                import,
+                acs,
+                log_json: _,
+            } => serve::run(&place, import.as_deref(), acs).await,
+            Command::Demo { once } => demo::run(once).await,
+            Command::Device(command) => device::run(command).await,
+        }
+    });
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    ending
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}

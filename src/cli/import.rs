@@ -1,0 +1,60 @@
+//! `trestle import`
+
+use std::path::Path;
+
+use super::access::Access;
+use super::arguments::{Format, Place};
+use super::exit::{CommandError, Ending};
+use super::output::{self, Bar};
+use super::temporary::Temporary;
+use crate::gateway::{ImportOptions, ImportReport};
+
+pub(super) async fn run(
+    tree: &Path,
+    dry_run: bool,
+    replace: bool,
+    place: &Place,
+    format: Format,
+) -> Result<Ending, CommandError> {
+    let mut rehearsal = None;
+    let access = if !dry_run {
+        Access::open_or_create(place)?
+    } else if place.has_store()? {
+        Access::open(place)?
+    } else {
+        // Into a store that is not there yet: rehearsed on one that goes away again.
+        let folder = Temporary::new()?;
+        let access = Access::open_or_create(&place.elsewhere(&folder))?;
+        rehearsal = Some(folder);
+        access
+    };
+    let bar = Bar::new("importing");
+    let options = ImportOptions { dry_run, replace };
+    let report = access
+        .import(tree, options, &|done, total| bar.set(done, total))
+        .await?;
+    drop(bar);
+    drop(access);
+    drop(rehearsal);
+    if format == Format::Json {
+        output::json(&report)?;
+    } else {
+        print(&report);
+    }
+    Ok(Ending::from_count(report.findings.len()))
+}
+
+pub(super) fn print(report: &ImportReport) {
+    let summary = &report.summary;
+    let verb = if summary.dry_run { "would be" } else { "were" };
+    output::line(&format!(
+        "{} files, {} phones: {} {verb} added, {} {verb} updated, {} unchanged, {} left out",
+        summary.files,
+        summary.phones,
+        summary.added,
+        summary.updated,
+        summary.unchanged,
+        summary.failed
+    ));
+    output::findings(&report.findings);
+}

@@ -1,0 +1,93 @@
+//! Printing: tables, JSON, progress.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use super::exit::CommandError;
+use crate::gateway::{Finding, FindingKind};
+
+/// Findings that a person is shown; all of them are in the JSON.
+const SHOWN_FINDINGS: usize = 50;
+/// Of these, as many of one kind about one file.
+const SHOWN_ALIKE: usize = 3;
+
+/// Prints a line; a reader that has gone away ends the printing, not the command.
+pub(super) fn line(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+pub(super) fn json(value: &impl Serialize) -> Result<(), CommandError> {
+    let text = serde_json::to_string_pretty(value)?;
+    line(&text);
+    Ok(())
+}
+
+/// Prints findings for a person: how many of each kind, then those that weigh most.
+pub(super) fn findings(findings: &[Finding]) {
+    if findings.is_empty() {
+        return;
+    }
+    let mut kinds: BTreeMap<FindingKind, usize> = BTreeMap::new();
+    let mut alike: BTreeMap<(FindingKind, &str), usize> = BTreeMap::new();
+    let mut shown: Vec<&Finding> = Vec::new();
+    for finding in findings {
+        *kinds.entry(finding.kind).or_default() += 1;
+        let alike = alike.entry((finding.kind, &finding.file)).or_default();
+        *alike += 1;
+        if *alike <= SHOWN_ALIKE {
+            shown.push(finding);
+        }
+    }
+    let kinds: Vec<String> = kinds
+        .iter()
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
+    line(&format!("findings: {}", kinds.join(", ")));
+    line("");
+    shown.sort_by_key(|finding| finding.kind);
+    shown.truncate(SHOWN_FINDINGS);
+    for finding in &shown {
+        line(&finding.to_string());
+    }
+    let left = findings.len().saturating_sub(shown.len());
+    if left > 0 {
+        line(&format!("and {left} more; --format json lists all"));
+    }
+}
+
+/// A progress bar on a terminal, for work that takes more than a second.
+pub(super) struct Bar(ProgressBar);
+
+impl Bar {
+    pub(super) fn new(what: &'static str) -> Self {
+        let target = if std::io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr_with_hz(8)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(Some(0), target).with_message(what);
+        if let Ok(style) =
+            ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} {per_sec}")
+        {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+
+    pub(super) fn set(&self, done: u64, total: u64) {
+        if self.0.elapsed() > Duration::from_secs(1) || self.0.position() > 0 {
+            self.0.set_length(total);
+            self.0.set_position(done);
+        }
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,68 @@
+//! `trestle serve`
+
+use std::path::Path;
+
+use tokio::signal::unix::{SignalKind, signal};
+use url::Url;
+
+use super::arguments::Place;
+use super::exit::{CommandError, Ending};
+use super::import;
+use super::output::{self, Bar};
+use crate::app::{Server, open_gateway};
+use crate::gateway::ImportOptions;
+
+pub(super) async fn run(
+    place: &Place,
+    tree: Option<&Path>,
+    acs: Option<Url>,
+) -> Result<Ending, CommandError> {
+    let mut settings = place.settings()?;
+    if acs.is_some() {
+        settings.acs.url = acs;
+        settings.check()?;
+    }
+    // Asked for before anything is acknowledged, so that no signal finds the process unready.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let gateway = open_gateway(&settings)?;
+    if let Some(tree) = tree {
+        let bar = Bar::new("importing");
+        let show = |done, total| bar.set(done, total);
+        let importing = gateway.import(tree, ImportOptions::default(), &show);
+        let report = tokio::select! {
+            report = importing => report?,
+            _ = terminate.recv() => return Ok(Ending::Clean),
+            _ = interrupt.recv() => return Ok(Ending::Clean),
+        };
+        drop(bar);
+        import::print(&report);
+    }
+    let server = Server::start_with(gateway, &settings).await?;
+    let addresses = server.addresses();
+    if let Some(address) = addresses.phones_http {
+        output::line(&format!("listening phones http {address}"));
+    }
+    if let Some(address) = addresses.phones_https {
+        output::line(&format!("listening phones https {address}"));
+    }
+    for address in &addresses.connection_requests {
+        output::line(&format!("listening connection-request http {address}"));
+    }
+    if let Some(address) = addresses.admin {
+        output::line(&format!("listening admin http {address}"));
+    }
+    match &settings.acs.url {
+        Some(url) => tracing::info!(acs = %url, "devices inform this ACS"),
+        None => tracing::info!("no ACS is set: phones are served only"),
+    }
+    server
+        .run_until(async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+        .await?;
+    Ok(Ending::Clean)
+}
