@@ -1,0 +1,129 @@
+//! From the change to the phone: desired, served, confirmed; NOTIFY; restarts that the ACS orders.
+
+use serde_json::{Value, json};
+
+use crate::bench::Bench;
+use crate::command::FINDINGS;
+use crate::managed::{DISPLAY_NAME, Managed, finish};
+use crate::phones::{GRANDSTREAM, HTEK, PHONES};
+
+fn delivery(shown: &Value) -> [Value; 3] {
+    ["desired", "served", "confirmed"].map(|key| shown["device"][key].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn desired_served_and_confirmed_are_three_things() {
+    let bench = Bench::set().await;
+    let gateway = bench.serve();
+    let server = gateway.phones_http();
+    for phone in PHONES {
+        let is = |wanted: [Value; 3]| bench.show_once(phone.mac, |shown| delivery(shown) == wanted);
+        let shown = is([json!(1), json!(null), json!(null)]);
+        assert_eq!(shown["served_at"], json!(null));
+        let mut managed = Managed::first_seen(&bench, &gateway, phone).await;
+        let shown = is([json!(1), json!(1), json!(null)]);
+        assert!(shown["served_at"].is_string());
+        phone.fetch(&bench, server).await;
+        is([json!(1), json!(1), json!(1)]);
+
+        // The phone is off: the change waits for it.
+        managed.set(&gateway, DISPLAY_NAME, "Waits").await;
+        let shown = is([json!(2), json!(1), json!(1)]);
+        assert_eq!(shown["told_at"], json!(null));
+        managed.set(&gateway, DISPLAY_NAME, "Waits too").await;
+        is([json!(3), json!(1), json!(1)]);
+        // The same value again is no change.
+        managed.set(&gateway, DISPLAY_NAME, "Waits too").await;
+        is([json!(3), json!(1), json!(1)]);
+
+        phone.fetch(&bench, server).await;
+        is([json!(3), json!(3), json!(1)]);
+        phone.fetch(&bench, server).await;
+        is([json!(3), json!(3), json!(3)]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_reaches_the_phone_by_notify_also_when_it_asks_for_its_password() {
+    let bench = Bench::set().await;
+    let gateway = bench.serve();
+    for phone in PHONES {
+        let account = Some(phone.account);
+        let (mut running, mut managed) =
+            Managed::switched_on(&bench, &gateway, phone, account).await;
+        managed.set(&gateway, DISPLAY_NAME, "By NOTIFY").await;
+        let file = running.fetched().await;
+        assert!(String::from_utf8(file).unwrap().contains("By NOTIFY"));
+        let shown = bench.show_once(phone.mac, |shown| {
+            delivery(shown) == [json!(2), json!(2), json!(null)] && shown["told_at"].is_string()
+        });
+        assert_eq!(shown["reboots"], 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_that_refuses_is_reported_and_its_change_stays_wanted() {
+    let bench = Bench::set().await;
+    let gateway = bench.serve();
+    let other = Some(("desk-2170", "another password"));
+    let (running, mut managed) = Managed::switched_on(&bench, &gateway, GRANDSTREAM, other).await;
+    managed.set(&gateway, DISPLAY_NAME, "Refused").await;
+    let ended = bench.command(&["device", "resync", GRANDSTREAM.mac, "--format", "json"]);
+    let reply = ended.with_code(FINDINGS).json();
+    assert_eq!(
+        reply["outcome"],
+        json!({"result": "refused", "status": 401})
+    );
+    let shown = bench.show(GRANDSTREAM.mac);
+    assert_eq!(delivery(&shown), [json!(2), json!(1), json!(null)]);
+    assert_eq!(running.fetch_count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_ordered_by_the_acs_is_reported_with_its_key_once_the_phone_is_back() {
+    let bench = Bench::set().await;
+    let gateway = bench.serve();
+    for phone in PHONES {
+        let (running, mut managed) = Managed::switched_on(&bench, &gateway, phone, None).await;
+        let mut session = managed.turn(&gateway).await;
+        session.reboot("first <key>").await.unwrap();
+        session.reboot("second").await.unwrap();
+        // While the session lasts the phone is left alone.
+        assert_eq!(running.fetch_count(), 1);
+        session.end().unwrap();
+        let session = managed.device.session().await.unwrap();
+        let inform = session.inform();
+        assert_eq!(
+            inform.event_codes(),
+            ["1 BOOT", "M Reboot", "M Reboot"],
+            "{phone:?}"
+        );
+        assert_eq!(inform.command_keys("M Reboot"), ["first <key>", "second"]);
+        assert_eq!(running.fetch_count(), 2, "the phone came first");
+        finish(session).await;
+        let session = managed.wake(&gateway).await;
+        assert_eq!(session.inform().event_codes(), ["6 CONNECTION REQUEST"]);
+        finish(session).await;
+    }
+    bench.assert_no_findings();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_that_was_ordered_survives_the_gateways_own() {
+    let bench = Bench::set_with("", "url = \"http://127.0.0.1:7547\"").await;
+    let gateway = bench.serve();
+    let mut managed = Managed::first_seen(&bench, &gateway, HTEK).await;
+    let mut session = managed.turn(&gateway).await;
+    session.reboot("kept").await.unwrap();
+    gateway.kill();
+    drop(session);
+    let gateway = bench.serve_again();
+    assert_eq!(bench.show(HTEK.mac)["reboots"], 1);
+    // Now the phone is there.
+    let _running = HTEK.switch_on(&bench, gateway.phones_http(), None).await;
+    let session = managed.device.session().await.unwrap();
+    let inform = session.inform();
+    assert_eq!(inform.event_codes(), ["1 BOOT", "M Reboot"]);
+    assert_eq!(inform.command_keys("M Reboot"), ["kept"]);
+    finish(session).await;
+}

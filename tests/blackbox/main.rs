@@ -1,0 +1,36 @@
+//! The real binary, `trestle`, from the outside: its commands on trees, and its gateway between
+//! simulated phones, the scripted ACS and a file server.
+//!
+//! Each test has a folder, ports and loopback addresses of its own.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod bench;
+mod command;
+mod fetch;
+mod gateway;
+mod managed;
+mod phones;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bad_acs;
+mod bootstrap;
+mod change;
+mod corpus;
+mod delivery;
+mod devices;
+mod kill;
+mod notification;
+mod paths;
+mod restart;
+mod secrets;
+mod serve;
+mod settings;
+mod transfer;
+mod tree;

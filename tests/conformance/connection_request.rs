@@ -1,0 +1,255 @@
+//! C157 to C168 and C212: connection requests.
+
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncWriteExt;
+use trestle::sim::acs::{Reply, Shown};
+
+use crate::subject::{CR_USERNAME, PROVISIONING_CODE, Subject, check};
+
+/// Long enough for a wrong session to show up.
+const QUIET: Duration = Duration::from_secs(2);
+
+#[test]
+fn c157_without_credentials_there_is_a_challenge_and_no_session() {
+    check(157, async |mut subject| {
+        let requester = subject.waker().requester.clone();
+        let mut challenges = Vec::new();
+        for _ in 0..2 {
+            let answer = requester.request(Shown::Nothing).await.unwrap().answer;
+            assert_eq!(answer.status, 401);
+            let challenge = answer.header("www-authenticate").unwrap().to_owned();
+            assert!(challenge.starts_with("Digest "), "{challenge}");
+            assert!(challenge.contains("qop=\"auth\""), "{challenge}");
+            challenges.push(challenge);
+        }
+        assert_ne!(challenges[0], challenges[1], "each nonce is fresh");
+        assert!(subject.device.is_silent_for(QUIET).await);
+    });
+}
+
+#[test]
+fn c158_a_right_request_is_answered_before_the_session() {
+    check(158, async |mut subject| {
+        let waker = subject.waker().clone();
+        let asked = Instant::now();
+        let outcome = waker.requester.request(waker.shown()).await.unwrap();
+        let answered = Instant::now();
+        assert!(matches!(outcome.answer.status, 200 | 204));
+        assert!(outcome.answer.body.is_empty());
+        let session = subject.device.session().await.unwrap();
+        assert!(session.inform().has_event("6 CONNECTION REQUEST"));
+        let came = session.pending().unwrap().at;
+        assert!(came.duration_since(asked) < Duration::from_secs(30));
+        // The Inform can't have been complete before the answer was written; it is seen here by
+        // another task, so a little room is left.
+        assert!(came + Duration::from_millis(200) > answered);
+        session.end_with(Reply::status(503)).unwrap();
+    });
+}
+
+#[test]
+fn c159_wrong_credentials_wake_nobody() {
+    check(159, async |mut subject| {
+        let waker = subject.waker().clone();
+        let password = waker.password.as_str();
+        for shown in [
+            Shown::Digest {
+                username: "stranger",
+                password,
+            },
+            Shown::Digest {
+                username: CR_USERNAME,
+                password: "wrongsecret",
+            },
+            Shown::DigestOverUri {
+                username: CR_USERNAME,
+                password,
+                uri: "/elsewhere",
+            },
+            Shown::Basic {
+                username: CR_USERNAME,
+                password,
+            },
+        ] {
+            let outcome = waker.requester.request(shown).await.unwrap();
+            assert_eq!(outcome.answer.status, 401, "{shown:?}");
+        }
+        assert!(subject.device.is_silent_for(QUIET).await);
+    });
+}
+
+#[test]
+fn c160_a_replay_wakes_nobody() {
+    check(160, async |mut subject| {
+        let waker = subject.waker().clone();
+        let outcome = waker.requester.request(waker.shown()).await.unwrap();
+        let mut session = subject.device.session().await.unwrap();
+        session.begin().await.unwrap();
+        session.end().unwrap();
+        let replay = outcome.authorization.unwrap();
+        let outcome = waker
+            .requester
+            .request(Shown::Authorization(&replay))
+            .await
+            .unwrap();
+        assert_eq!(outcome.answer.status, 401);
+        assert!(subject.device.is_silent_for(QUIET).await);
+    });
+}
+
+/// Ends sessions until the device is quiet, and counts them.
+async fn count_sessions(subject: &mut Subject) -> usize {
+    let mut count = 0;
+    while !subject.device.is_silent_for(QUIET).await {
+        let mut session = subject.device.session().await.unwrap();
+        count += 1;
+        session.begin().await.unwrap();
+        session.end().unwrap();
+    }
+    count
+}
+
+#[test]
+fn c161_five_requests_at_once_are_one_session() {
+    check(161, async |mut subject| {
+        let waker = subject.waker().clone();
+        let mut requests = tokio::task::JoinSet::new();
+        for _ in 0..5 {
+            let waker = waker.clone();
+            requests.spawn(async move {
+                let outcome = waker.requester.request(waker.shown()).await;
+                outcome.unwrap().answer.status
+            });
+        }
+        let statuses = requests.join_all().await;
+        // One that comes when the session runs already may be refused, or leads to one more
+        // session (cwmp.md C7).
+        assert!(statuses.iter().any(|status| matches!(status, 200 | 204)));
+        assert!(
+            statuses
+                .iter()
+                .all(|status| matches!(status, 200 | 204 | 503))
+        );
+        let sessions = count_sessions(&mut subject).await;
+        assert!((1..=2).contains(&sessions), "{sessions} sessions");
+    });
+}
+
+#[test]
+fn c162_a_request_does_not_disturb_a_session() {
+    check(162, async |mut subject| {
+        let waker = subject.waker().clone();
+        let mut session = subject.turn().await;
+        let outcome = waker.requester.request(waker.shown()).await.unwrap();
+        session.get_value(PROVISIONING_CODE).await.unwrap();
+        session.end().unwrap();
+        let due = match outcome.answer.status {
+            200 | 204 => 1,
+            503 => 0,
+            other => panic!("{other}"),
+        };
+        assert_eq!(count_sessions(&mut subject).await, due);
+    });
+}
+
+#[test]
+fn c165_nothing_else_is_a_connection_request() {
+    check(165, async |mut subject| {
+        let other = Subject::announced(165, 1).await;
+        let waker = subject.waker().clone();
+        let target = waker.requester.target();
+        let big = "x".repeat(16 * 1024);
+        let headers = format!("X-Filler: {big}\r\n").repeat(7);
+        for (request, is_head) in [
+            (
+                format!("POST {target} HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"),
+                false,
+            ),
+            (format!("HEAD {target} HTTP/1.1\r\nHost: h\r\n\r\n"), true),
+            (
+                "GET /nosuchdevice HTTP/1.1\r\nHost: h\r\n\r\n".to_owned(),
+                false,
+            ),
+            ("GET / HTTP/1.1\r\nHost: h\r\n\r\n".to_owned(), false),
+            (format!("GET /{big} HTTP/1.1\r\nHost: h\r\n\r\n"), false),
+            (format!("GET {target} HTTP/1.1\r\n{headers}\r\n"), false),
+        ] {
+            // A closed connection is an answer too.
+            if let Ok(answer) = waker.requester.raw(request.as_bytes(), is_head).await {
+                assert!(
+                    (400..500).contains(&answer.status),
+                    "{:.40}: {}",
+                    request,
+                    answer.status
+                );
+            }
+        }
+        // The path of another device with this one's credentials.
+        let stranger = waker
+            .requester
+            .with_target(other.waker().requester.target());
+        let outcome = stranger.request(waker.shown()).await.unwrap();
+        assert_eq!(outcome.answer.status, 401);
+        // A head that never ends keeps nobody else out.
+        let mut endless = waker.requester.connect().await.unwrap();
+        let beginning = format!("GET {target} HTTP/1.1\r\nX-");
+        endless
+            .stream()
+            .write_all(beginning.as_bytes())
+            .await
+            .unwrap();
+        assert!(subject.device.is_silent_for(QUIET).await);
+        subject.turn().await.end().unwrap();
+    });
+}
+
+#[test]
+fn c168_a_request_ends_the_wait_for_a_retry() {
+    check(168, async |mut subject| {
+        let session = subject.wake().await;
+        session.end_with(Reply::status(500)).unwrap();
+        let asked = Instant::now();
+        let session = subject.wake().await;
+        // The first retry would have waited five seconds at least.
+        assert!(session.pending().unwrap().at.duration_since(asked) < Duration::from_secs(4));
+        assert_eq!(session.inform().retry_count, 1);
+        session.end_with(Reply::status(503)).unwrap();
+    });
+}
+
+#[test]
+fn c212_many_requests_are_answered_in_a_second() {
+    check(212, async |mut subject| {
+        let waker = subject.waker().clone();
+        let path = waker.requester.target();
+        assert_eq!(path.matches('/').count(), 1, "{path} has one segment");
+        assert!(!path.contains('?'), "{path}");
+        let mut requests = tokio::task::JoinSet::new();
+        for number in 0..300 {
+            let waker = waker.clone();
+            requests.spawn(async move {
+                let shown = if number == 299 {
+                    waker.shown()
+                } else {
+                    Shown::Nothing
+                };
+                let limit = Duration::from_secs(1);
+                tokio::time::timeout(limit, waker.requester.request(shown))
+                    .await
+                    .map(|outcome| outcome.unwrap().answer.status)
+            });
+        }
+        let mut woken = 0;
+        for status in requests.join_all().await {
+            match status.expect("an answer within a second") {
+                200 | 204 => woken += 1,
+                other => assert_eq!(other, 401),
+            }
+        }
+        assert_eq!(woken, 1);
+        let mut session = subject.device.session().await.unwrap();
+        session.begin().await.unwrap();
+        session.end().unwrap();
+    });
+}

@@ -1,0 +1,100 @@
+//! A phone that boots and answers SIP NOTIFY; kept apart from the simulator in the library.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpSocket, UdpSocket};
+use tokio::task::JoinHandle;
+use trestle::sim::acs::http::{Connection, Response};
+
+use crate::fleet::Phone;
+
+/// A phone that is plugged in; unplugged when dropped.
+pub(crate) struct RunningPhone {
+    phone: Phone,
+    server: SocketAddr,
+    sip: JoinHandle<()>,
+}
+
+impl RunningPhone {
+    /// Plugs it in: from now on it answers on its SIP port. It fetches nothing yet.
+    pub(crate) async fn plug_in(phone: Phone, server: SocketAddr) -> Self {
+        let address = SocketAddr::new(IpAddr::V4(phone.address()), 5060);
+        let socket = UdpSocket::bind(address).await.unwrap();
+        let sip = tokio::spawn(answer_sip(socket, phone, server));
+        Self { phone, server, sip }
+    }
+
+    /// Fetches its file, as it does when it boots.
+    pub(crate) async fn boot(&self) -> Response {
+        let response = fetch(self.phone, self.server).await;
+        assert_eq!(response.status, 200, "the phone's own file is served");
+        response
+    }
+}
+
+impl Drop for RunningPhone {
+    fn drop(&mut self) {
+        self.sip.abort();
+    }
+}
+
+async fn fetch(phone: Phone, server: SocketAddr) -> Response {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket
+        .bind(SocketAddr::new(IpAddr::V4(phone.address()), 0))
+        .unwrap();
+    let mut connection = Connection::new(socket.connect(server).await.unwrap());
+    let request = format!(
+        "GET /{} HTTP/1.1\r\nHost: {server}\r\nUser-Agent: {}\r\nConnection: close\r\n\r\n",
+        phone.file_name(),
+        phone.user_agent()
+    );
+    connection
+        .stream()
+        .write_all(request.as_bytes())
+        .await
+        .unwrap();
+    connection.read_response(false).await.unwrap()
+}
+
+/// Answers every NOTIFY with 200, and fetches the file again.
+async fn answer_sip(socket: UdpSocket, phone: Phone, server: SocketAddr) {
+    let mut datagram = vec![0_u8; 65_536];
+    while let Ok((length, from)) = socket.recv_from(&mut datagram).await {
+        let text = String::from_utf8_lossy(&datagram[..length]).into_owned();
+        if !text.starts_with("NOTIFY ") {
+            continue;
+        }
+        let mut headers: BTreeMap<String, String> = BTreeMap::new();
+        for line in text.split("\r\n").skip(1) {
+            if let Some((name, value)) = line.split_once(':') {
+                let name = match name.trim().to_ascii_lowercase().as_str() {
+                    "v" => "via".to_owned(),
+                    "f" => "from".to_owned(),
+                    "t" => "to".to_owned(),
+                    "i" => "call-id".to_owned(),
+                    other => other.to_owned(),
+                };
+                headers
+                    .entry(name)
+                    .or_insert_with(|| value.trim().to_owned());
+            }
+        }
+        let header = |name: &str| headers.get(name).map_or("", String::as_str);
+        let answer = format!(
+            "SIP/2.0 200 OK\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag=desk\r\nCall-ID: {}\r\n\
+             CSeq: {}\r\nContent-Length: 0\r\n\r\n",
+            header("via"),
+            header("from"),
+            header("to"),
+            header("call-id"),
+            header("cseq")
+        );
+        if socket.send_to(answer.as_bytes(), from).await.is_err() {
+            return;
+        }
+        fetch(phone, server).await;
+    }
+}

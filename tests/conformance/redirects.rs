@@ -1,0 +1,147 @@
+//! C037 and C041 to C045: redirects, and Basic behind TLS.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use trestle::sim::acs::digest::Authentication;
+use trestle::sim::acs::{AcsOptions, Reply, ScriptedAcs};
+
+use crate::gateway::{CPE_PASSWORD, CPE_USERNAME};
+use crate::subject::{MS, PROVISIONING_CODE, Subject, check};
+
+/// Another ACS on another address, so that cookies do not mix.
+pub(crate) async fn second_acs(last: u8, tls: Option<Arc<rustls::ServerConfig>>) -> ScriptedAcs {
+    let address = IpAddr::V4(Ipv4Addr::new(127, 0, 0, last));
+    ScriptedAcs::start(AcsOptions {
+        bind: SocketAddr::new(address, 0),
+        tls,
+        ..AcsOptions::default()
+    })
+    .await
+    .unwrap()
+}
+
+/// Redirects the next session to another ACS, and makes it whole there.
+async fn follows(subject: &mut Subject, other: &ScriptedAcs, reply: Reply) {
+    let mut there = other.device(&subject.phone.serial());
+    let session = subject.wake().await;
+    let body = session.pending().unwrap().body.clone();
+    session.end_with(reply).unwrap();
+    let mut session = there.session().await.unwrap();
+    assert_eq!(session.pending().unwrap().method, "POST");
+    assert_eq!(session.pending().unwrap().body, body);
+    session.begin().await.unwrap();
+    let own_url = session.get_value(&format!("{MS}URL")).await.unwrap();
+    assert_eq!(own_url, subject.world.acs.url());
+    session.end().unwrap();
+    assert_eq!(other.findings(), []);
+    // The next session begins at the old place, and the last one was good.
+    let mut session = subject.turn().await;
+    assert_eq!(session.inform().retry_count, 0);
+    session.get_value(PROVISIONING_CODE).await.unwrap();
+    session.end().unwrap();
+}
+
+#[test]
+fn c037_basic_over_tls() {
+    check(37, async |mut subject| {
+        let tls = subject.world.authority.server("127.0.0.37");
+        let other = second_acs(37, Some(tls)).await;
+        other.require(Some(Authentication::basic(CPE_USERNAME, CPE_PASSWORD)));
+        let reply = Reply::redirect(302, other.url());
+        follows(&mut subject, &other, reply).await;
+    });
+}
+
+#[test]
+fn c041_a_redirect_holds_for_one_session() {
+    check(41, async |mut subject| {
+        let other = second_acs(41, None).await;
+        for status in [302, 307, 301, 308] {
+            let reply = Reply::redirect(status, other.url());
+            follows(&mut subject, &other, reply).await;
+        }
+    });
+}
+
+#[test]
+fn c042_five_redirects_are_followed_and_six_are_not() {
+    check(42, async |mut subject| {
+        subject.waker().knock().await;
+        for hop in 1..=5 {
+            let incoming = subject.device.next().await.unwrap();
+            assert_eq!(incoming.exchange.rpc(), "Inform");
+            incoming.reply(Reply::redirect(302, &format!("/hop/{hop}")));
+        }
+        let mut session = subject.device.session().await.unwrap();
+        assert_eq!(session.pending().unwrap().target, "/hop/5");
+        session.begin().await.unwrap();
+        session.end().unwrap();
+
+        subject.waker().knock().await;
+        for hop in 1..=6 {
+            let incoming = subject.device.next().await.unwrap();
+            incoming.reply(Reply::redirect(302, &format!("/hop/{hop}")));
+        }
+        assert!(subject.device.is_silent_for(Duration::from_secs(2)).await);
+        // Redirects to itself keep a session of this ACS open; a refusal ends it.
+        let session = subject.wake().await;
+        assert_eq!(session.pending().unwrap().target, "/acs");
+        assert_eq!(session.inform().retry_count, 1);
+        session.end_with(Reply::status(503)).unwrap();
+    });
+}
+
+#[test]
+fn c043_redirects_cross_between_http_and_https() {
+    check(43, async |mut subject| {
+        let tls = subject.world.authority.server("127.0.0.43");
+        let secure = second_acs(43, Some(tls)).await;
+        let plain = second_acs(44, None).await;
+        let reply = Reply::redirect(302, secure.url());
+        follows(&mut subject, &secure, reply).await;
+        // http to https and on to http again, relative in between.
+        let mut on_the_way = secure.device(&subject.phone.serial());
+        let mut there = plain.device(&subject.phone.serial());
+        let session = subject.wake().await;
+        session
+            .end_with(Reply::redirect(302, secure.url()))
+            .unwrap();
+        let hop = on_the_way.next().await.unwrap();
+        hop.reply(Reply::redirect(307, "/relative"));
+        let hop = on_the_way.next().await.unwrap();
+        assert_eq!(hop.exchange.target, "/relative");
+        hop.reply(Reply::redirect(302, plain.url()));
+        let mut session = there.session().await.unwrap();
+        session.begin().await.unwrap();
+        session.end().unwrap();
+    });
+}
+
+#[test]
+fn c045_a_redirect_that_leads_nowhere_fails_the_session() {
+    check(45, async |mut subject| {
+        let here = subject.world.acs.url();
+        for (failed, reply) in [
+            Reply::redirect(303, here),
+            Reply::redirect(300, here),
+            Reply::status(302),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let session = subject.wake().await;
+            assert_eq!(session.inform().retry_count, u32::try_from(failed).unwrap());
+            session.end_with(reply).unwrap();
+            assert!(subject.device.is_silent_for(Duration::from_secs(1)).await);
+        }
+        assert!(
+            subject
+                .device
+                .exchanges()
+                .iter()
+                .all(|exchange| exchange.method == "POST")
+        );
+    });
+}

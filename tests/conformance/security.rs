@@ -1,0 +1,155 @@
+//! C188 to C194: TLS, secrets, strangers and bombs.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use trestle::sim::acs::Reply;
+
+use crate::certificates::{Authority, self_signed_server};
+use crate::gateway::CPE_PASSWORD;
+use crate::redirects::second_acs;
+use crate::subject::{MS, PROVISIONING_CODE, Subject, check};
+
+#[test]
+fn c188_a_bad_certificate_gets_no_request() {
+    check(188, async |mut subject| {
+        let known = &subject.world.authority;
+        let stranger = Authority::new("unknown authority");
+        for (what, tls) in [
+            ("unknown authority", stranger.server("127.0.0.88")),
+            ("expired", known.expired_server("127.0.0.88")),
+            ("another host", known.server("acs.example.org")),
+            ("self-signed", self_signed_server("127.0.0.88")),
+        ] {
+            let other = second_acs(88, Some(tls)).await;
+            let session = subject.wake().await;
+            session.end_with(Reply::redirect(302, other.url())).unwrap();
+            assert!(subject.device.is_silent_for(Duration::from_secs(1)).await);
+            assert!(other.connections() >= 1, "{what}: no try");
+            assert!(other.all_exchanges().is_empty(), "{what}");
+        }
+        let mut session = subject.turn().await;
+        assert_eq!(session.inform().retry_count, 4);
+        session.get_value(PROVISIONING_CODE).await.unwrap();
+        session.end().unwrap();
+    });
+}
+
+#[test]
+fn c189_an_old_tls_version_is_refused() {
+    check(189, async |mut subject| {
+        let listener = TcpListener::bind("127.0.0.89:0").await.unwrap();
+        let url = format!("https://{}/acs", listener.local_addr().unwrap());
+        let session = subject.wake().await;
+        session.end_with(Reply::redirect(302, &url)).unwrap();
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut hello = vec![0_u8; 16 * 1024];
+        assert!(stream.read(&mut hello).await.unwrap() > 0);
+        assert_eq!(hello[0], 22, "a handshake record");
+        // ServerHello of TLS 1.0 with TLS_RSA_WITH_RC4_128_SHA and no extension.
+        let mut body = vec![3, 1];
+        body.extend([7; 32]);
+        body.extend([0, 0, 5, 0]);
+        let length = u8::try_from(body.len()).unwrap();
+        let mut record = vec![22, 3, 1, 0, length + 4, 2, 0, 0, length];
+        record.extend(body);
+        stream.write_all(&record).await.unwrap();
+        let mut answer = Vec::new();
+        // An alert, or just the close.
+        let _ = stream.read_to_end(&mut answer).await;
+        assert!(answer.is_empty() || answer[0] == 21, "{answer:?}");
+        let session = subject.wake().await;
+        assert_eq!(session.inform().retry_count, 1);
+        session.end_with(Reply::status(503)).unwrap();
+    });
+}
+
+#[test]
+fn c192_no_password_is_read_in_clear() {
+    check(192, async |mut subject| {
+        let secrets = [
+            subject.phone.sip_password(),
+            CPE_PASSWORD.to_owned(),
+            subject.waker().password.clone(),
+        ];
+        let mut session = subject.turn().await;
+        for value in session.get_values(&[""]).await.unwrap() {
+            for secret in &secrets {
+                assert!(!value.value.contains(secret.as_str()), "{}", value.name);
+            }
+        }
+        session.end().unwrap();
+    });
+}
+
+#[test]
+fn c193_a_session_shows_its_own_device_only() {
+    check(193, async |mut subject| {
+        let mut other = Subject::announced(193, 1).await;
+        let serial = subject.phone.serial();
+        let own = "Device.DeviceInfo.SerialNumber";
+        let mut theirs = other.turn().await;
+        let mut session = subject.turn().await;
+        session.set_next_id(&theirs.inform().device_id.serial_number.clone());
+        assert_eq!(session.get_value(own).await.unwrap(), serial);
+        let body = session.style().get_parameter_values(&[own]);
+        let id = theirs.number().to_string();
+        let reply = Reply::message(session.envelope(Some(&id), &body))
+            .with_header("Set-Cookie", &format!("device={id}"));
+        let answer = session.exchange(reply).await.unwrap();
+        let values = answer.message.as_ref().unwrap().values();
+        assert_eq!(values[0].value, serial);
+        let address = theirs.get_value(&format!("{MS}ConnectionRequestURL")).await;
+        let read = session
+            .get_value(&format!("{MS}ConnectionRequestURL"))
+            .await;
+        assert_ne!(address.unwrap(), read.unwrap());
+        session.end().unwrap();
+        theirs.end().unwrap();
+    });
+}
+
+fn bombs() -> Vec<(&'static str, Reply)> {
+    let mut entities = String::from("<?xml version=\"1.0\"?><!DOCTYPE a [<!ENTITY e0 \"boom\">");
+    for level in 1..12 {
+        let inner = format!("&e{};", level - 1).repeat(10);
+        entities.push_str(&format!("<!ENTITY e{level} \"{inner}\">"));
+    }
+    entities.push_str("]><a>&e11;</a>");
+    let mut attributes = String::from("<a");
+    for number in 0..100_000 {
+        attributes.push_str(&format!(" a{number}=\"1\""));
+    }
+    attributes.push_str("/>");
+    let depth = format!("{}{}", "<a>".repeat(10_000), "</a>".repeat(10_000));
+    let mut huge = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40000000\r\n".to_vec();
+    huge.resize(huge.len() + 32 * 1024 * 1024, b'x');
+    vec![
+        ("entities", Reply::message(entities)),
+        ("attributes", Reply::message(attributes)),
+        ("depth", Reply::message(depth)),
+        ("size", Reply::raw(huge)),
+    ]
+}
+
+#[test]
+fn c194_bombs_fail_their_session_only() {
+    check(194, async |mut subject| {
+        let mut other = Subject::announced(194, 1).await;
+        for (what, bomb) in bombs() {
+            let mut session = subject.turn().await;
+            session.reply(bomb).unwrap();
+            drop(session);
+            // The other device has a normal session meanwhile.
+            let mut session = other.turn().await;
+            session.get_value(PROVISIONING_CODE).await.unwrap();
+            session.end().unwrap();
+            if !subject.device.is_silent_for(Duration::from_secs(1)).await {
+                let incoming = subject.device.next().await.unwrap();
+                assert_eq!(incoming.exchange.rpc(), "Fault", "{what}");
+            }
+        }
+        subject.turn().await.end().unwrap();
+    });
+}

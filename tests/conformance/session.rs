@@ -1,0 +1,298 @@
+//! C013 to C032: the course of a session.
+
+use std::time::Duration;
+
+use trestle::sim::acs::message::Transfer;
+use trestle::sim::acs::{Reply, Session};
+
+use crate::subject::{INTERVAL, PROVISIONING_CODE, Subject, check, check_new, fault_code};
+
+/// Long enough for a wrong message to show up.
+const QUIET: Duration = Duration::from_millis(1500);
+
+/// Orders a Download that fails, and waits for the Inform that reports it.
+async fn with_report_due<'a>(subject: &'a mut Subject, keys: &[&str]) -> Session<'a> {
+    let url = subject.world.files.url("/missing");
+    let mut session = subject.turn().await;
+    for key in keys {
+        let transfer = Transfer {
+            command_key: key,
+            file_type: "3 Vendor Configuration File",
+            url: &url,
+            username: "",
+            password: "",
+            file_size: 0,
+        };
+        session.download(&transfer).await.unwrap();
+    }
+    session.end().unwrap();
+    // Each Inform is refused until all reports are due together.
+    loop {
+        let incoming = subject.device.next().await.unwrap();
+        let inform = incoming.exchange.message.as_ref().unwrap().inform();
+        if inform.unwrap().command_keys("M Download").len() == keys.len() {
+            subject.device.put_back(incoming);
+            return subject.device.session().await.unwrap();
+        }
+        incoming.reply(Reply::status(500));
+    }
+}
+
+#[test]
+fn c013_inform_is_first() {
+    check_new(13, async |mut subject| {
+        subject.running.boot().await;
+        let mut session = subject.device.session().await.unwrap();
+        let reply = {
+            let body = session.style().fault(8005);
+            session.response(&body)
+        };
+        let again = session.exchange(reply).await.unwrap();
+        assert_eq!(again.rpc(), "Inform");
+        assert!(session.respond_inform().await.unwrap().is_empty_post());
+        let rpcs: Vec<String> = session
+            .device()
+            .exchanges()
+            .iter()
+            .map(|exchange| exchange.rpc().to_owned())
+            .collect();
+        assert_eq!(rpcs, ["Inform", "Inform", ""]);
+        session.end().unwrap();
+    });
+}
+
+async fn ends_after_one_empty_post(subject: &mut Subject, last: Reply) {
+    let mut session = subject.wake().await;
+    assert!(session.respond_inform().await.unwrap().is_empty_post());
+    session.end_with(last).unwrap();
+    assert!(subject.device.is_silent_for(QUIET).await);
+    let session = subject.wake().await;
+    assert_eq!(session.inform().retry_count, 0);
+    session.end_with(Reply::status(503)).unwrap();
+}
+
+#[test]
+fn c014_one_empty_post_and_nothing_after_204() {
+    check(14, async |mut subject| {
+        ends_after_one_empty_post(&mut subject, Reply::status(204)).await;
+    });
+}
+
+#[test]
+fn c015_200_without_a_body_ends_a_session_too() {
+    check(15, async |mut subject| {
+        ends_after_one_empty_post(&mut subject, Reply::status(200)).await;
+    });
+}
+
+#[test]
+fn c016_each_answer_is_the_very_next_post() {
+    check(16, async |mut subject| {
+        let mut session = subject.turn().await;
+        session.get_value(PROVISIONING_CODE).await.unwrap();
+        session
+            .set_values(&[(PROVISIONING_CODE, "a", "xsd:string")], "")
+            .await
+            .unwrap();
+        session.get_names("Device.", true).await.unwrap();
+        let number = session.number();
+        let rpcs: Vec<String> = session
+            .device()
+            .exchanges()
+            .iter()
+            .filter(|exchange| exchange.session == number)
+            .map(|exchange| exchange.rpc().to_owned())
+            .collect();
+        assert_eq!(
+            rpcs,
+            [
+                "Inform",
+                "",
+                "GetParameterValuesResponse",
+                "SetParameterValuesResponse",
+                "GetParameterNamesResponse",
+            ]
+        );
+        session.end().unwrap();
+        assert!(subject.device.is_silent_for(QUIET).await);
+    });
+}
+
+#[test]
+fn c017_held_requests_wait_for_the_release() {
+    check(17, async |mut subject| {
+        let mut session = with_report_due(&mut subject, &["held"]).await;
+        session.set_hold_requests(true);
+        assert!(session.respond_inform().await.unwrap().is_empty_post());
+        session.set_hold_requests(false);
+        session.get_value(PROVISIONING_CODE).await.unwrap();
+        let report = session.exchange(Reply::status(204)).await.unwrap();
+        assert_eq!(report.rpc(), "TransferComplete");
+    });
+}
+
+#[test]
+fn c019_transfer_complete_precedes_the_empty_post() {
+    check(19, async |mut subject| {
+        let mut session = with_report_due(&mut subject, &["before"]).await;
+        let report = session.respond_inform().await.unwrap();
+        assert_eq!(report.rpc(), "TransferComplete");
+        let body = session.style().transfer_complete_response();
+        let reply = session.response(&body);
+        assert!(session.exchange(reply).await.unwrap().is_empty_post());
+        session.end().unwrap();
+    });
+}
+
+#[test]
+fn c020_two_transfers_are_two_reports() {
+    check(20, async |mut subject| {
+        let mut session = with_report_due(&mut subject, &["one", "two"]).await;
+        let reports = session.begin().await.unwrap();
+        let mut keys: Vec<String> = reports
+            .iter()
+            .map(|report| report.transfer_complete().unwrap().command_key)
+            .collect();
+        keys.sort_unstable();
+        assert_eq!(keys, ["one", "two"]);
+        session.end().unwrap();
+    });
+}
+
+#[test]
+fn c021_fault_8005_repeats_the_same_inform_at_once() {
+    check(21, async |mut subject| {
+        let mut session = subject.wake().await;
+        let first = session.pending().unwrap().clone();
+        let body = session.style().fault(8005);
+        let reply = session.response(&body);
+        let again = session.exchange(reply).await.unwrap();
+        assert!(again.at - first.at < Duration::from_secs(2));
+        let inform = |exchange: &trestle::sim::acs::Exchange| {
+            let inform = exchange.message.as_ref().unwrap().inform().unwrap();
+            (inform.events, inform.retry_count)
+        };
+        assert_eq!(inform(&again), inform(&first));
+        session.begin().await.unwrap();
+        session.end().unwrap();
+    });
+}
+
+#[test]
+fn c023_any_other_fault_to_inform_fails_the_session() {
+    check(23, async |mut subject| {
+        for (failed, code) in [8002, 8001, 8003, 8004, 8899].into_iter().enumerate() {
+            let mut session = subject.wake().await;
+            assert_eq!(session.inform().retry_count, u32::try_from(failed).unwrap());
+            let body = session.style().fault(code);
+            let reply = session.response(&body);
+            session.end_with(reply).unwrap();
+        }
+        let mut session = subject.wake().await;
+        assert_eq!(session.inform().retry_count, 5);
+        session.begin().await.unwrap();
+        session.end().unwrap();
+        let session = subject.wake().await;
+        assert_eq!(session.inform().retry_count, 0);
+        session.end_with(Reply::status(503)).unwrap();
+    });
+}
+
+#[test]
+fn c025_what_is_no_soap_fails_the_session_only() {
+    check(25, async |mut subject| {
+        let bomb = "<?xml version=\"1.0\"?><!DOCTYPE a [<!ENTITY b \"boom\">]><a>&b;</a>";
+        let huge = "a".repeat(5 * 1024 * 1024);
+        for text in ["this is no XML", "<a><b>", bomb, &huge, "<root/>"] {
+            let mut session = subject.turn().await;
+            session.reply(Reply::message(text)).unwrap();
+            drop(session);
+            // Either a SOAP fault comes, or the session is over; the next wake shows life.
+            if !subject.device.is_silent_for(QUIET).await {
+                let incoming = subject.device.next().await.unwrap();
+                assert_eq!(incoming.exchange.rpc(), "Fault", "{:.40}", text);
+            }
+        }
+        subject.turn().await.end().unwrap();
+    });
+}
+
+#[test]
+fn c027_a_clean_close_between_exchanges_is_no_failure() {
+    check(27, async |mut subject| {
+        let mut session = subject.wake().await;
+        let first = session.pending().unwrap().connection;
+        let reply = session.inform_response().close_quietly();
+        let exchange = session.exchange(reply).await.unwrap();
+        assert!(exchange.is_empty_post());
+        assert_ne!(exchange.connection, first);
+        let body = session.style().get_parameter_values(&[PROVISIONING_CODE]);
+        let reply = Reply::message(session.envelope(Some("1"), &body)).and_close();
+        let answer = session.exchange(reply).await.unwrap();
+        assert_eq!(answer.rpc(), "GetParameterValuesResponse");
+        assert_ne!(answer.connection, exchange.connection);
+        session.end().unwrap();
+    });
+}
+
+#[test]
+fn c029_after_a_reboot_the_session_goes_on() {
+    check(29, async |mut subject| {
+        let mut session = subject.turn().await;
+        session.reboot("again").await.unwrap();
+        session.get_value(PROVISIONING_CODE).await.unwrap();
+        session.end().unwrap();
+    });
+}
+
+#[test]
+fn c030_the_whole_model_is_one_answer() {
+    check(30, async |mut subject| {
+        let mut session = subject.turn().await;
+        let names = session.get_names("", false).await.unwrap();
+        let values = session.get_values(&[""]).await.unwrap();
+        let parameters = names.iter().filter(|name| !name.name.ends_with('.'));
+        assert_eq!(values.len(), parameters.count());
+        session.end().unwrap();
+    });
+}
+
+#[test]
+fn c031_odd_inform_responses_are_taken() {
+    check(31, async |mut subject| {
+        for arguments in [
+            "<MaxEnvelopes>0</MaxEnvelopes>",
+            "<MaxEnvelopes>9</MaxEnvelopes>",
+            "<Other>x</Other><MaxEnvelopes>1</MaxEnvelopes><More><a/></More>",
+        ] {
+            let mut session = subject.wake().await;
+            let body = session.style().method("InformResponse", arguments);
+            let reply = session.response(&body);
+            assert!(session.exchange(reply).await.unwrap().is_empty_post());
+            session.end().unwrap();
+        }
+    });
+}
+
+#[test]
+fn c032_only_a_header_that_must_be_understood_is_refused() {
+    check(32, async |mut subject| {
+        let mut session = subject.turn().await;
+        let block = |must: &str| format!("<x:Strange xmlns:x=\"urn:strange\" {must}>1</x:Strange>");
+        for must in ["", "soapenv:mustUnderstand=\"0\""] {
+            session.set_more_header(&block(must));
+            session.get_value(INTERVAL).await.unwrap();
+        }
+        session.set_more_header(&block("soapenv:mustUnderstand=\"1\""));
+        let body = session.style().get_parameter_values(&[INTERVAL]);
+        let envelope = session.envelope(Some("must"), &body);
+        let exchange = session.exchange(Reply::message(envelope)).await.unwrap();
+        let fault = exchange
+            .message
+            .as_ref()
+            .and_then(|message| message.fault());
+        assert_eq!(fault.unwrap().soap_code, "MustUnderstand");
+        assert_eq!(fault_code(session.get_values(&["Device.No"]).await), 9005);
+        session.end().unwrap();
+    });
+}
