@@ -275,16 +275,17 @@ mod tests {
 
     use super::*;
     use crate::gateway::ControlAction;
-    use crate::wire::Credentials;
-    use crate::wire::Secret;
     use crate::wire::sip::{NotifyServer, Received};
+    use crate::wire::{Credentials, Secret};
 
     /// Hands out the jobs it is given, and shows the results.
     struct Jobs {
         queue: Mutex<mpsc::UnboundedReceiver<ControlJob>>,
         results: mpsc::UnboundedSender<(u64, ControlOutcome)>,
         /// Jobs that were handed out.
-        taken: StdMutex<Vec<u64>>,
+        taken: Arc<StdMutex<Vec<u64>>>,
+        /// One job is handed out or one result taken at a time, in the order of asking.
+        turn: Arc<Mutex<()>>,
     }
 
     impl ControlJobs for Arc<Jobs> {
@@ -292,6 +293,7 @@ mod tests {
             match self.queue.lock().await.recv().await {
                 Some(job) => {
                     self.taken.lock().unwrap().push(job.id);
+                    let _turn = self.turn.lock().await;
                     job
                 }
                 None => std::future::pending().await,
@@ -299,6 +301,7 @@ mod tests {
         }
 
         async fn finish(&self, _: Mac, id: u64, outcome: ControlOutcome) {
+            let _turn = self.turn.lock().await;
             self.results.send((id, outcome)).unwrap();
         }
     }
@@ -307,6 +310,8 @@ mod tests {
     struct Bench {
         jobs: mpsc::UnboundedSender<ControlJob>,
         results: mpsc::UnboundedReceiver<(u64, ControlOutcome)>,
+        taken: Arc<StdMutex<Vec<u64>>>,
+        turn: Arc<Mutex<()>>,
         shutdown: CancellationToken,
         sender: tokio::task::JoinHandle<Vec<u64>>,
     }
@@ -316,12 +321,14 @@ mod tests {
         let (result_sender, results) = mpsc::unbounded_channel();
         let shutdown = CancellationToken::new();
         let token = shutdown.clone();
+        let (taken, turn) = (Arc::default(), Arc::default());
+        let jobs = Arc::new(Jobs {
+            queue: Mutex::new(queue),
+            results: result_sender,
+            taken: Arc::clone(&taken),
+            turn: Arc::clone(&turn),
+        });
         let sender = tokio::spawn(async move {
-            let jobs = Arc::new(Jobs {
-                queue: Mutex::new(queue),
-                results: result_sender,
-                taken: StdMutex::default(),
-            });
             let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
             drive(&jobs, &socket, &token).await.unwrap();
             jobs.taken.lock().unwrap().clone()
@@ -329,6 +336,8 @@ mod tests {
         Bench {
             jobs: job_sender,
             results,
+            taken,
+            turn,
             shutdown,
             sender,
         }
@@ -404,6 +413,38 @@ mod tests {
                 (5, ControlOutcome::Refused { status: 489 }),
             ]
         );
+    }
+
+    #[tokio::test]
+    async fn a_result_that_waits_behind_a_job_stops_neither() {
+        let mut bench = bench().await;
+        let slow = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let address = slow.local_addr().unwrap();
+        bench.jobs.send(job(1, address, "")).unwrap();
+        let mut datagram = vec![0; MAXIMUM_MESSAGE];
+        let (length, source) = slow.recv_from(&mut datagram).await.unwrap();
+        let turn = Arc::clone(&bench.turn).lock_owned().await;
+        bench.jobs.send(job(2, phone(None).await, "")).unwrap();
+        while bench.taken.lock().unwrap().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        let mut server = NotifyServer::new(|event| event == "check-sync");
+        let request = &datagram[..length];
+        let received = server.on_datagram(request, source, "t", Timestamp::UNIX_EPOCH);
+        let Received::Request { response, .. } = received else {
+            panic!("no request");
+        };
+        slow.send_to(&response, source).await.unwrap();
+        // Time for the answer to arrive, and for its result to stand behind the second job.
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        drop(turn);
+        for _ in 0..2 {
+            let result = tokio::time::timeout(Duration::from_secs(10), bench.results.recv()).await;
+            let (_, outcome) = result.expect("the sender stands still").unwrap();
+            assert_eq!(outcome, ControlOutcome::Accepted);
+        }
     }
 
     #[tokio::test]
