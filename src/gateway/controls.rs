@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::core::Gateway;
 use super::door::{ControlAction, ControlJob, ControlOutcome, GatewayError};
-use super::live::Live;
+use super::live::{Live, Told};
 use super::schedule::after;
 use crate::cwmp::{Fault, FaultCode};
 use crate::device::DeviceRecord;
@@ -120,15 +120,14 @@ impl Gateway {
 
     async fn control_job(&self, mac: Mac) -> Result<Option<ControlJob>, GatewayError> {
         let mut live = self.hold(mac).await;
-        if live.session.is_some() || live.control.in_flight {
+        if live.session.is_some() || live.control.in_flight.is_some() {
             // The end of the session, or of the job that is under way, plans it again
             // (cwmp.md N11).
             return Ok(None);
         }
         let job = self.prepare_control(mac, &mut live).await;
-        match &job {
-            Ok(Some(_)) => live.control.in_flight = true,
-            Ok(None) | Err(_) => live.control.give_up(),
+        if !matches!(job, Ok(Some(_))) {
+            live.control.give_up();
         }
         job
     }
@@ -168,6 +167,10 @@ impl Gateway {
         live.control.id += 1;
         live.control.resync_is_wanted = false;
         let view = self.view(mac, live)?;
+        live.control.in_flight = Some(Told {
+            action,
+            revision: view.record.delivery.desired,
+        });
         let event = match action {
             ControlAction::Resync => view.pack.resync_event(),
             ControlAction::Reboot => view.pack.reboot_event(),
@@ -205,25 +208,26 @@ impl Gateway {
     /// repeated.
     pub async fn finish_control(&self, mac: Mac, id: u64, outcome: ControlOutcome) {
         let now = self.inner.clock.now();
-        tracing::info!(%mac, ?outcome, "phone was told");
         let result = self
             .change(mac, |draft, live| {
                 if live.control.id != id {
                     return Ok(());
                 }
-                live.control.in_flight = false;
+                let told = live.control.in_flight.take();
                 for waiter in live.control.waiters.drain(..) {
                     // Who waits no longer does not matter.
                     let _ = waiter.send(outcome.clone());
                 }
                 let delivery = &mut draft.record.delivery;
-                let was_reboot = delivery.reboot.is_open();
-                if outcome == ControlOutcome::Accepted {
-                    if was_reboot {
+                // What was ordered meanwhile is not what the phone has agreed to.
+                match told.filter(|_| outcome == ControlOutcome::Accepted) {
+                    Some(told) if told.action == ControlAction::Reboot => {
                         delivery.reboot.closed = true;
-                    } else {
+                    }
+                    Some(told) if told.revision == delivery.desired => {
                         delivery.told_at = Some(now);
                     }
+                    _ => {}
                 }
                 if delivery.is_outstanding() || delivery.reboot.is_open() {
                     let doublings = live.control.tries.saturating_sub(1).min(10);
@@ -237,6 +241,7 @@ impl Gateway {
             .await;
         if let Err(error) = result {
             tracing::error!(%mac, %error, "the answer of a phone could not be noted");
+            self.hold(mac).await.control.in_flight = None;
         }
     }
 }

@@ -259,7 +259,8 @@ impl Gateway {
         self.identify(&mut draft);
         self.note_own_changes(&mut draft);
         let desired_before = draft.before.as_ref().map(|before| before.delivery.desired);
-        if desired_before != Some(draft.record.delivery.desired) && !live.control.in_flight {
+        if desired_before != Some(draft.record.delivery.desired) && live.control.in_flight.is_none()
+        {
             live.control.tries = 0;
         }
         let record = encode(&draft.record)?;

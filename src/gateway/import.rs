@@ -242,15 +242,9 @@ impl Gateway {
         mac: Mac,
         options: ImportOptions,
     ) -> Result<Imported, GatewayError> {
-        let content = match fs::read(&file.on_disk) {
+        let content = match read_again(file) {
             Ok(content) => content,
-            Err(source) => {
-                return Ok(Imported::failed(
-                    FindingKind::Unreadable,
-                    &file.path,
-                    source,
-                ));
-            }
+            Err(failed) => return Ok(failed),
         };
         let classified = classify(&self.inner.packs, &file.path, &content);
         let (FileRole::Phone { .. }, Some(document)) = (&classified.role, classified.document)
@@ -259,27 +253,20 @@ impl Gateway {
             return Ok(Imported::failed(FindingKind::Unreadable, &file.path, why));
         };
         let mut live = self.hold(mac).await;
-        let stored = self.load(mac);
-        let known = match stored {
-            Ok(Some((record, _))) => record,
-            Ok(None) => {
-                if !options.dry_run {
-                    let record = self.first_record(&classified.role, &file.path)?;
-                    let draft = self.draft_of_tree(mac, record, classified.role, document)?;
-                    self.commit(draft, &mut live).await?;
-                }
-                return Ok(Outcome::Added.into());
-            }
+        let known = match self.load(mac) {
+            Ok(Some((record, _))) => Some(record),
+            Ok(None) => None,
             // What can't be read is written anew.
-            Err(GatewayError::Damaged { .. }) => {
-                if !options.dry_run {
-                    let record = self.first_record(&classified.role, &file.path)?;
-                    let draft = self.draft_of_tree(mac, record, classified.role, document)?;
-                    self.commit(draft, &mut live).await?;
-                }
-                return Ok(Outcome::Updated.into());
-            }
+            Err(GatewayError::Damaged { .. }) => None,
             Err(error) => return Err(error),
+        };
+        let Some(known) = known else {
+            if !options.dry_run {
+                let record = self.first_record(&classified.role, &file.path)?;
+                let draft = self.draft_of_tree(mac, record, classified.role, document)?;
+                self.commit(draft, &mut live).await?;
+            }
+            return Ok(Outcome::Added.into());
         };
         let has_moved = known.own_file != file.path;
         if has_moved && root.join(known.own_file.as_str()).exists() {
@@ -337,15 +324,9 @@ impl Gateway {
         file: &TreeFile,
         options: ImportOptions,
     ) -> Result<Imported, GatewayError> {
-        let content = match fs::read(&file.on_disk) {
+        let content = match read_again(file) {
             Ok(content) => content,
-            Err(source) => {
-                return Ok(Imported::failed(
-                    FindingKind::Unreadable,
-                    &file.path,
-                    source,
-                ));
-            }
+            Err(failed) => return Ok(failed),
         };
         let imported = self
             .import_other(&file.path, FileRole::Other, &content, options)
@@ -533,6 +514,12 @@ async fn collect(
         }
     }
     Ok(())
+}
+
+/// Reads a file that could be read before.
+fn read_again(file: &TreeFile) -> Result<Vec<u8>, Imported> {
+    fs::read(&file.on_disk)
+        .map_err(|source| Imported::failed(FindingKind::Unreadable, &file.path, source))
 }
 
 fn read(file: &TreeFile, report: &mut ImportReport) -> Option<Vec<u8>> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::core::Gateway;
-use super::door::ControlOutcome;
+use super::door::{ControlAction, ControlOutcome};
 use super::view::View;
 use crate::cwmp::EventCode;
 use crate::device::Mark;
@@ -43,10 +43,18 @@ pub(super) struct Control {
     pub(super) tries: u32,
     /// The id of the last job.
     pub(super) id: u64,
-    /// That job was handed out and its result is still to come.
-    pub(super) in_flight: bool,
+    /// What that job tells, while it was handed out and its result is still to come.
+    pub(super) in_flight: Option<Told>,
     /// Who waits for the outcome of a job.
     pub(super) waiters: VecDeque<oneshot::Sender<ControlOutcome>>,
+}
+
+/// What a control job tells a phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) action: ControlAction,
+    /// The desired revision when the job was made.
+    pub(super) revision: u64,
 }
 
 /// A session that is under way.
@@ -107,7 +115,7 @@ impl Control {
     }
 
     fn is_at_rest(&self) -> bool {
-        self.tries == 0 && !self.in_flight && !self.is_asked_for()
+        self.tries == 0 && self.in_flight.is_none() && !self.is_asked_for()
     }
 }
 

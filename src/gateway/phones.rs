@@ -210,7 +210,7 @@ impl Draft {
         } else if self.record.booted_at.is_none() {
             self.record.booted_at = Some(receipt.at);
         }
-        if !live.control.in_flight && !self.record.delivery.is_outstanding() {
+        if live.control.in_flight.is_none() && !self.record.delivery.is_outstanding() {
             live.control.tries = 0;
         }
     }

@@ -120,11 +120,11 @@ impl Gateway {
             self.arm_session(mac, record, now);
         }
         self.plan_transfers(mac, record, live);
-        if live.control.is_asked_for() && !live.control.in_flight {
+        if live.control.is_asked_for() && live.control.in_flight.is_none() {
             self.inner.controls.arm_no_later(mac, now);
         }
         // While tries are under way, the outcome of the last one plans the next.
-        if live.control.tries == 0 && !live.control.in_flight {
+        if live.control.tries == 0 && live.control.in_flight.is_none() {
             self.plan_control(mac, record, now, false);
         }
     }

@@ -436,3 +436,21 @@ async fn another_acs_url_is_a_new_beginning() {
     assert_eq!(session.endpoint.url.as_str(), "http://other.example.net/");
     assert_eq!(codes(&session), [EventCode::Bootstrap]);
 }
+
+#[tokio::test]
+async fn a_restart_that_is_ordered_while_the_phone_is_told_to_fetch_is_told_next() {
+    let bench = Bench::announced().await;
+    bench.execute(set(DISPLAY_NAME, "changed")).await;
+    let job = bench.gateway.next_control().await;
+    assert_eq!(job.action, super::ControlAction::Resync);
+    bench
+        .execute(AcsRequest::Reboot {
+            command_key: "R1".to_owned(),
+        })
+        .await;
+    let accepted = super::ControlOutcome::Accepted;
+    bench.gateway.finish_control(MAC, job.id, accepted).await;
+    bench.advance(60);
+    let job = bench.gateway.next_control().await;
+    assert_eq!(job.action, super::ControlAction::Reboot);
+}
