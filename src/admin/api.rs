@@ -90,6 +90,7 @@ impl AdminServer {
                     .route("/v1/devices/{mac}/parameters", web::patch().to(set))
                     .route("/v1/devices/{mac}/resync", web::post().to(resync))
                     .route("/v1/devices/{mac}/reboot", web::post().to(reboot))
+                    .route("/v1/devices/{mac}/convert", web::post().to(convert))
                     .route("/v1/import", web::post().to(import))
                     .route("/v1/verify", web::post().to(verify))
                     .route("/v1/export", web::post().to(export))
@@ -226,6 +227,22 @@ async fn reboot(shared: web::Data<Shared>, mac: web::Path<String>) -> HttpRespon
             reply(outcome.map(|outcome| ControlReply { outcome }))
         }
         Err(refusal) => refusal,
+    }
+}
+
+async fn convert(
+    shared: web::Data<Shared>,
+    mac: web::Path<String>,
+    request: web::Json<ConvertRequest>,
+) -> HttpResponse {
+    let mac = match parse(&mac) {
+        Ok(mac) => mac,
+        Err(refusal) => return refusal,
+    };
+    match shared.gateway.convert(mac, &request).await {
+        Ok(file) => HttpResponse::Ok().json(file),
+        Err(ConvertError::Gateway(error)) => reply::<()>(Err(error)),
+        Err(error) => refusal(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
     }
 }
 

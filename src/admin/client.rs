@@ -122,6 +122,19 @@ impl AdminClient {
             .await
     }
 
+    /// `convert`
+    ///
+    /// # Errors
+    /// [`AdminClientError`].
+    pub async fn convert(
+        &self,
+        mac: Mac,
+        request: &ConvertRequest,
+    ) -> Result<ConvertedFile, AdminClientError> {
+        let target = format!("/v1/devices/{mac}/convert");
+        self.ask(Method::POST, &target, request).await
+    }
+
     /// `import`
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use crate::admin::{
 };
 use crate::app::{OpenError, Settings, open_gateway};
 use crate::gateway::{
-    ChangeError, DeviceDetail, DeviceSummary, ExportReport, Gateway, ImportOptions, ImportReport,
+    ChangeError, ConvertRequest, ConvertedFile, DeviceDetail, DeviceSummary, ExportReport, Gateway, ImportOptions, ImportReport,
     ParameterLine, Progress, VerifyReport,
 };
 use crate::native::Mac;
@@ -144,6 +144,17 @@ impl Access {
                 Ok(ControlReply { outcome })
             }
             Self::There(client) => Ok(client.reboot(mac).await?),
+        }
+    }
+
+    pub(super) async fn convert(
+        &self,
+        mac: Mac,
+        request: &ConvertRequest,
+    ) -> Result<ConvertedFile, CommandError> {
+        match self {
+            Self::Here(gateway) => Ok(gateway.convert(mac, request).await?),
+            Self::There(client) => Ok(client.convert(mac, request).await?),
         }
     }
 

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::exit::{CommandError, ERROR, Ending};
 use super::temporary::Temporary;
-use super::{check, demo, device, export, import, serve, verify};
+use super::{check, convert, demo, device, export, import, serve, verify};
 use crate::app::{Settings, start_telemetry};
 use crate::native::Mac;
 
@@ -108,6 +108,24 @@ enum Command {
     Export {
         /// Folder to write to; files of the same name are replaced
         directory: PathBuf,
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Make a file for another maker's phone from what is known of this one
+    Convert {
+        /// The old phone
+        mac: Mac,
+        /// The new one: VENDOR or VENDOR/MODEL
+        #[arg(long, value_name = "VENDOR[/MODEL]")]
+        to: convert::Target,
+        /// MAC address of the new phone; that of the old one if left out
+        #[arg(long, value_name = "MAC")]
+        new_mac: Option<Mac>,
+        /// Folder to write the file to; to standard output if left out
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
         #[command(flatten)]
         place: Place,
         #[arg(long, value_enum, default_value = "text")]
@@ -265,6 +283,14 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
                 place,
                 format,
             } => export::run(&directory, &place, format).await,
+            Command::Convert {
+                mac,
+                to,
+                new_mac,
+                out,
+                place,
+                format,
+            } => convert::run(mac, to, new_mac, out.as_deref(), &place, format).await,
             Command::Serve {
                 place,
                 import,

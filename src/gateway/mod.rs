@@ -4,6 +4,7 @@
 mod attributes;
 mod clock;
 mod controls;
+mod convert;
 mod core;
 mod cpe_parameters;
 mod door;
@@ -33,6 +34,7 @@ mod tests;
 
 pub use self::core::Gateway;
 pub use clock::Clock;
+pub use convert::{ConvertError, ConvertRequest, ConvertedFile, LeftParameter};
 pub use door::{
     AcsEndpoint, ConnectionRequestTarget, ControlAction, ControlJob, ControlOutcome, Delivery,
     FetchAnswer, FetchReceipt, FetchRequest, GatewayError, OpenSession, PendingTransfer,

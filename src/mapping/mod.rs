@@ -5,6 +5,7 @@
 //! writes them back, by laws: writing back what was read changes no byte, and what was written is
 //! what is read.
 
+mod carry;
 mod convert;
 mod embedded;
 mod error;
@@ -27,6 +28,7 @@ mod example;
 #[cfg(test)]
 mod laws;
 
+pub use carry::{CarriedOver, LeftBehind};
 pub use error::{PackError, PackProblem};
 pub use identity::Recognised;
 pub use pack::{Pack, Parameter, ValueState};
