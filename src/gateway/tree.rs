@@ -234,6 +234,7 @@ fn syntax_findings(path: &TreePath, document: &Document, mac: Option<Mac>) -> Ve
             column: Some(problem.column),
             mac,
             message: problem.kind.to_string(),
+            source: None,
         })
         .collect()
 }

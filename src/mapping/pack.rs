@@ -225,6 +225,16 @@ impl Pack {
                 .any(|pattern| pattern.is_match(key.as_str()))
     }
 
+    /// Whether a value is one that everybody knows for this key.
+    pub fn is_default_password(&self, _key: &NativeKey, _value: &str) -> bool {
+        false
+    }
+
+    /// Whether a lens stands on a key, so that it has a parameter with a name of its own.
+    pub fn covers(&self, key: &NativeKey) -> bool {
+        self.covered.contains(key)
+    }
+
     /// The native keys behind a parameter, in the lens's order, the fallback after its key. Empty
     /// for a path that stands for none.
     pub fn native_keys(&self, path: &ParameterPath, rows: &Rows) -> Vec<NativeKey> {
