@@ -65,10 +65,18 @@ pub(super) enum Shape {
     EmptyElement,
 }
 
+/// Where a key stands: `prefix.name`, or `name` where the prefix is empty.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct KeySpans {
+    pub(super) prefix: Span,
+    pub(super) name: Span,
+}
+
 /// One setting of a file.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) key: NativeKey,
+    pub(super) spans: KeySpans,
     pub(super) mark: Mark,
     pub(super) shape: Shape,
     /// Where the key begins, or the tag.
@@ -110,6 +118,8 @@ pub(super) struct Parsed {
     pub(super) container: Option<Container>,
     /// The last entry inside that element.
     pub(super) last_contained: Option<u32>,
+    /// The last entry inside that element whose key is a P-code.
+    pub(super) last_contained_p_code: Option<u32>,
 }
 
 impl Parsed {

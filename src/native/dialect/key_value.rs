@@ -138,6 +138,7 @@ fn read_line(line: &Line<'_>, parsed: &mut Parsed) {
     let (from, to) = value_extent(rest, rest_start, parsed);
     parsed.entries.push(Entry {
         key,
+        spans: Default::default(),
         mark,
         shape: Shape::Written,
         start: Span::empty(start + (before.len() - name.len()) + key_from).start,

@@ -119,6 +119,7 @@ impl Content {
         let (from, to) = trimmed(value.get(1..).unwrap_or_default());
         Content::Setting(Entry {
             key: NativeKey::new(&key_text),
+            spans: Default::default(),
             mark: Mark::None,
             shape: Shape::Written,
             start: Span::empty(start_of_line).start,

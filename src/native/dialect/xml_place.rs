@@ -1,29 +1,136 @@
 //! Where elements of settings go in an XML file, and what goes with them.
 
+use super::p_code_xml::{key, text};
+use super::xml_element::{Spelling, outer};
 use super::xml_token::{Token, Tokens, trimmed};
+use crate::native::NativeKey;
 use crate::native::edit::{EditError, Splice};
+use crate::native::key::is_p_code;
 use crate::native::lines::{Line, line_at, line_end_like, usual_line_end};
 use crate::native::parsed::{Container, Entry, Parsed, Span};
 
-/// The change that adds an element: after the last setting of the same parent, on a line of its
-/// own where settings have their own lines.
-pub(super) fn insert(bytes: &[u8], parsed: &Parsed, element: &str) -> Result<Splice, EditError> {
+/// Where a new setting goes, and as what.
+pub(super) struct Place {
+    pub(super) spelling: Spelling,
+    /// How many bytes of the name the item says that a part is put into, dot included.
+    pub(super) named_by_item: usize,
+    spot: Spot,
+}
+
+enum Spot {
+    /// After this element, on a line of its own where that has its own.
+    After(Span),
+    /// In the container, which holds no settings yet.
+    First(Container),
+}
+
+impl Place {
+    /// The change that puts an element there.
+    pub(super) fn take(&self, bytes: &[u8], element: &str) -> Splice {
+        match self.spot {
+            Spot::After(neighbour) => after(bytes, neighbour, element),
+            Spot::First(Container::Before(offset)) => before(bytes, offset as usize, element),
+            Spot::First(Container::EmptyElement(span)) => Splice {
+                span,
+                text: format!(">{element}</config>"),
+            },
+        }
+    }
+}
+
+/// The place of a setting of this name: after those of its kind, a dotted name among those that
+/// it shares most segments with.
+pub(super) fn find(bytes: &[u8], parsed: &Parsed, name: &str) -> Result<Place, EditError> {
     if parsed.root.is_none() {
         return Err(EditError::MissingRoot);
     }
-    let last = parsed.last_contained;
-    if let Some(last) = last.and_then(|index| parsed.entries.get(index as usize)) {
-        return Ok(after(bytes, last, element));
+    let last_of = |wanted: &[Spelling]| {
+        let mut entries = parsed.entries.iter().rev();
+        entries.find(|entry| wanted.contains(&Spelling::of(bytes, entry)))
+    };
+    let at = |index: Option<u32>| parsed.entries.get(index? as usize);
+    let (spelling, neighbour) = if is_p_code(name.as_bytes()) {
+        (Spelling::PCode, at(parsed.last_contained_p_code))
+    } else if !name.contains('.') {
+        (Spelling::Named, last_of(&[Spelling::Named]))
+    } else if last_of(&[Spelling::Item, Spelling::Part]).is_some() {
+        return Ok(among_items(bytes, parsed, name));
+    } else if let Some(named) = last_of(&[Spelling::Named]) {
+        (Spelling::Named, Some(named))
+    } else {
+        (Spelling::Item, None)
+    };
+    let neighbour = neighbour.or(at(parsed.last_contained));
+    let spot = match (neighbour, parsed.container, parsed.entries.last()) {
+        (Some(neighbour), ..) => Spot::After(outer(bytes, neighbour)),
+        (None, Some(container), _) => Spot::First(container),
+        (None, None, Some(last)) => Spot::After(last.whole),
+        (None, None, None) => return Err(EditError::MissingConfig),
+    };
+    Ok(Place {
+        spelling,
+        named_by_item: 0,
+        spot,
+    })
+}
+
+/// The place of a dotted name among items: as a part of the item whose name says most of it, if
+/// no other item is nearer; else as an item after the nearest setting.
+fn among_items(bytes: &[u8], parsed: &Parsed, name: &str) -> Place {
+    let dotted = parsed
+        .entries
+        .iter()
+        .filter(|entry| matches!(Spelling::of(bytes, entry), Spelling::Item | Spelling::Part));
+    let wanted = NativeKey::new(name);
+    // Of what is equally near, the last one in the file.
+    let mut nearest: Option<(usize, &Entry)> = None;
+    let mut nearest_item = 0;
+    let mut group: Option<(usize, &Entry)> = None;
+    for entry in dotted {
+        let near = common_segments(&wanted, &key(bytes, entry.spans));
+        if nearest.is_none_or(|(nearest, _)| near >= nearest) {
+            nearest = Some((near, entry));
+        }
+        match Spelling::of(bytes, entry) {
+            Spelling::Part => {
+                let said = said_by(&text(bytes, entry.spans.prefix), name);
+                let length = group.map_or(1, |(length, _)| length);
+                group = said
+                    .filter(|said| *said >= length)
+                    .map(|said| (said, entry))
+                    .or(group);
+            }
+            _ => nearest_item = nearest_item.max(near),
+        }
     }
-    match (parsed.container, parsed.entries.last()) {
-        (Some(Container::Before(offset)), _) => Ok(before(bytes, offset as usize, element)),
-        (Some(Container::EmptyElement(span)), _) => Ok(Splice {
-            span,
-            text: format!(">{element}</config>"),
-        }),
-        (None, Some(last)) => Ok(after(bytes, last, element)),
-        (None, None) => Err(EditError::MissingConfig),
+    if let Some((said, entry)) = group
+        && name.get(..said).unwrap_or_default().matches('.').count() >= nearest_item
+    {
+        return Place {
+            spelling: Spelling::Part,
+            named_by_item: said,
+            spot: Spot::After(entry.whole),
+        };
     }
+    Place {
+        spelling: Spelling::Item,
+        named_by_item: 0,
+        spot: Spot::After(
+            nearest.map_or(Span::empty(bytes.len()), |(_, entry)| outer(bytes, entry)),
+        ),
+    }
+}
+
+fn common_segments(one: &NativeKey, other: &NativeKey) -> usize {
+    let segments = one.as_str().split('.').zip(other.as_str().split('.'));
+    segments.take_while(|(one, other)| one == other).count()
+}
+
+/// How many bytes of a name are said by that of an item, the dot behind it included.
+fn said_by(item: &str, name: &str) -> Option<usize> {
+    let start = name.get(..item.len())?;
+    let dot = name.as_bytes().get(item.len()) == Some(&b'.');
+    (dot && start.eq_ignore_ascii_case(item)).then_some(item.len() + 1)
 }
 
 /// An element, with its line if it stands alone there.
@@ -38,10 +145,10 @@ pub(super) fn extent(bytes: &[u8], element: Span) -> Span {
     }
 }
 
-fn after(bytes: &[u8], neighbour: &Entry, element: &str) -> Splice {
-    let (first, last) = lines_of(bytes, neighbour.whole);
-    let end = neighbour.whole.end as usize;
-    let before = Span::new(first.start, neighbour.whole.start as usize).of(bytes);
+fn after(bytes: &[u8], neighbour: Span, element: &str) -> Splice {
+    let (first, last) = lines_of(bytes, neighbour);
+    let end = neighbour.end as usize;
+    let before = Span::new(first.start, neighbour.start as usize).of(bytes);
     if !before.trim_ascii().is_empty() {
         return Splice {
             span: Span::empty(end),
