@@ -7,8 +7,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::{key_value, p_code_text, p_code_xml};
-use crate::native::NativeKey;
 use crate::native::edit::{EditError, Splice};
+use crate::native::lines::Line;
 use crate::native::parsed::{Entry, Parsed, Span};
 
 /// The syntax of a native file.
@@ -53,6 +53,15 @@ impl Dialect {
         }
     }
 
+    /// What reads one line, for a dialect in which each line stands for itself.
+    pub(in crate::native) fn line_reader(self) -> Option<fn(&Line<'_>, &mut Parsed)> {
+        match self {
+            Dialect::PCodeText => Some(p_code_text::read_line),
+            Dialect::KeyValue => Some(key_value::read_line),
+            Dialect::PCodeXml => None,
+        }
+    }
+
     /// The value that its written form stands for.
     pub(in crate::native) fn value(self, written: Cow<'_, str>) -> Cow<'_, str> {
         match self {
@@ -76,18 +85,18 @@ impl Dialect {
         }
     }
 
-    /// The change that adds a setting.
+    /// The change that adds a setting, its key spelt so.
     pub(in crate::native) fn insert(
         self,
         bytes: &[u8],
         parsed: &Parsed,
-        key: &NativeKey,
+        spelling: &str,
         value: &str,
     ) -> Result<Splice, EditError> {
         match self {
-            Dialect::PCodeText => p_code_text::insert(bytes, parsed, key, value),
-            Dialect::PCodeXml => p_code_xml::insert(bytes, parsed, key, value),
-            Dialect::KeyValue => key_value::insert(bytes, parsed, key, value),
+            Dialect::PCodeText => p_code_text::insert(bytes, parsed, spelling, value),
+            Dialect::PCodeXml => p_code_xml::insert(bytes, parsed, spelling, value),
+            Dialect::KeyValue => key_value::insert(bytes, parsed, spelling, value),
         }
     }
 

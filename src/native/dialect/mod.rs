@@ -12,3 +12,4 @@ mod xml_token;
 
 pub use kind::{Dialect, DialectError};
 pub(super) use p_code_xml::root as xml_root;
+pub(super) use xml_text::resolve as resolve_entities;

@@ -14,12 +14,11 @@ use super::xml_place;
 use super::xml_text::{escape, escape_attribute, resolve};
 use super::xml_token::{Token, Tokens, is_name, trimmed};
 use super::{Dialect, xml_read};
-use crate::native::NativeKey;
 use crate::native::charset;
 use crate::native::edit::{EditError, Splice};
 use crate::native::key::is_p_code;
 use crate::native::lines::{text_start, usual_line_end};
-use crate::native::parsed::{Entry, KeySpans, Parsed, Shape, Span};
+use crate::native::parsed::{Entry, Parsed, Shape, Span};
 
 pub(super) fn read(bytes: &[u8]) -> Parsed {
     xml_read::read(bytes)
@@ -28,20 +27,6 @@ pub(super) fn read(bytes: &[u8]) -> Parsed {
 /// The value that element content stands for.
 pub(super) fn value(written: Cow<'_, str>) -> Cow<'_, str> {
     resolve(written)
-}
-
-/// The key that stands there, entities resolved.
-pub(super) fn key(bytes: &[u8], spans: KeySpans) -> NativeKey {
-    let name = text(bytes, spans.name);
-    if spans.prefix == Span::default() {
-        return NativeKey::new(&name);
-    }
-    NativeKey::new(&format!("{}.{name}", text(bytes, spans.prefix)))
-}
-
-/// What a name or a part of one stands for.
-pub(super) fn text(bytes: &[u8], span: Span) -> Cow<'_, str> {
-    resolve(charset::decode(span.of(bytes)))
 }
 
 pub(super) fn replace(bytes: &[u8], entry: &Entry, value: &str) -> Result<Splice, EditError> {
@@ -65,14 +50,10 @@ pub(super) fn replace(bytes: &[u8], entry: &Entry, value: &str) -> Result<Splice
 pub(super) fn insert(
     bytes: &[u8],
     parsed: &Parsed,
-    key: &NativeKey,
+    name: &str,
     value: &str,
 ) -> Result<Splice, EditError> {
-    let refused = || EditError::Key {
-        key: key.clone(),
-        dialect: Dialect::PCodeXml,
-    };
-    let name = key.as_str();
+    let refused = || EditError::key(name, Dialect::PCodeXml);
     let written = escape(value, usual_line_end(bytes))?;
     let place = xml_place::find(bytes, parsed, name)?;
     let element = match place.spelling {
@@ -86,14 +67,14 @@ pub(super) fn insert(
         }
         Spelling::Item | Spelling::Part => {
             let whole = !name.split('.').any(str::is_empty);
-            let name = name.get(place.named_by_item..).filter(|_| whole);
-            let name = name.and_then(escape_attribute).ok_or_else(refused)?;
+            let own = name.get(place.named_by_item..).filter(|_| whole);
+            let own = own.and_then(escape_attribute).ok_or_else(refused)?;
             let element = if place.spelling == Spelling::Item {
                 "item"
             } else {
                 "part"
             };
-            format!("<{element} name=\"{name}\">{written}</{element}>")
+            format!("<{element} name=\"{own}\">{written}</{element}>")
         }
     };
     Ok(place.take(bytes, &element))
@@ -123,7 +104,7 @@ pub(in crate::native) fn root(content: &[u8]) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::native::{Dialect, Document};
+    use crate::native::{Dialect, Document, NativeKey};
 
     fn given(text: &str) -> Document {
         Document::parse(Dialect::PCodeXml, text)

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use super::p_code_xml::key;
 use super::xml_token::{Token, Tokens, attribute, trimmed};
 use crate::native::key::is_p_code;
 use crate::native::parsed::{Entry, KeySpans, Span};
@@ -78,16 +77,19 @@ pub(super) fn removed(bytes: &[u8], entry: &Entry) -> Span {
     let Some(start) = item_start(bytes, entry) else {
         return entry.whole;
     };
-    let own = key(bytes, entry.spans);
+    let own = entry.key.of(bytes).normal();
     let mut is_first = true;
     for (range, token) in Tokens::from(bytes, start).skip(1) {
         match token {
             Token::Start { name: PART, .. } => {
                 let is_this = range.start == entry.start as usize;
                 let of_same_key = attribute(bytes, range, b"name").is_some_and(|name| {
-                    let prefix = entry.spans.prefix;
+                    let prefix = entry.key.prefix;
                     let name = Span::new(name.start, name.end);
-                    key(bytes, KeySpans { prefix, name }) == own
+                    KeySpans::of_attributes(bytes, prefix, name)
+                        .of(bytes)
+                        .normal()
+                        == own
                 });
                 if (is_first && !is_this) || !of_same_key {
                     return entry.whole;
@@ -104,7 +106,7 @@ pub(super) fn removed(bytes: &[u8], entry: &Entry) -> Span {
 
 /// Where the item of a part begins.
 fn item_start(bytes: &[u8], entry: &Entry) -> Option<usize> {
-    let prefix = entry.spans.prefix;
+    let prefix = entry.key.prefix;
     if prefix == Span::default() {
         return None;
     }

@@ -1,11 +1,10 @@
 //! Where elements of settings go in an XML file, and what goes with them.
 
-use super::p_code_xml::{key, text};
 use super::xml_element::{Spelling, outer};
 use super::xml_token::{Token, Tokens, trimmed};
 use crate::native::NativeKey;
 use crate::native::edit::{EditError, Splice};
-use crate::native::key::is_p_code;
+use crate::native::key::{WrittenKey, is_p_code};
 use crate::native::lines::{Line, line_at, line_end_like, usual_line_end};
 use crate::native::parsed::{Container, Entry, Parsed, Span};
 
@@ -87,13 +86,13 @@ fn among_items(bytes: &[u8], parsed: &Parsed, name: &str) -> Place {
     let mut nearest_item = 0;
     let mut group: Option<(usize, &Entry)> = None;
     for entry in dotted {
-        let near = common_segments(&wanted, &key(bytes, entry.spans));
+        let near = common_segments(&wanted, &entry.key.of(bytes).normal());
         if nearest.is_none_or(|(nearest, _)| near >= nearest) {
             nearest = Some((near, entry));
         }
         match Spelling::of(bytes, entry) {
             Spelling::Part => {
-                let said = said_by(&text(bytes, entry.spans.prefix), name);
+                let said = said_by(entry.key.of(bytes), name);
                 let length = group.map_or(1, |(length, _)| length);
                 group = said
                     .filter(|said| *said >= length)
@@ -126,11 +125,12 @@ fn common_segments(one: &NativeKey, other: &NativeKey) -> usize {
     segments.take_while(|(one, other)| one == other).count()
 }
 
-/// How many bytes of a name are said by that of an item, the dot behind it included.
-fn said_by(item: &str, name: &str) -> Option<usize> {
+/// How many bytes of a name are said by the item of a part, the dot behind it included.
+fn said_by(part: WrittenKey<'_>, name: &str) -> Option<usize> {
+    let item = part.piece(part.prefix);
     let start = name.get(..item.len())?;
     let dot = name.as_bytes().get(item.len()) == Some(&b'.');
-    (dot && start.eq_ignore_ascii_case(item)).then_some(item.len() + 1)
+    (dot && start.eq_ignore_ascii_case(&item)).then_some(item.len() + 1)
 }
 
 /// An element, with its line if it stands alone there.

@@ -147,11 +147,11 @@ impl<'a> Reader<'a> {
             Kind::PCode => {
                 self.rooted = true;
                 self.close_item(tag.range.start);
-                let next = self.setting(tag, kind, Some(spans(Span::default(), own_name)));
+                let next = self.setting(tag, kind, Some(KeySpans::plain(own_name)));
                 return Some(next.unwrap_or(tag.range.end));
             }
             Kind::Named => {
-                let next = self.setting(tag, kind, Some(spans(Span::default(), own_name)));
+                let next = self.setting(tag, kind, Some(KeySpans::plain(own_name)));
                 if next.is_some() {
                     return next;
                 }
@@ -160,7 +160,8 @@ impl<'a> Reader<'a> {
             Kind::Item => {
                 self.close_item(tag.range.start);
                 let name = self.name_attribute(tag, "item");
-                let key = name.map(|name| spans(Span::default(), name));
+                let key =
+                    name.map(|name| KeySpans::of_attributes(self.bytes, Span::default(), name));
                 let next = self.setting(tag, kind, key);
                 if next.is_some() {
                     return next;
@@ -171,7 +172,7 @@ impl<'a> Reader<'a> {
                 let name = self.name_attribute(tag, "part");
                 let key = name
                     .filter(|_| item != Span::default())
-                    .map(|name| spans(item, name));
+                    .map(|name| KeySpans::of_attributes(self.bytes, item, name));
                 return self.setting(tag, kind, key);
             }
             Kind::StrayPart => {
@@ -312,15 +313,12 @@ impl<'a> Reader<'a> {
             self.push(
                 kind,
                 Entry {
-                    key: super::p_code_xml::key(self.bytes, key),
-                    spans: key,
+                    key,
                     mark: Mark::None,
                     shape,
                     start: Span::empty(tag.range.start).start,
                     value,
                     whole: Span::new(tag.range.start, end),
-                    line: 0,
-                    column: 0,
                 },
             );
         }
@@ -490,10 +488,6 @@ enum ContentEnd<'a> {
     Other { found: &'a [u8], end: usize },
     /// There is none.
     Missing,
-}
-
-fn spans(prefix: Span, name: Span) -> KeySpans {
-    KeySpans { prefix, name }
 }
 
 /// Where the name of the encoding stands in an XML declaration.

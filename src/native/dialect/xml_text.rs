@@ -27,7 +27,7 @@ enum Reference<'a> {
 
 /// The text that written content stands for: entities resolved, character data unwrapped, comments
 /// left out, line ends as LF (XML 1.0 §2.11); all else as it stands.
-pub(super) fn resolve(written: Cow<'_, str>) -> Cow<'_, str> {
+pub(in crate::native) fn resolve(written: Cow<'_, str>) -> Cow<'_, str> {
     if memchr3(b'&', b'<', b'\r', written.as_bytes()).is_none() {
         return written;
     }
