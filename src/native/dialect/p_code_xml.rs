@@ -138,7 +138,8 @@ mod tests {
             "\u{feff}<?xml version=\"1.0\" encoding=\"UTF-8\" ?>\r\n<!-- vendor -->\r\n\
              <hl_provision version=\"1\">\r\n<mac para=\"Mac\">00:1F:C1:00:00:01</mac>\r\n\
              <config version=\"2\">\r\n\t<P35 para=\"a > b\"> 201 </P35>\r\n\t<P36/>\r\n\
-             \t<item name=\"x\"><part name=\"y\">z</part></item>\r\n\
+             \t<item name=\"x\"><part name=\"y\">z</part><part name='w'/></item>\r\n\
+             \t<item v='1' name='A.b&amp;c'>1</item><item name=\"d\" />\r\n\
              <Account1_SipUserId>5</Account1_SipUserId></config>\r\n</hl_provision>\r\n",
         );
         assert_eq!(document.problems(), []);
@@ -147,13 +148,50 @@ mod tests {
         assert_eq!(mac.to_string(), "001fc1000001");
         let found: Vec<_> = document
             .settings()
-            .map(|s| (s.key.to_string(), s.value.into_owned(), s.line, s.column))
+            .map(|s| (s.key.as_str(), s.value.into_owned(), s.line, s.column))
             .collect();
         let expected = [
-            ("P35".to_owned(), "201".to_owned(), 6, 2),
-            ("P36".to_owned(), String::new(), 7, 2),
-        ];
+            ("P35", "201", 6, 2),
+            ("P36", "", 7, 2),
+            ("x.y", "z", 8, 17),
+            ("x.w", "", 8, 40),
+            ("a.b&c", "1", 9, 2),
+            ("d", "", 9, 39),
+            ("account1_sipuserid", "5", 10, 1),
+        ]
+        .map(|(key, value, line, column)| (key, value.to_owned(), line, column));
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn other_elements_are_no_settings() {
+        for inside in [
+            "<mac>000b82000000</mac>",
+            "<a><b>c</b></a>",
+            "<a>\n<!-- x --><b/></a>",
+            "</config><Account1_SipUserId>5</Account1_SipUserId><item name=\"a\">1</item><config>",
+            "<config></config>",
+        ] {
+            assert_eq!(read(&config(inside)), "", "{inside}");
+        }
+    }
+
+    #[test]
+    fn every_way_of_spelling_finds_its_setting_without_regard_to_case() {
+        let document = given(&config(
+            "<item name=\"Account.1.Enable\">Yes</item>\
+             <item name=\"Codec\"><part name=\"Choice.1\">PCMU</part></item>\
+             <TR069_AcsUrl>http://acs</TR069_AcsUrl>\
+             <item name=\"account.1.enable\">No</item>",
+        ));
+        for (key, value) in [
+            ("account.1.ENABLE", "No"),
+            ("codec.choice.1", "PCMU"),
+            ("tr069_acsurl", "http://acs"),
+        ] {
+            let setting = document.setting(&NativeKey::new(key)).unwrap();
+            assert_eq!(setting.value, value);
+        }
     }
 
     #[test]
@@ -181,7 +219,7 @@ mod tests {
         assert_eq!(read("<P1>a</P1>"), "P1=a; the file has no root element");
         assert_eq!(
             read("<r><!-- open <P1>a</P1>"),
-            "comment or character data is not closed: the rest of the file is not read; \
+            "comment, character data or DTD is not closed: the rest of the file is not read; \
              element `r` has no end tag"
         );
     }
@@ -225,6 +263,81 @@ mod tests {
         );
         set("<P1>a</P1>", "P1", "", "<P1></P1>");
         set("<P1>&copy;</P1>", "P1", "&copy;", "<P1>&copy;</P1>");
+    }
+
+    #[test]
+    fn only_the_value_changes_whatever_the_spelling() {
+        set(
+            "<item  name='a.b' >  x <!-- y --></item>",
+            "A.B",
+            "1 < 2",
+            "<item  name='a.b' >  1 &lt; 2 <!-- y --></item>",
+        );
+        set(
+            "<item name=\"a\">\n <part name=\"b\">1</part>\n <part name=\"c\"/>\n</item>",
+            "a.c",
+            "2",
+            "<item name=\"a\">\n <part name=\"b\">1</part>\n <part name=\"c\">2</part>\n</item>",
+        );
+        set(
+            "<item name=\"a\" /><item name=\"b\"/>",
+            "a",
+            "2",
+            "<item name=\"a\">2</item><item name=\"b\"/>",
+        );
+        set(
+            "<Account1_SipUserId para=\"x\"/>",
+            "account1_sipuserid",
+            "201",
+            "<Account1_SipUserId para=\"x\">201</Account1_SipUserId>",
+        );
+        set(
+            "<Name>Bob <b>bob</b></Name><P1>a</P1>",
+            "name",
+            "Bob",
+            "<Name>Bob</Name><P1>a</P1>",
+        );
+        set("<Name></Name>", "Name", "\u{fc}", "<Name>\u{fc}</Name>");
+        set(
+            "<item name=\"R&amp;D &copy;\">a</item>",
+            "r&d &copy;",
+            "b",
+            "<item name=\"R&amp;D &copy;\">b</item>",
+        );
+    }
+
+    #[test]
+    fn what_xml_cannot_carry_is_refused() {
+        let dialect = Dialect::PCodeXml;
+        let file = config("<item name=\"a.b\">1</item>\n<Name>x</Name><P1>a</P1>");
+        for key in [
+            "sip line1 port",
+            "a\u{1}.b",
+            "a\nb.c",
+            "a..b",
+            "a.",
+            ".",
+            "",
+            "1a",
+            "a>b",
+            "config",
+            "mac",
+            "item",
+            "part",
+        ] {
+            let mut document = given(&file);
+            let refused = document.set(&NativeKey::new(key), "v");
+            let key = NativeKey::new(key);
+            assert_eq!(refused, Err(EditError::Key { key, dialect }));
+            assert_eq!(document.bytes(), file.as_bytes());
+        }
+        for key in ["a.b", "a.c", "name", "P1", "P2"] {
+            let mut document = given(&file);
+            let refused = document.set(&NativeKey::new(key), "a\u{7}b");
+            let character = '\u{7}';
+            assert_eq!(refused, Err(EditError::Character { character, dialect }));
+            assert_eq!(document.bytes(), file.as_bytes());
+        }
     }
 
     #[test]

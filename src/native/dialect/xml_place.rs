@@ -257,6 +257,153 @@ mod tests {
     }
 
     #[test]
+    fn a_dotted_name_becomes_a_part_where_its_neighbours_are_parts() {
+        let file = "<r><config>\r\n\t<item name=\"Codec.Choice\">\r\n\t\t<part name=\"1\">PCMU</part>\r\n\
+                    \t\t<part name=\"2\">PCMA</part> <!-- two -->\r\n\t</item>\r\n\
+                    \t<item name=\"codec\"><part name=\"a\">1</part></item>\r\n\
+                    \t<item name=\"sip.port\">5060</item>\r\n</config></r>";
+        let line = "\t\t<part name=\"3\">G.722</part>\r\n";
+        set(
+            file,
+            "codec.choice.3",
+            "G.722",
+            &file.replace("\t</item>\r\n", &format!("{line}\t</item>\r\n")),
+        );
+        set(
+            file,
+            "codec.rate",
+            "2",
+            &file.replace(
+                "<part name=\"a\">1</part>",
+                "<part name=\"a\">1</part><part name=\"rate\">2</part>",
+            ),
+        );
+        set(
+            file,
+            "sip.port.local",
+            "1",
+            &file.replace(
+                "5060</item>\r\n",
+                "5060</item>\r\n\t<item name=\"sip.port.local\">1</item>\r\n",
+            ),
+        );
+        set(
+            file,
+            "codec.choiceless",
+            "1",
+            &file.replace(
+                "<part name=\"a\">1</part>",
+                "<part name=\"a\">1</part><part name=\"choiceless\">1</part>",
+            ),
+        );
+    }
+
+    #[test]
+    fn a_dotted_name_follows_the_item_most_like_it() {
+        let file = "<r><config>\n <item name=\"account.1.enable\">Yes</item>\n \
+                    <item name=\"account.1.sip.port\">1</item>\n <item name=\"account.2.sip.port\">1</item>\n \
+                    <item name=\"account.1\"><part name=\"name\">A</part></item>\n <P1>a</P1>\n</config></r>";
+        set(
+            file,
+            "account.1.sip.userid",
+            "5",
+            &file.replace(
+                "\n <item name=\"account.2",
+                "\n <item name=\"account.1.sip.userid\">5</item>\n <item name=\"account.2",
+            ),
+        );
+        set(
+            file,
+            "tr069.acs",
+            "u",
+            &file.replace("\n <P1>", "\n <item name=\"tr069.acs\">u</item>\n <P1>"),
+        );
+        set(
+            file,
+            "P2",
+            "b",
+            &file.replace("</P1>\n", "</P1>\n <P2>b</P2>\n"),
+        );
+        set(
+            "<r><config>\n\t<P1>a</P1>\n</config></r>",
+            "a.b&c",
+            "1",
+            "<r><config>\n\t<P1>a</P1>\n\t<item name=\"a.b&amp;c\">1</item>\n</config></r>",
+        );
+        set(
+            "<r><config/></r>",
+            "a.b",
+            "1",
+            "<r><config><item name=\"a.b\">1</item></config></r>",
+        );
+    }
+
+    #[test]
+    fn a_new_setting_stands_by_those_of_its_kind() {
+        let file = "<r>\n<P9>outside</P9>\n<config>\n<P1>a</P1>\n<Led.On>1</Led.On>\n<item name=\"a\">\n\
+                    <part name=\"b\">1</part>\n</item>\n</config>\n</r>";
+        set(
+            file,
+            "P2",
+            "b",
+            &file.replace("</P1>\n", "</P1>\n<P2>b</P2>\n"),
+        );
+        set(
+            file,
+            "LedOff",
+            "0",
+            &file.replace("</Led.On>\n", "</Led.On>\n<ledoff>0</ledoff>\n"),
+        );
+        set(
+            "<r><config>\n  <item name=\"a\">\n    <part name=\"b\">1</part>\n  </item>\n</config></r>",
+            "P2",
+            "b",
+            "<r><config>\n  <item name=\"a\">\n    <part name=\"b\">1</part>\n  </item>\n  <P2>b</P2>\n</config></r>",
+        );
+        // Where names stand as elements and there are no items, a dot makes none.
+        set(
+            "<r><config>\n<Led.On>1</Led.On>\n<P1>a</P1>\n</config></r>",
+            "led.off",
+            "0",
+            "<r><config>\n<Led.On>1</Led.On>\n<led.off>0</led.off>\n<P1>a</P1>\n</config></r>",
+        );
+    }
+
+    #[test]
+    fn a_new_setting_is_spelled_as_asked() {
+        let mut document = Document::parse(Dialect::PCodeXml, "<r><config></config></r>");
+        document.set_as("Account1_SipUserId", "5").unwrap();
+        document.set_as("p2", "b").unwrap();
+        document.set_as("ACCOUNT1_sipUserId", "6").unwrap();
+        let mut other = document.clone();
+        document.set_as("account.1.sip.userId", "7").unwrap();
+        let expected = "<r><config><Account1_SipUserId>6</Account1_SipUserId>\
+                        <account.1.sip.userId>7</account.1.sip.userId><P2>b</P2></config></r>";
+        assert_eq!(String::from_utf8_lossy(document.bytes()), expected);
+        assert!(other.remove(&NativeKey::new("account1_sipuserid")));
+        other.set_as("account.1.sip.userId", "7").unwrap();
+        let expected =
+            "<r><config><P2>b</P2><item name=\"account.1.sip.userId\">7</item></config></r>";
+        assert_eq!(String::from_utf8_lossy(other.bytes()), expected);
+    }
+
+    #[test]
+    fn an_item_goes_with_its_last_part() {
+        let file = "<r><config>\n<item name=\"a\">\n <!-- <part name=\"x\"> -->\n <part name=\"b\">1</part>\n \
+                    <part name=\"c\">2</part>\n</item>\n<P1>a</P1>\n</config></r>";
+        let one = file.replace(" <part name=\"b\">1</part>\n", "");
+        remove(file, "a.b", &one);
+        remove(&one, "a.c", "<r><config>\n<P1>a</P1>\n</config></r>");
+        let twice = file.replace("\"c\"", "\"B\"");
+        remove(&twice, "a.b", "<r><config>\n<P1>a</P1>\n</config></r>");
+        remove(
+            "<r><config><item name=\"a\">1</item><Name>x</Name></config></r>",
+            "a",
+            "<r><config><Name>x</Name></config></r>",
+        );
+    }
+
+    #[test]
     fn the_first_element_goes_to_the_end_of_config() {
         set(
             "<r>\n  <config>\n    <item/>\n  </config>\n</r>\n",

@@ -503,3 +503,181 @@ fn declared_encoding(declaration: &[u8]) -> Option<Range<usize>> {
 fn shown(name: &[u8]) -> String {
     charset::decode(name).chars().take(40).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use crate::native::{Dialect, Document};
+
+    fn given(text: &str) -> Document {
+        Document::parse(Dialect::PCodeXml, text)
+    }
+
+    /// Settings as `key=value`, then problems.
+    fn read(inside: &str) -> String {
+        let document = given(&format!("<r><config>{inside}</config></r>"));
+        let settings = document
+            .settings()
+            .map(|setting| format!("{}={}", setting.key, setting.value));
+        let problems = document.problems().iter().map(ToString::to_string);
+        settings.chain(problems).collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn odd_nesting_is_told_and_costs_no_other_setting() {
+        insta::assert_snapshot!(
+            [
+                "<item name=\"a\">1<item name=\"b\">2</item><P3>3</P3>",
+                "<item name=\"a\"><part name=\"b\">1</part><item name=\"c\">2</item>",
+                "<item name=\"a\"><part name=\"b\">1</part><P2>2</P2><P3>3</P3>",
+                "<item name=\"a\"><part name=\"b\">1<part name=\"c\">2</item><X>3</X>",
+                "<item name=\"a\"><part name=\"b\">1</part>",
+                "<part name=\"b\">1</part><X>2</X>",
+                "<item name=\"a\">text<part name=\"b\">1</part> more </item>",
+                "<item>1</item><item name=\" \"><part name=\"b\">2</part></item><item name=\"a\"><part>3</part></item>",
+                "<item name=\"a\">1</part><X>2</Y><Z>3</Z>",
+                "<X>1<Y>2</Y><Z>3</Z>",
+                "<X>\n<Y>2</Y></X><Z>3</Z>",
+                "<X>1 <b>2</b> 3</X><item name=\"a\"><b>4</b></item><Z>5</Z>",
+                "<X>1<X>2</X>",
+                "<X><![CDATA[<1>]]></X><Y><?php 2 ?></Y><Z><!-- 3 -->3</Z>",
+                "<!-- <item name=\"a\">1</item> <!-- --> <X>2</X> --><Z>3</Z>",
+                "<item name=\"a>1</item><Z>3</Z>",
+            ]
+            .map(read)
+            .join("\n"),
+            @r"
+        a=1; b=2; P3=3; element `item` has no end tag
+        a.b=1; c=2; element `item` has no end tag
+        a.b=1; P2=2; P3=3; element `item` has no end tag
+        a.b=1; a.c=2; x=3; element `part` has no end tag; element `part` has no end tag
+        a.b=1; element `item` has no end tag
+        x=2; `part` outside of an `item`: it is no setting
+        a.b=1; text beside the parts of an `item`: it is no setting; text beside the parts of an `item`: it is no setting
+        element `item` has no name: it is no setting; element `item` has no name: it is no setting; element `part` has no name: it is no setting
+        a=1; x=2; z=3; element `item` ends with `</part>`; element `X` ends with `</Y>`
+        x=1; y=2; z=3; element `X` has no end tag
+        z=3
+        x=1 <b>2</b> 3; a=<b>4</b>; z=5; tag inside a value: it is read as text; tag inside a value: it is read as text; tag inside a value: it is read as text; tag inside a value: it is read as text
+        x=1; x=2; element `X` has no end tag
+        x=<1>; y=<?php 2 ?>; z=3
+        x=2; z=3; comment begins inside a comment: both end at the first `-->`; text outside of elements
+        z=3; element `item` has no name: it is no setting
+        "
+        );
+    }
+
+    #[test]
+    fn a_dtd_is_told_and_never_expanded() {
+        let document = given(
+            "<?xml version=\"1.0\"?>\n<!DOCTYPE r [\n<!ENTITY a \"aaaa\">\n\
+             <!ENTITY b \"&a;&a;\">\n<!ENTITY c SYSTEM \"file:///etc/passwd\">\n]>\n\
+             <r><config><P1>&b;</P1><item name=\"&c;\">&c;</item></config></r>",
+        );
+        assert_eq!(document.root(), Some("r"));
+        let found: Vec<_> = document
+            .settings()
+            .map(|setting| (setting.key.as_str(), setting.value.into_owned()))
+            .collect();
+        assert_eq!(found, [("P1", "&b;".to_owned()), ("&c;", "&c;".to_owned())]);
+        let problems: Vec<_> = document
+            .problems()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            problems[0],
+            "a DTD is not read, and entities that it defines are not expanded"
+        );
+        assert_eq!(
+            problems[1],
+            "entity `&b;` is not defined: it is read as text"
+        );
+        assert_eq!(problems.len(), 3);
+    }
+
+    #[test]
+    fn deep_elements_are_told_once() {
+        let deep = format!("{}{}", "<a>".repeat(10_000), "</a>".repeat(10_000));
+        let found = read(&format!("{deep}<X>1</X>"));
+        assert_eq!(found, "x=1; elements are nested more than 32 deep");
+        let open = given(&"<a>".repeat(10_000));
+        assert!(open.problems().len() < 100);
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_is_kept() {
+        let whole = "<?xml version='1.0'?><!DOCTYPE r [<!ENTITY a 'b'>]><r><mac>00</mac><config>\r\n\
+                     <!-- c --><P1 para=\"x\">a&amp;</P1><item name='a'><part name=\"b\">1</part></item>\
+                     <X><![CDATA[y]]></X><item name=\"\u{fc}.d\" />\0</config></r>";
+        for end in 0..=whole.len() {
+            let cut = &whole.as_bytes()[..end];
+            crate::native::law::check_reading(&Document::parse(Dialect::PCodeXml, cut), cut);
+        }
+    }
+
+    /// Twenty times the input may take fifty times as long, not four hundred times.
+    #[test]
+    fn no_file_takes_longer_than_its_size() {
+        let settings = |piece: &str, count: usize| {
+            let text = format!("<r><config>{}</config></r>", piece.repeat(count));
+            let began = Instant::now();
+            let document = given(&text);
+            std::hint::black_box(document.problems());
+            (began.elapsed(), document.setting_count())
+        };
+        for piece in [
+            "<P1 para=\"x\">value</P1>\n",
+            "<item name=\"a.b\">value</item>\n",
+            "<item name=\"a\"><part name=\"b\">value</part></item>\n",
+            "<X>value</X>\n",
+            "<item name=\"a\">",
+            "<item name=\"a\">v",
+            "<item name=\"a\"><part name=\"b\">",
+            "<part name=\"b\">",
+            "<X>",
+            "<X>v",
+            "<X>v<Y>w<Z>x",
+            "<P1>v<b>w",
+            "<b><P1>v",
+            "<X></Y>",
+            "</X>",
+            "<X>v</item>",
+            "<!DOCTYPE a [",
+            "<!--",
+            "<![CDATA[",
+            "<?a",
+            "<",
+            "<a \"",
+            "<a b='",
+            "&",
+            "&#",
+            "<X>&copy;<",
+            "\0",
+        ] {
+            let (short, _) = settings(piece, 5_000);
+            let (long, count) = settings(piece, 100_000);
+            let limit = short.max(Duration::from_millis(20)) * 50;
+            assert!(
+                long < limit,
+                "{piece}: {short:?}, then {long:?}, {count} settings"
+            );
+        }
+    }
+
+    #[test]
+    fn one_long_line_is_read_and_edited() {
+        let text = format!(
+            "<r><config><P1>{}</P1><X>b</X></config></r>",
+            "a".repeat(5_000_000)
+        );
+        let mut document = given(&text);
+        assert_eq!(document.setting_count(), 2);
+        document
+            .set(&crate::native::NativeKey::new("x"), "c")
+            .unwrap();
+        assert_eq!(document.bytes().len(), text.len());
+        assert!(document.bytes().ends_with(b"<X>c</X></config></r>"));
+    }
+}

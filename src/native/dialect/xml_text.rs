@@ -214,4 +214,13 @@ mod tests {
         assert_eq!(escape(" ", "\n").unwrap(), "&#32;");
         assert!(escape("a\u{1}", "\n").is_err());
     }
+
+    #[test]
+    fn an_attribute_carries_everything_but_control_characters() {
+        let written = escape_attribute("a'\"&<>\u{fc}").unwrap();
+        assert_eq!(written, "a'&quot;&amp;&lt;&gt;\u{fc}");
+        for refused in ["a\nb", "a\tb", "\0", "\u{ffff}"] {
+            assert_eq!(escape_attribute(refused), None);
+        }
+    }
 }

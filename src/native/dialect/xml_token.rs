@@ -265,17 +265,33 @@ fn within_tag(inside: &[u8]) -> Option<usize> {
 /// How many bytes of a text are a name.
 #[inline]
 fn name_length(text: &[u8]) -> usize {
-    let begins = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80;
-    let goes_on =
-        |byte: u8| begins(byte) || byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b':');
     match text.first() {
-        Some(&first) if begins(first) => text
+        // The table has an entry for every byte.
+        Some(&first) if begins_name(first) => text
             .iter()
-            .position(|&byte| !goes_on(byte))
+            .position(|&byte| !GOES_ON[usize::from(byte)])
             .unwrap_or(text.len()),
         _ => 0,
     }
 }
+
+const fn begins_name(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
+}
+
+/// Of each byte whether it can stand in a name.
+const GOES_ON: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    loop {
+        table[byte as usize] =
+            begins_name(byte) || byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b':');
+        if byte == u8::MAX {
+            break table;
+        }
+        byte += 1;
+    }
+};
 
 #[cfg(test)]
 mod tests {
@@ -311,7 +327,16 @@ mod tests {
 
     #[test]
     fn what_is_no_markup_is_text() {
-        for text in ["a<", "<1>", "< b>", "<bob@host>", "<P1", "<!x", "<?x"] {
+        for text in [
+            "a<",
+            "</a",
+            "<1>",
+            "< b>",
+            "<bob@host>",
+            "<P1",
+            "<!x",
+            "<?x",
+        ] {
             assert!(
                 tokens(text).iter().all(|(_, token)| *token == Token::Text),
                 "{text}"
@@ -326,5 +351,40 @@ mod tests {
         assert_eq!(found[0].0, "<!-- a <!-- b -->");
         assert_eq!(found[1], (" c -->", Token::Text));
         assert_eq!(tokens("<!-- a <P1>"), [("<!-- a <P1>", Token::Unclosed)]);
+    }
+
+    #[test]
+    fn a_document_type_is_one_token() {
+        for whole in [
+            "<!DOCTYPE r>",
+            "<!DOCTYPE r SYSTEM \"r.dtd\">",
+            "<!DOCTYPE r [\n<!ENTITY a \"<b>\">\n<!-- c -->\n] >",
+        ] {
+            assert_eq!(tokens(whole), [(whole, Token::DocumentType)]);
+        }
+        let open = "<!DOCTYPE r [ <!ENTITY a \"b\">";
+        assert_eq!(tokens(open), [(open, Token::Unclosed)]);
+        assert_eq!(tokens("<!ELEMENT r>")[0].1, Token::Declaration);
+    }
+
+    #[test]
+    fn an_attribute_is_found_in_any_writing() {
+        for (tag, expected) in [
+            ("<item name=\"a.b\">", Some("a.b")),
+            ("<item name='a.b'/>", Some("a.b")),
+            ("<item\r\n\tx=\"name='no'\" name = \" a.b \" >", Some("a.b")),
+            ("<item name=a.b/>", Some("a.b")),
+            ("<item y names='c' name='a > b' name='z'>", Some("a > b")),
+            ("<item x=\"1\"name=\"a\">", Some("a")),
+            ("<item name=\"\">", Some("")),
+            ("<item name=>", Some("")),
+            ("<item name>", None),
+            ("<item name=\"a>", None),
+            ("<item Name='a'>", None),
+            ("<item>", None),
+        ] {
+            let found = attribute(tag.as_bytes(), 0..tag.len(), b"name");
+            assert_eq!(found.map(|range| &tag[range]), expected, "{tag}");
+        }
     }
 }
