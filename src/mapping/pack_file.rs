@@ -12,7 +12,7 @@ use super::lens_file::LensReader;
 use super::pack::{FacePlace, Index, LineSet, Pack, SecretKeys, SetMember};
 use super::section::{Section, Text};
 use super::template::{IndexName, expand};
-use crate::native::{FileRule, LayerKind, NativeKey};
+use crate::native::{Dialect, FileRule, LayerKind, NativeKey};
 
 /// Largest pack in bytes.
 const MAX_PACK_SIZE: usize = 1 << 20;
@@ -392,7 +392,7 @@ fn read_file_rule(section: &Section<'_>) -> Result<FileRule, PackError> {
         _ => return Err(unknown(&layer, "layer", &["shared", "model", "phone"])),
     };
     let dialect = dialect.value.parse().map_err(|_| {
-        let allowed = ["p-code-text", "p-code-xml", "key-value"];
+        let allowed = Dialect::ALL.map(Dialect::name);
         unknown(&dialect, "dialect", &allowed)
     })?;
     let root = section.text("root")?.map(|text| text.value.into_owned());

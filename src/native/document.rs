@@ -63,7 +63,8 @@ impl Document {
             let name = charset::decode(span.of(&bytes)).chars().take(40).collect();
             parsed.report(span.start as usize, ProblemKind::Encoding { name });
         }
-        let problems = locate(&bytes, &mut parsed);
+        let lines = if dialect.has_lines() { &bytes[..] } else { &[] };
+        let problems = locate(lines, &mut parsed);
         let in_force = in_force(&parsed.entries);
         Document {
             dialect,
@@ -105,11 +106,10 @@ impl Document {
         &self.problems
     }
 
-    /// The phone for which an XML file says that it is: its `mac` element. A phone refuses a file
-    /// with the `mac` of another (grandstream.md 1.2).
+    /// The phone for which a file says that it is: the `mac` element of XML, the header of a binary
+    /// file. A phone refuses a file with the `mac` of another (grandstream.md 1.2).
     pub fn declared_mac(&self) -> Option<Result<Mac, MacError>> {
-        let text = charset::decode(self.parsed.mac?.of(&self.bytes));
-        Some(text.trim().parse())
+        self.dialect.mac(&self.bytes, self.parsed.mac?)
     }
 
     /// Name of the root element of an XML file.
@@ -168,6 +168,9 @@ impl Document {
         }
         kept.extend_from_slice(self.bytes.get(at..).unwrap_or_default());
 
+        let Ok(kept) = self.dialect.finish(&self.bytes, kept) else {
+            return false;
+        };
         let edited = Document::parse(self.dialect, kept);
         let others = self.entries_without(|_, entry| entry.key == *key);
         if !others.eq(edited.entries_without(|_, _| false)) {
@@ -248,7 +251,7 @@ impl Document {
         bytes.extend_from_slice(self.bytes.get(..range.start).unwrap_or_default());
         bytes.extend_from_slice(&text);
         bytes.extend_from_slice(self.bytes.get(range.end..).unwrap_or_default());
-        Ok(bytes)
+        self.dialect.finish(&self.bytes, bytes)
     }
 
     /// What must not change: key, mark and written value of all entries but some.

@@ -93,6 +93,12 @@ pub fn sniff(content: &[u8]) -> Option<Sniff> {
             root: Some(root.to_owned()),
         });
     }
+    if Dialect::PCodeBinary.fits(content) {
+        return Some(Sniff {
+            dialect: Dialect::PCodeBinary,
+            root: None,
+        });
+    }
     [Dialect::PCodeText, Dialect::KeyValue]
         .into_iter()
         .find(|dialect| {

@@ -74,9 +74,11 @@ pub fn check_edit(before: &Document, key: &NativeKey, value: &str) {
     let again = Document::parse(after.dialect(), after.bytes());
     assert_eq!(settings(&again), settings(&after));
 
-    let (old, new) = (before.bytes(), after.bytes());
+    let (start, old) = part_that_edits_splice(before);
+    let (_, new) = part_that_edits_splice(&after);
     match before.extent(key) {
         Some(extent) => {
+            let extent = extent.start - start..extent.end - start;
             assert!(old[..extent.start] == new[..extent.start]);
             assert!(new.ends_with(&old[extent.end..]));
         }
@@ -95,6 +97,18 @@ pub fn check_edit(before: &Document, key: &NativeKey, value: &str) {
             assert!(lost == 0 || (opened && old[head..].trim_ascii_start().starts_with(b"/>")));
         }
     }
+}
+
+/// An edit of a binary file also changes its header and the NULs at its end.
+fn part_that_edits_splice(document: &Document) -> (usize, &[u8]) {
+    let bytes = document.bytes();
+    if document.dialect() != Dialect::PCodeBinary {
+        return (0, bytes);
+    }
+    let start = bytes.len().min(16);
+    let padding = bytes.iter().rev().take_while(|&&byte| byte == 0).count();
+    let end = (bytes.len() - padding).max(start);
+    (start, &bytes[start..end])
 }
 
 /// After a removal the key is gone and all other settings are as they were; a removal that is not
@@ -137,7 +151,7 @@ mod tests {
 
     use super::*;
 
-    const SEEDS: [&[u8]; 22] = [
+    const SEEDS: [&[u8]; 24] = [
         b"",
         b"\xef\xbb\xbf",
         b"\xff\xfe<\0",
@@ -160,6 +174,8 @@ mod tests {
         b"<r><config><P1>a\r\nb</P1></config></r>",
         b"<P1>a</P1>\n",
         b"a:1\rb:2\r\r\nc:",
+        b"\0\0\0\x10\xba\x48\0\x04\xf2\0\xe0\x6b\r\n\r\nP1=A&gnkey=0b82\0",
+        b"\0\0\0\x10\0\0\0\0\0\0\0\0\r\n\r\nP1=a+%E9%&&P2&P1=\0\0x",
     ];
 
     #[test]
@@ -262,6 +278,28 @@ mod tests {
         "Sip Line2 Mode",
         "\u{feff}",
     ];
+    const PAIR_PIECES: &[&str] = &[
+        "P1=",
+        "P2=",
+        "P30",
+        "&",
+        "&P4=",
+        "=",
+        "+",
+        "%20",
+        "%C3%BC",
+        "%E9",
+        "%",
+        "%4",
+        "%00",
+        "a",
+        "ü",
+        " ",
+        "gnkey=0b82",
+        "\0",
+        "\0\0",
+        "\r\n",
+    ];
     const XML_PIECES: &[&str] = &[
         "<r>",
         "<config>",
@@ -319,6 +357,13 @@ mod tests {
         }
 
         #[test]
+        fn laws_hold_on_pairs(bytes in pieces(PAIR_PIECES), words in 0_u8..40, value in value(), pick in 0_usize..8) {
+            let header = b"\0\0\0\x0b\x82\xa1\xb2\xc3\r\n\r\n";
+            let bytes = [&[0, 0, 0, words], &header[..], &bytes].concat();
+            check_made(Dialect::PCodeBinary, &bytes, &value, pick);
+        }
+
+        #[test]
         fn laws_hold_on_elements(bytes in pieces(XML_PIECES), value in value(), pick in 0_usize..8) {
             check_made(Dialect::PCodeXml, &bytes, &value, pick);
             check_made(Dialect::PCodeXml, &[b"<r><config>", bytes.as_slice(), b"</config></r>"].concat(), &value, pick);
@@ -335,10 +380,11 @@ mod tests {
                 (Dialect::PCodeText, "P1 = a\nP2=b\n", "P1", "P3"),
                 (Dialect::KeyValue, "a 1: \"x\" # c\nb:\n", "a 1", "a 2"),
                 (Dialect::PCodeXml, "<r><config>\n<P1>a</P1>\n</config></r>", "P1", "P2"),
+                (Dialect::PCodeBinary, "\0\0\0\x0e\0\0\0\x0b\0\0\0\x01\r\n\r\nP1=a&P2=%C3%BC", "P1", "P3"),
             ];
             for (dialect, file, old, new) in files {
                 let value = match dialect {
-                    Dialect::PCodeText => line.clone(),
+                    Dialect::PCodeText | Dialect::PCodeBinary => line.clone(),
                     Dialect::KeyValue => line.replace('"', "'"),
                     Dialect::PCodeXml => text.replace(|c: char| {
                         c.is_ascii_control() || ('\u{fffe}'..='\u{ffff}').contains(&c)

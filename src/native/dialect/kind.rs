@@ -6,10 +6,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{key_value, p_code_text, p_code_xml};
-use crate::native::NativeKey;
+use super::{key_value, p_code_binary, p_code_text, p_code_xml};
+use crate::native::charset;
 use crate::native::edit::{EditError, Splice};
 use crate::native::parsed::{Entry, Parsed, Span};
+use crate::native::{Mac, MacError, NativeKey};
 
 /// The syntax of a native file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -21,11 +22,15 @@ pub enum Dialect {
     PCodeXml,
     /// Lines of `sip line1 auth name: 300` (aastra.md 1.1).
     KeyValue,
+    /// The binary file `cfg<mac>` with `P271=1&…` (grandstream.md 1.4).
+    PCodeBinary,
 }
 
 /// The text names no dialect.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no dialect: `p-code-text`, `p-code-xml` or `key-value` is wanted")]
+#[error(
+    "`{text}` is no dialect: `p-code-text`, `p-code-xml`, `key-value` or `p-code-binary` is wanted"
+)]
 pub struct DialectError {
     /// The text that was given.
     pub text: String,
@@ -33,14 +38,21 @@ pub struct DialectError {
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Dialect; 3] = [Dialect::PCodeText, Dialect::PCodeXml, Dialect::KeyValue];
+    pub const ALL: [Dialect; 4] = [
+        Dialect::PCodeText,
+        Dialect::PCodeXml,
+        Dialect::KeyValue,
+        Dialect::PCodeBinary,
+    ];
 
-    /// The name in mapping packs and reports: `p-code-text`, `p-code-xml`, `key-value`.
+    /// The name in mapping packs and reports: `p-code-text`, `p-code-xml`, `key-value`,
+    /// `p-code-binary`.
     pub fn name(self) -> &'static str {
         match self {
             Dialect::PCodeText => "p-code-text",
             Dialect::PCodeXml => "p-code-xml",
             Dialect::KeyValue => "key-value",
+            Dialect::PCodeBinary => "p-code-binary",
         }
     }
 
@@ -50,6 +62,7 @@ impl Dialect {
             Dialect::PCodeText => p_code_text::read(bytes),
             Dialect::PCodeXml => p_code_xml::read(bytes),
             Dialect::KeyValue => key_value::read(bytes),
+            Dialect::PCodeBinary => p_code_binary::read(bytes),
         }
     }
 
@@ -59,6 +72,7 @@ impl Dialect {
             Dialect::PCodeText => written,
             Dialect::PCodeXml => p_code_xml::value(written),
             Dialect::KeyValue => key_value::value(written),
+            Dialect::PCodeBinary => p_code_binary::value(written),
         }
     }
 
@@ -73,6 +87,7 @@ impl Dialect {
             Dialect::PCodeText => p_code_text::replace(entry, value),
             Dialect::PCodeXml => p_code_xml::replace(bytes, entry, value),
             Dialect::KeyValue => key_value::replace(bytes, entry, value),
+            Dialect::PCodeBinary => p_code_binary::replace(bytes, entry, value),
         }
     }
 
@@ -88,6 +103,7 @@ impl Dialect {
             Dialect::PCodeText => p_code_text::insert(bytes, parsed, key, value),
             Dialect::PCodeXml => p_code_xml::insert(bytes, parsed, key, value),
             Dialect::KeyValue => key_value::insert(bytes, parsed, key, value),
+            Dialect::PCodeBinary => p_code_binary::insert(bytes, parsed, key, value),
         }
     }
 
@@ -97,6 +113,7 @@ impl Dialect {
         match self {
             Dialect::PCodeText | Dialect::KeyValue => entry.whole,
             Dialect::PCodeXml => p_code_xml::extent(bytes, entry),
+            Dialect::PCodeBinary => p_code_binary::extent(bytes, entry),
         }
     }
 
@@ -107,6 +124,34 @@ impl Dialect {
             Dialect::PCodeText => p_code_text::fits(content),
             Dialect::PCodeXml => p_code_xml::root(content).is_some(),
             Dialect::KeyValue => key_value::fits(content),
+            Dialect::PCodeBinary => p_code_binary::fits(content),
+        }
+    }
+
+    /// The phone that a file names, of the span where it stands; `None` if it names none.
+    pub(in crate::native) fn mac(self, bytes: &[u8], span: Span) -> Option<Result<Mac, MacError>> {
+        match self {
+            Dialect::PCodeBinary => p_code_binary::mac(bytes).map(Ok),
+            Dialect::PCodeText | Dialect::PCodeXml | Dialect::KeyValue => {
+                Some(charset::decode(span.of(bytes)).trim().parse())
+            }
+        }
+    }
+
+    /// Whether places in a file are told by line.
+    pub(in crate::native) fn has_lines(self) -> bool {
+        self != Dialect::PCodeBinary
+    }
+
+    /// What an edit changes besides the place that it is made at: length and checksum in a header.
+    pub(in crate::native) fn finish(
+        self,
+        before: &[u8],
+        edited: Vec<u8>,
+    ) -> Result<Vec<u8>, EditError> {
+        match self {
+            Dialect::PCodeBinary => p_code_binary::finish(before, edited),
+            Dialect::PCodeText | Dialect::PCodeXml | Dialect::KeyValue => Ok(edited),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod key_value;
 mod kind;
+mod p_code_binary;
 mod p_code_text;
 mod p_code_xml;
 mod xml_place;
