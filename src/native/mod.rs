@@ -14,6 +14,7 @@ mod lines;
 mod mac;
 mod parsed;
 mod problem;
+mod seal;
 
 #[cfg(any(test, fuzzing))]
 pub mod law;
@@ -27,3 +28,4 @@ pub use layer::{Effective, Layer, LayerKind, Layers};
 pub use mac::{Mac, MacError};
 pub use parsed::Mark;
 pub use problem::{Problem, ProblemKind};
+pub use seal::{KeyDerivation, OpenError, Seal};
