@@ -77,6 +77,9 @@ enum Command {
         /// Folder with mapping packs of your own
         #[arg(long, value_name = "DIR")]
         mappings: Option<PathBuf>,
+        /// Settings file, for passwords of encrypted files; trestle.toml in this folder if there is one
+        #[arg(long, value_name = "FILE", env = "TRESTLE_CONFIG")]
+        config: Option<PathBuf>,
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
@@ -246,8 +249,12 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
             Command::Check {
                 tree,
                 mappings,
+                config,
                 format,
-            } => check::run(&tree, mappings.as_deref(), format),
+            } => {
+                let settings = Place { config, data: None }.settings()?;
+                check::run(&tree, mappings.as_deref(), &settings, format)
+            }
             Command::Import {
                 tree,
                 dry_run,

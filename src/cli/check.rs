@@ -5,17 +5,20 @@ use std::path::Path;
 use super::arguments::Format;
 use super::exit::{CommandError, Ending};
 use super::output::{self, Bar};
-use crate::app::load_packs;
+use crate::app::{Settings, load_packs};
 use crate::gateway;
 
 pub(super) fn run(
     tree: &Path,
     mappings: Option<&Path>,
+    settings: &Settings,
     format: Format,
 ) -> Result<Ending, CommandError> {
-    let packs = load_packs(mappings)?;
+    let packs = load_packs(mappings.or(settings.mappings.path.as_deref()))?;
     let bar = Bar::new("reading");
-    let report = gateway::check(&packs, tree, &|done, total| bar.set(done, total))?;
+    let report = gateway::check(&packs, &settings.file_passwords(), tree, &|done, total| {
+        bar.set(done, total)
+    })?;
     drop(bar);
     if format == Format::Json {
         output::json(&report)?;

@@ -13,12 +13,12 @@ use super::draft::{Documents, Draft};
 use super::random;
 use super::report::{Finding, FindingKind, ImportReport};
 use super::survey::Progress;
-use super::tree::{Candidate, TreeError, TreeFile, choose, classify, walk};
+use super::tree::{Candidate, Classified, TreeError, TreeFile, choose, classify, sealed, walk};
 use crate::device::{
     CpeState, DeliveryState, DeviceRecord, FileContent, FileRecord, FileRole, TreePath,
 };
 use crate::mapping::Rows;
-use crate::native::{Document, Mac};
+use crate::native::{Document, Mac, Seal};
 use crate::store::{Batch, StoreError, Table, encode};
 use crate::wire::{ContentHash, Secret};
 
@@ -87,7 +87,7 @@ impl Gateway {
                 continue;
             };
             report.summary.files += 1;
-            let mut classified = classify(&self.inner.packs, &file.path, &content);
+            let mut classified = self.classify(&file.path, &content);
             report.findings.append(&mut classified.findings);
             if let FileRole::Phone { mac, vendor, .. } = classified.role {
                 let candidate = Candidate { file, vendor };
@@ -152,6 +152,11 @@ impl Gateway {
             .findings
             .sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
         Ok(report)
+    }
+
+    fn classify(&self, path: &TreePath, content: &[u8]) -> Classified {
+        let passwords = &self.inner.settings.file_passwords;
+        classify(&self.inner.packs, passwords, path, content)
     }
 
     /// Takes over a file that is no phone's own.
@@ -246,7 +251,8 @@ impl Gateway {
             Ok(content) => content,
             Err(failed) => return Ok(failed),
         };
-        let classified = classify(&self.inner.packs, &file.path, &content);
+        let classified = self.classify(&file.path, &content);
+        let seal = classified.seal;
         let (FileRole::Phone { .. }, Some(document)) = (&classified.role, classified.document)
         else {
             let why = "changed while it was imported; import again";
@@ -263,7 +269,7 @@ impl Gateway {
         let Some(known) = known else {
             if !options.dry_run {
                 let record = self.first_record(&classified.role, &file.path)?;
-                let draft = self.draft_of_tree(mac, record, classified.role, document)?;
+                let draft = self.draft_of_tree(mac, record, classified.role, document, seal)?;
                 self.commit(draft, &mut live).await?;
             }
             return Ok(Outcome::Added.into());
@@ -283,7 +289,7 @@ impl Gateway {
                 if !options.dry_run {
                     let mut record = known;
                     record.own_file = file.path.clone();
-                    let draft = self.draft_of_tree(mac, record, classified.role, document)?;
+                    let draft = self.draft_of_tree(mac, record, classified.role, document, seal)?;
                     self.commit(draft, &mut live).await?;
                 }
                 return Ok(Outcome::Updated.into());
@@ -305,7 +311,7 @@ impl Gateway {
         }
         if !options.dry_run {
             if own_file.imported_hash != content_hash {
-                documents.replace_own(document);
+                documents.replace_own(document, seal);
                 documents.own_file_is_imported();
             }
             if has_moved {
@@ -369,11 +375,13 @@ impl Gateway {
         record: DeviceRecord,
         role: FileRole,
         document: Document,
+        seal: Option<Seal>,
     ) -> Result<Draft, GatewayError> {
         let pack = Arc::clone(self.pack(&record.vendor)?);
-        let content_hash = ContentHash::of(document.bytes());
+        let bytes = sealed(&document, seal.as_ref());
+        let content_hash = ContentHash::of(&bytes);
         let own_file = FileRecord {
-            length: document.bytes().len() as u64,
+            length: bytes.len() as u64,
             role,
             content: FileContent::Document,
             content_hash,
@@ -383,7 +391,7 @@ impl Gateway {
         };
         let original = self.inner.store.get(Table::Device, &mac.bytes())?;
         let layers = self.layers(&record, document, pack.merges_layers())?;
-        let documents = Documents::new(layers, own_file);
+        let documents = Documents::new(layers, own_file, seal);
         Ok(Draft::of_tree(mac, record, original, pack, documents))
     }
 

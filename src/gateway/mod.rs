@@ -10,6 +10,7 @@ mod door;
 mod draft;
 mod export;
 mod file_index;
+mod file_passwords;
 mod import;
 mod live;
 mod overview;
@@ -38,6 +39,7 @@ pub use door::{
     FetchAnswer, FetchReceipt, FetchRequest, GatewayError, OpenSession, PendingTransfer,
     SessionOutcome, TransferDirection, TransferJob,
 };
+pub use file_passwords::{FilePassword, FilePasswords, ModelPattern};
 pub use import::{ImportError, ImportOptions};
 pub use overview::{DeviceDetail, DeviceSummary, ParameterLine, TransferSummary};
 pub use report::{

@@ -23,6 +23,8 @@ pub enum FindingKind {
     Different,
     /// The file or folder is not taken over, or not as settings.
     LeftOut,
+    /// The file is encrypted or binary in a way that can't be read here; it is served as it is.
+    Encrypted,
     /// One phone has several files.
     SeveralFiles,
     /// Settings that are not read: the name or the form is none that is known.
@@ -41,6 +43,7 @@ impl fmt::Display for FindingKind {
             Self::LeftOut => "left out",
             Self::Orphan => "orphan",
             Self::SeveralFiles => "several files",
+            Self::Encrypted => "encrypted",
             Self::WrongPhone => "wrong phone",
             Self::OddValue => "odd value",
             Self::Conflict => "conflict",

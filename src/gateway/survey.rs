@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use super::file_passwords::FilePasswords;
 use super::report::{CheckReport, Finding, FindingKind};
 use super::tree::{Candidate, TreeError, choose, classify, walk};
 use crate::device::{FileRole, TreePath};
@@ -23,7 +24,12 @@ type SharedDocuments = BTreeMap<(String, String), Vec<(TreePath, Document)>>;
 ///
 /// # Errors
 /// [`TreeError`] when the root can't be read; anything smaller is a finding.
-pub fn check(packs: &Packs, root: &Path, progress: Progress<'_>) -> Result<CheckReport, TreeError> {
+pub fn check(
+    packs: &Packs,
+    passwords: &FilePasswords,
+    root: &Path,
+    progress: Progress<'_>,
+) -> Result<CheckReport, TreeError> {
     let (files, findings) = walk(root)?;
     let mut report = CheckReport {
         findings,
@@ -45,12 +51,9 @@ pub fn check(packs: &Packs, root: &Path, progress: Progress<'_>) -> Result<Check
         let summary = &mut report.summary;
         summary.files += 1;
         summary.bytes += file.length;
-        let classified = classify(packs, &file.path, &content);
+        let classified = classify(packs, passwords, &file.path, &content);
+        let renders_the_same = classified.rendered().is_none_or(|bytes| bytes == content);
         report.findings.extend(classified.findings);
-        let renders_the_same = classified
-            .document
-            .as_ref()
-            .is_none_or(|document| document.bytes() == content);
         summary.same_bytes += u64::from(renders_the_same);
         if let Some(document) = &classified.document {
             summary.settings += document.settings().count() as u64;
@@ -76,7 +79,7 @@ pub fn check(packs: &Packs, root: &Path, progress: Progress<'_>) -> Result<Check
         progress(done, total);
     }
     for (mac, candidates) in phones {
-        check_phone(packs, mac, candidates, &shared, &mut report);
+        check_phone(packs, passwords, mac, candidates, &shared, &mut report);
     }
     report
         .findings
@@ -86,6 +89,7 @@ pub fn check(packs: &Packs, root: &Path, progress: Progress<'_>) -> Result<Check
 
 fn check_phone(
     packs: &Packs,
+    passwords: &FilePasswords,
     mac: Mac,
     candidates: Vec<Candidate>,
     shared: &SharedDocuments,
@@ -110,7 +114,7 @@ fn check_phone(
     // Read once more: the files of a large fleet are not all held at a time.
     let document = fs::read(&file.on_disk)
         .ok()
-        .and_then(|content| classify(packs, &path, &content).document);
+        .and_then(|content| classify(packs, passwords, &path, &content).document);
     let (Some(pack), Some(document)) = (packs.by_vendor(&vendor), document) else {
         return;
     };

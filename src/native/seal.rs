@@ -46,7 +46,7 @@ pub enum KeyDerivation {
 
 /// A file can't be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum OpenError {
+pub enum SealError {
     /// There is no password to try.
     #[error("encrypted: no password is given")]
     NoPassword,
@@ -70,27 +70,34 @@ impl Seal {
         bytes.starts_with(MAGIC)
     }
 
+    /// Whether a file could be encrypted at all, with salt or without: it is not text, and of a
+    /// length that encryption gives.
+    pub fn may_be_on(bytes: &[u8]) -> bool {
+        let is_whole = !bytes.is_empty() && bytes.len().is_multiple_of(BLOCK_LENGTH);
+        Seal::is_on(bytes) || is_whole && !is_text(bytes)
+    }
+
     /// Finds the plain text and the seal that was on it: the first password under which the file
     /// has a right padding and holds text or a binary configuration. A file that does not begin as
     /// an encrypted one is taken for ciphertext without salt.
     ///
     /// # Errors
-    /// [`OpenError`].
-    pub fn open(bytes: &[u8], passwords: &[Secret]) -> Result<(Vec<u8>, Seal), OpenError> {
+    /// [`SealError`].
+    pub fn open(bytes: &[u8], passwords: &[Secret]) -> Result<(Vec<u8>, Seal), SealError> {
         let (salt, ciphertext) = match bytes.strip_prefix(MAGIC) {
             Some(salted) => match salted.split_first_chunk::<SALT_LENGTH>() {
                 Some((salt, ciphertext)) => (Some(*salt), ciphertext),
-                None => return Err(OpenError::Length { length: 0 }),
+                None => return Err(SealError::Length { length: 0 }),
             },
             None => (None, bytes),
         };
         if ciphertext.is_empty() || !ciphertext.len().is_multiple_of(BLOCK_LENGTH) {
-            return Err(OpenError::Length {
+            return Err(SealError::Length {
                 length: ciphertext.len(),
             });
         }
         if passwords.is_empty() {
-            return Err(OpenError::NoPassword);
+            return Err(SealError::NoPassword);
         }
         for password in passwords {
             for derivation in [KeyDerivation::Md5, KeyDerivation::Sha256] {
@@ -106,7 +113,7 @@ impl Seal {
                 }
             }
         }
-        Err(OpenError::NoPasswordFits {
+        Err(SealError::NoPasswordFits {
             tried: passwords.len(),
         })
     }
@@ -327,24 +334,24 @@ mod tests {
     fn what_cannot_be_opened_says_why() {
         let file = salted(WRITTEN_BY_OPENSSL[0].1);
         let error = |bytes: &[u8], texts: &[&str]| Seal::open(bytes, &secrets(texts)).unwrap_err();
-        assert_eq!(error(&file, &[]), OpenError::NoPassword);
+        assert_eq!(error(&file, &[]), SealError::NoPassword);
         assert_eq!(
             error(&file, &["a", "b"]),
-            OpenError::NoPasswordFits { tried: 2 }
+            SealError::NoPasswordFits { tried: 2 }
         );
         assert_eq!(
             error(&file[..31], &["secret"]),
-            OpenError::Length { length: 15 }
+            SealError::Length { length: 15 }
         );
         assert_eq!(
             error(&file[..16], &["secret"]),
-            OpenError::Length { length: 0 }
+            SealError::Length { length: 0 }
         );
         assert_eq!(
             error(b"Salted__", &["secret"]),
-            OpenError::Length { length: 0 }
+            SealError::Length { length: 0 }
         );
-        assert_eq!(error(b"", &["secret"]), OpenError::Length { length: 0 });
+        assert_eq!(error(b"", &["secret"]), SealError::Length { length: 0 });
     }
 
     #[test]

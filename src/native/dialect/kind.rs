@@ -117,9 +117,8 @@ impl Dialect {
         }
     }
 
-    /// Whether a file could be of this dialect. XML is also told by its root element, see
-    /// [`super::p_code_xml::root`].
-    pub(in crate::native) fn fits(self, content: &[u8]) -> bool {
+    /// Whether a file could be of this dialect. XML is also told by its root element.
+    pub fn fits(self, content: &[u8]) -> bool {
         match self {
             Dialect::PCodeText => p_code_text::fits(content),
             Dialect::PCodeXml => p_code_xml::root(content).is_some(),
