@@ -56,7 +56,7 @@ pub fn check(
         report.findings.extend(classified.findings);
         summary.same_bytes += u64::from(renders_the_same);
         if let Some(document) = &classified.document {
-            summary.settings += document.settings().count() as u64;
+            summary.settings += document.setting_count() as u64;
         }
         match (classified.role, classified.document) {
             (FileRole::Phone { mac, vendor, .. }, _) => {

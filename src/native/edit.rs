@@ -71,6 +71,13 @@ pub enum EditError {
 }
 
 impl EditError {
+    pub(super) fn key(spelling: &str, dialect: Dialect) -> Self {
+        EditError::Key {
+            key: NativeKey::new(spelling),
+            dialect,
+        }
+    }
+
     pub(super) fn encoding(character: char, charset: Charset) -> Self {
         EditError::Encoding {
             character,

@@ -4,10 +4,12 @@
 //! rendering gives the same bytes for every input and an edit changes one value only.
 
 mod charset;
+mod derived;
 mod dialect;
 mod document;
 mod edit;
 mod file_rule;
+mod index;
 mod key;
 mod layer;
 mod lines;
@@ -15,6 +17,7 @@ mod mac;
 mod opaque;
 mod parsed;
 mod problem;
+mod reread;
 mod seal;
 
 #[cfg(any(test, fuzzing))]

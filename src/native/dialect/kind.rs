@@ -6,11 +6,12 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{key_value, p_code_binary, p_code_text, p_code_xml};
+use super::{binary_header, key_value, p_code_binary, p_code_text, p_code_xml};
 use crate::native::charset;
 use crate::native::edit::{EditError, Splice};
+use crate::native::lines::Line;
 use crate::native::parsed::{Entry, Parsed, Span};
-use crate::native::{Mac, MacError, NativeKey};
+use crate::native::{Mac, MacError};
 
 /// The syntax of a native file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -66,6 +67,15 @@ impl Dialect {
         }
     }
 
+    /// What reads one line, for a dialect in which each line stands for itself.
+    pub(in crate::native) fn line_reader(self) -> Option<fn(&Line<'_>, &mut Parsed)> {
+        match self {
+            Dialect::PCodeText => Some(p_code_text::read_line),
+            Dialect::KeyValue => Some(key_value::read_line),
+            Dialect::PCodeXml | Dialect::PCodeBinary => None,
+        }
+    }
+
     /// The value that its written form stands for.
     pub(in crate::native) fn value(self, written: Cow<'_, str>) -> Cow<'_, str> {
         match self {
@@ -91,19 +101,19 @@ impl Dialect {
         }
     }
 
-    /// The change that adds a setting.
+    /// The change that adds a setting, its key spelt so.
     pub(in crate::native) fn insert(
         self,
         bytes: &[u8],
         parsed: &Parsed,
-        key: &NativeKey,
+        spelling: &str,
         value: &str,
     ) -> Result<Splice, EditError> {
         match self {
-            Dialect::PCodeText => p_code_text::insert(bytes, parsed, key, value),
-            Dialect::PCodeXml => p_code_xml::insert(bytes, parsed, key, value),
-            Dialect::KeyValue => key_value::insert(bytes, parsed, key, value),
-            Dialect::PCodeBinary => p_code_binary::insert(bytes, parsed, key, value),
+            Dialect::PCodeText => p_code_text::insert(bytes, parsed, spelling, value),
+            Dialect::PCodeXml => p_code_xml::insert(bytes, parsed, spelling, value),
+            Dialect::KeyValue => key_value::insert(bytes, parsed, spelling, value),
+            Dialect::PCodeBinary => p_code_binary::insert(bytes, parsed, spelling, value),
         }
     }
 
@@ -149,7 +159,7 @@ impl Dialect {
         edited: Vec<u8>,
     ) -> Result<Vec<u8>, EditError> {
         match self {
-            Dialect::PCodeBinary => p_code_binary::finish(before, edited),
+            Dialect::PCodeBinary => binary_header::finish(before, edited),
             Dialect::PCodeText | Dialect::PCodeXml | Dialect::KeyValue => Ok(edited),
         }
     }

@@ -10,19 +10,15 @@ use memchr::{memchr, memchr_iter, memmem};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
 
 use super::Dialect;
-use crate::native::charset::{self, Charset};
+use super::binary_header::{HEADER_LENGTH, Header};
+use crate::native::Mac;
+use crate::native::charset;
 use crate::native::edit::{EditError, Splice, check_line_value};
 use crate::native::key::is_p_code;
-use crate::native::parsed::{Entry, Mark, Parsed, Shape, Span};
+use crate::native::parsed::{Entry, KeySpans, Mark, Parsed, Shape, Span};
 use crate::native::problem::ProblemKind;
-use crate::native::{Mac, NativeKey};
 
-const HEADER_LENGTH: usize = 16;
 const MAC: Span = Span { start: 6, end: 12 };
-/// Ends the header.
-const LINE_ENDS: &[u8] = b"\r\n\r\n";
-/// The sum over a file of which the checksum does not count these line ends.
-const SUM_OF_LINE_ENDS: u16 = 0x1a14;
 /// MAC address of a file that is a template for any phone.
 const TEMPLATE_MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0, 0, 0]);
 /// Stands last by convention, so that no value touches the NULs. It is no setting.
@@ -79,14 +75,11 @@ pub(super) fn replace(bytes: &[u8], entry: &Entry, value: &str) -> Result<Splice
 pub(super) fn insert(
     bytes: &[u8],
     parsed: &Parsed,
-    key: &NativeKey,
+    key: &str,
     value: &str,
 ) -> Result<Splice, EditError> {
-    if !is_p_code(key.as_str().as_bytes()) {
-        return Err(EditError::Key {
-            key: key.clone(),
-            dialect: Dialect::PCodeBinary,
-        });
+    if !is_p_code(key.as_bytes()) {
+        return Err(EditError::key(key, Dialect::PCodeBinary));
     }
     let pair = format!("{key}={}", encode(bytes, value)?);
     let body = body(bytes);
@@ -127,146 +120,6 @@ pub(super) fn mac(bytes: &[u8]) -> Option<Mac> {
     (mac != TEMPLATE_MAC).then_some(mac)
 }
 
-/// Brings padding, length and checksum in line with a changed body, in the manner of the file as
-/// it was.
-///
-/// # Errors
-/// If bytes were missing at the end of the file: with a right length the phone would take the
-/// remaining part for the whole.
-pub(super) fn finish(before: &[u8], mut edited: Vec<u8>) -> Result<Vec<u8>, EditError> {
-    let header = Header::of(before).ok_or(EditError::Unreadable)?;
-    if header.announced() > before.len() as u64 {
-        return Err(EditError::Truncated);
-    }
-    let padding = Padding::of(before);
-    let end = edited
-        .iter()
-        .rposition(|&byte| byte != 0)
-        .map_or(0, |last| last + 1);
-    edited.truncate(end.max(HEADER_LENGTH));
-    let length = padding.length(edited.len());
-    edited.resize(length, 0);
-    let words = u32::try_from(length / 2).map_err(|_| EditError::TooLarge)?;
-    let target = match header.checksum_style(before) {
-        ChecksumStyle::WithoutLineEnds => SUM_OF_LINE_ENDS,
-        ChecksumStyle::Right | ChecksumStyle::Wrong => 0,
-    };
-    overwrite(&mut edited, 0, &words.to_be_bytes());
-    overwrite(&mut edited, 4, &[0, 0]);
-    let checksum = target.wrapping_sub(sum(&edited));
-    overwrite(&mut edited, 4, &checksum.to_be_bytes());
-    Ok(edited)
-}
-
-fn overwrite(bytes: &mut [u8], at: usize, with: &[u8]) {
-    for (byte, new) in bytes.iter_mut().skip(at).zip(with) {
-        *byte = *new;
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Header {
-    words: u32,
-    checksum: u16,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ChecksumStyle {
-    /// The sum over the file is 0.
-    Right,
-    /// One server's: the two line ends are not counted (grandstream.md 1.4).
-    WithoutLineEnds,
-    Wrong,
-}
-
-impl Header {
-    fn of(bytes: &[u8]) -> Option<Self> {
-        let &[w0, w1, w2, w3, c0, c1, ..] = bytes.get(..HEADER_LENGTH)? else {
-            return None;
-        };
-        bytes.get(12..HEADER_LENGTH)?.eq(LINE_ENDS).then_some(Self {
-            words: u32::from_be_bytes([w0, w1, w2, w3]),
-            checksum: u16::from_be_bytes([c0, c1]),
-        })
-    }
-
-    /// Length of the file in bytes, as the header has it.
-    fn announced(self) -> u64 {
-        u64::from(self.words) * 2
-    }
-
-    fn checksum_style(self, bytes: &[u8]) -> ChecksumStyle {
-        match sum(bytes) {
-            0 => ChecksumStyle::Right,
-            SUM_OF_LINE_ENDS => ChecksumStyle::WithoutLineEnds,
-            _ => ChecksumStyle::Wrong,
-        }
-    }
-
-    fn check(self, bytes: &[u8], parsed: &mut Parsed) {
-        let (announced, length) = (self.announced(), bytes.len() as u64);
-        if announced > length {
-            parsed.report(bytes.len(), ProblemKind::Truncated { announced, length });
-            // Of a part of a file, the checksum says nothing.
-            return;
-        }
-        if announced < length {
-            parsed.report(0, ProblemKind::WrongLength { announced, length });
-        }
-        match self.checksum_style(bytes) {
-            ChecksumStyle::Right => {}
-            ChecksumStyle::WithoutLineEnds => {
-                parsed.report(4, ProblemKind::ChecksumWithoutLineEnds);
-            }
-            ChecksumStyle::Wrong => {
-                let right = self.checksum.wrapping_sub(sum(bytes));
-                let seen = self.checksum;
-                parsed.report(4, ProblemKind::WrongChecksum { seen, right });
-            }
-        }
-    }
-}
-
-/// How a file is filled up after its body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Padding {
-    /// To a whole number of words.
-    Word,
-    /// To a multiple of four bytes.
-    TwoWords,
-    /// With at least so many NULs.
-    Fixed(usize),
-}
-
-impl Padding {
-    fn of(bytes: &[u8]) -> Self {
-        let padding = bytes.iter().rev().take_while(|&&byte| byte == 0).count();
-        match padding {
-            0 | 1 => Padding::Word,
-            2 | 3 if bytes.len().is_multiple_of(4) => Padding::TwoWords,
-            more => Padding::Fixed(more),
-        }
-    }
-
-    /// Length of the file for this length without padding.
-    fn length(self, unpadded: usize) -> usize {
-        match self {
-            Padding::Word => unpadded.next_multiple_of(2),
-            Padding::TwoWords => unpadded.next_multiple_of(4),
-            Padding::Fixed(nuls) => (unpadded + nuls).next_multiple_of(2),
-        }
-    }
-}
-
-/// The sum of all words; a last odd byte counts as if a NUL followed.
-fn sum(bytes: &[u8]) -> u16 {
-    bytes.chunks(2).fold(0, |sum, word| {
-        let high = word.first().copied().unwrap_or_default();
-        let low = word.get(1).copied().unwrap_or_default();
-        sum.wrapping_add(u16::from_be_bytes([high, low]))
-    })
-}
-
 /// From the header to the first NUL, where a phone stops.
 fn body(bytes: &[u8]) -> Span {
     let text = bytes.get(HEADER_LENGTH..).unwrap_or_default();
@@ -304,9 +157,8 @@ fn read_pair(bytes: &[u8], pair: &Pair, parsed: &mut Parsed) {
     if key == LAST_KEY {
         return;
     }
-    let key_text = charset::decode(key);
     if !is_p_code(key) {
-        let key = key_text.chars().take(40).collect();
+        let key = charset::decode(key).chars().take(40).collect();
         parsed.report(start, ProblemKind::NotAPCode { key });
         return;
     }
@@ -318,14 +170,12 @@ fn read_pair(bytes: &[u8], pair: &Pair, parsed: &mut Parsed) {
         }
     }
     parsed.entries.push(Entry {
-        key: NativeKey::new(&key_text),
+        key: KeySpans::plain(Span::new(start, start + separator)),
         mark: Mark::None,
         shape: Shape::Written,
         start: pair.whole.start,
         value,
         whole: pair.whole,
-        line: 0,
-        column: 0,
     });
 }
 
@@ -334,7 +184,7 @@ fn encode(bytes: &[u8], value: &str) -> Result<String, EditError> {
     check_line_value(Dialect::PCodeBinary, value)?;
     let body = body(bytes).of(bytes);
     let decoded: Cow<'_, [u8]> = percent_decode(body).into();
-    let value = Charset::of(&decoded, None).encode(value)?;
+    let value = charset::encode(value, &decoded, None)?;
     let text = percent_encode(&value, ENCODED).to_string();
     let has = |blank: &[u8]| memmem::find(body, blank).is_some();
     Ok(if has(b"+") && !has(b"%20") {
@@ -346,8 +196,9 @@ fn encode(bytes: &[u8], value: &str) -> Result<String, EditError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::binary_header::{SUM_OF_LINE_ENDS, finish, overwrite, sum};
     use super::*;
-    use crate::native::Document;
+    use crate::native::{Document, NativeKey};
 
     /// The golden file of the vendor sheet.
     const GOLDEN: &[u8] = b"\0\0\0\x10\xba\x48\0\x04\xf2\0\xe0\x6b\r\n\r\nP1=A&gnkey=0b82\0";
