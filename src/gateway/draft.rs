@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::closed::if_open;
 use super::core::Gateway;
 use super::door::GatewayError;
 use super::file_passwords::Whose;
@@ -276,10 +277,10 @@ impl Gateway {
             .as_ref()
             .is_some_and(|before| before.model != draft.record.model);
         if model_is_new {
-            self.read_layers_anew(&mut draft)?;
+            if_open(self.read_layers_anew(&mut draft))?;
         }
         if draft.gives_another_file() || draft.derive_anew {
-            self.derive(&mut draft, &mut batch)?;
+            if_open(self.derive(&mut draft, &mut batch))?;
         }
         self.identify(&mut draft);
         self.note_own_changes(&mut draft);
@@ -452,8 +453,7 @@ impl Gateway {
             });
         }
         let pack = Arc::clone(&draft.pack);
-        let rows = draft.record.rows.clone();
-        let lenses = pack.read(&draft.documents(self)?.layers, &rows);
+        let lenses = self.lens_parameters(&mut draft)?;
         let url = self.connection_request_url(&draft.record);
         let settings = &self.inner.settings;
         let view = Arc::new(View::new(mac, draft.record, pack, lenses, settings, url));

@@ -169,10 +169,15 @@ impl Gateway {
     ) -> Result<Imported, GatewayError> {
         let content_hash = ContentHash::of(content);
         let old = self.load_file(path)?;
-        if let Some(FileRole::Phone { mac, .. }) = old.as_ref().map(|old| &old.role)
+        if let Some(old) = &old
+            && let FileRole::Phone { mac, .. } = &old.role
             && let Some((record, _)) = self.load(*mac)?
             && record.own_file == *path
         {
+            if old.imported_hash == content_hash {
+                // Encrypted, and the password is gone.
+                return Ok(Outcome::Unchanged.into());
+            }
             let why = format!(
                 "the file of phone {mac} can't be read as its settings any more; the one here \
                  was kept"

@@ -3,6 +3,7 @@
 
 mod attributes;
 mod clock;
+mod closed;
 mod controls;
 mod core;
 mod cpe_parameters;

@@ -31,7 +31,7 @@ impl From<GatewayError> for Fault {
         tracing::error!(%error, "a request of the ACS failed");
         let text = match error {
             GatewayError::Sealed { .. } => {
-                "the phone's file is encrypted, and the gateway has no password that opens it"
+                "the phone's file is encrypted, and no password in phones.file_password opens it"
             }
             _ => "internal error",
         };
