@@ -31,6 +31,8 @@ mod values;
 mod view;
 
 #[cfg(test)]
+mod sealed_tests;
+#[cfg(test)]
 mod tests;
 
 pub use self::core::Gateway;
