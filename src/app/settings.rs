@@ -430,6 +430,33 @@ mod tests {
     }
 
     #[test]
+    fn a_password_of_files_is_for_all_phones_or_for_some() {
+        let settings = read(
+            "[[phones.file_password]]\npassword = \"a\"\n\
+             [[phones.file_password]]\npassword = \"b\"\nmodel = \"gxp21*\"\nmac = \"00:0B:82:A1:B2:C3\"\n",
+        )
+        .unwrap();
+        assert_eq!(settings.phones.file_password.len(), 2);
+        for text in [
+            "[[phones.file_password]]\npassword = 31337\n",
+            "[[phones.file_password]]\npassword = \"hunter2\"\nmac = \"\"\n",
+            "[[phones.file_password]]\npassword = \"\"\n",
+            "[[phones.file_password]]\nmodel = \"x\"\n",
+        ] {
+            let error = read(text).unwrap_err();
+            let shown = format!("{error} {error:?}");
+            assert!(
+                shown.contains("file_password") || shown.contains("password"),
+                "{shown}"
+            );
+            assert!(
+                !shown.contains("hunter2") && !shown.contains("31337"),
+                "{shown}"
+            );
+        }
+    }
+
+    #[test]
     fn an_acs_url_has_a_scheme_that_can_be_spoken() {
         for url in [
             "acs.example.net:7547",

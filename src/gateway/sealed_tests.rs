@@ -339,20 +339,14 @@ async fn what_an_acs_sets_in_a_binary_file_keeps_it_one() {
     let expected = binary("P271=1&P35=300&P3=Kai+%26+S%C3%B6hne&gnkey=0b82");
     assert_eq!(served(&gateway, BINARY_FILE).await, expected);
     assert_eq!(value(&gateway, DISPLAY_NAME).await, "Kai & Söhne");
-    let broken = expected[..40].to_vec();
-    assert_eq!(
-        download(&gateway, broken.clone()).await,
-        None,
-        "a phone may read what is there"
-    );
-    let fault = set(&gateway, "x").await.unwrap_err();
-    assert!(
-        fault.parameters[0]
-            .text
-            .contains("end of the file is missing"),
-        "{fault:?}"
-    );
-    assert_eq!(served(&gateway, BINARY_FILE).await, broken);
+    let mut wrong = expected.clone();
+    wrong[20] = b'7';
+    for damaged in [&expected[..40], &wrong] {
+        let (code, _) = download(&gateway, damaged.to_vec()).await.unwrap();
+        assert_eq!(code, FaultCode::FileCorrupted);
+    }
+    assert_eq!(download(&gateway, file.clone()).await, None);
+    assert_eq!(served(&gateway, BINARY_FILE).await, file);
 }
 
 #[tokio::test]

@@ -318,6 +318,13 @@ impl Draft {
             ));
         }
         let document = Document::parse(identity.dialect, plain);
+        if let Some(problem) = document
+            .problems()
+            .iter()
+            .find(|problem| problem.kind.is_damage())
+        {
+            return corrupted(problem.to_string());
+        }
         match document.declared_mac() {
             Some(Ok(declared)) if declared != mac => {
                 return corrupted(format!("the file is for phone {declared}"));

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Dialect, Document, NativeKey};
+use super::{Dialect, Document, NativeKey, Seal};
 
 /// Checks all laws on a file, with edits that are made from its own bytes.
 ///
@@ -28,6 +28,63 @@ pub fn check_file(bytes: &[u8]) {
         }
     }
     let _ = super::sniff(bytes);
+}
+
+/// Checks the laws on a binary file with these bytes behind its header, and on the bytes as such
+/// a file. The first byte says what length the header announces.
+///
+/// # Panics
+/// If a law is broken.
+pub fn check_binary_file(bytes: &[u8]) {
+    let words = bytes.first().copied().unwrap_or_default();
+    let header = b"\0\0\0\x0b\x82\xa1\xb2\xc3\r\n\r\n";
+    let file = [&[0, 0, 0, words], &header[..], bytes].concat();
+    for bytes in [bytes, &file] {
+        let document = Document::parse(Dialect::PCodeBinary, bytes);
+        check_reading(&document, bytes);
+        let last = document
+            .settings()
+            .last()
+            .map(|setting| setting.key.clone());
+        let new = NativeKey::new("P99999");
+        for key in last.iter().chain([&new]) {
+            for value in ["", "plain", "Ω é + %41 &P1=2"] {
+                check_edit(&document, key, value);
+            }
+            check_removal(&document, key);
+        }
+    }
+}
+
+/// A file opens under a password or does not; one that opens closes to the very same bytes, and
+/// another text under its seal opens again.
+///
+/// # Panics
+/// If a law is broken.
+pub fn check_seal(bytes: &[u8]) {
+    let passwords = ["", "secret"].map(crate::wire::Secret::new);
+    let salted = [b"Salted__", bytes].concat();
+    for file in [bytes, &salted] {
+        if let Ok((plain, seal)) = Seal::open(file, &passwords) {
+            assert!(seal.close(&plain) == file, "closing changes bytes");
+        }
+    }
+    // `P1 = 2` and a line end, under `secret`.
+    let seed: [u8; 16] = 0x6bb9_7aec_8350_439a_5e61_f5b2_27c1_59f9_u128.to_be_bytes();
+    let seed = [&b"Salted__\x01\x02\x03\x04\x05\x06\x07\x08"[..], &seed].concat();
+    let seed = Seal::open(&seed, &passwords);
+    assert!(seed.is_ok(), "the seed does not open");
+    let Ok((_, seal)) = seed else { return };
+    let closed = seal.close(bytes);
+    if let Ok((plain, again)) = Seal::open(&closed, &passwords) {
+        assert!(plain == bytes, "a closed file opens as another");
+        assert!(again.close(&plain) == closed, "closing changes bytes");
+    } else {
+        assert!(
+            bytes.is_empty() || !super::lines::is_text(bytes) || !bytes.is_ascii(),
+            "a closed text does not open"
+        );
+    }
 }
 
 /// Rendering gives the bytes that were read, and each setting in force is found.
@@ -74,6 +131,12 @@ pub fn check_edit(before: &Document, key: &NativeKey, value: &str) {
     }
     assert_eq!(without_last(before, key), without_last(&after, key));
     assert!(after.is_as_read_anew(), "an edit leaves a stale table");
+
+    if before.bytes() != after.bytes() {
+        let mut problems = after.problems().iter();
+        let damage = problems.find(|problem| problem.kind.is_damage());
+        assert_eq!(damage, None, "an edit leaves a header that is wrong");
+    }
 
     let (start, old) = part_that_edits_splice(before);
     let (_, new) = part_that_edits_splice(&after);
@@ -185,6 +248,8 @@ mod tests {
     fn laws_hold_on_seeds() {
         for seed in SEEDS {
             check_file(seed);
+            check_binary_file(seed);
+            check_seal(seed);
         }
     }
 
@@ -350,6 +415,8 @@ mod tests {
         #[test]
         fn laws_hold_on_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             check_file(&bytes);
+            check_binary_file(&bytes);
+            check_seal(&bytes);
         }
 
         #[test]

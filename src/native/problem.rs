@@ -169,6 +169,17 @@ pub enum ProblemKind {
     MissingRoot,
 }
 
+impl ProblemKind {
+    /// Whether it shows that the file is not as its writer has written it: a phone that checks
+    /// length and checksum refuses the file.
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Truncated { .. } | Self::WrongLength { .. } | Self::WrongChecksum { .. }
+        )
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.kind, formatter)
