@@ -15,6 +15,7 @@ mod layer;
 mod lines;
 mod mac;
 mod parsed;
+mod place;
 mod problem;
 mod reread;
 
