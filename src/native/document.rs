@@ -383,10 +383,14 @@ impl Document {
     }
 
     /// The changes, last first, that take some entries out; `None` if only reading the whole file
-    /// can tell.
+    /// can tell, or if there are so many that it is quicker.
     fn rereads_without(&self, places: &[usize]) -> Option<Vec<Reread>> {
-        places
-            .iter()
+        const MANY: usize = 8;
+        let few = places.get(..places.len().min(MANY))?;
+        if few.len() < places.len() {
+            return None;
+        }
+        few.iter()
             .rev()
             .map(|&place| {
                 let entry = self.parsed.entries.get(place)?;

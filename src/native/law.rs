@@ -332,6 +332,26 @@ mod tests {
 
     proptest! {
         #[test]
+        fn many_edits_leave_what_reading_anew_gives(
+            bytes in pieces(LINE_PIECES),
+            edits in prop::collection::vec((0_usize..8, any::<bool>(), value()), 1..8),
+        ) {
+            for dialect in [Dialect::PCodeText, Dialect::KeyValue, Dialect::Autop] {
+                let mut document = Document::parse(dialect, bytes.as_slice());
+                for (pick, removes, value) in &edits {
+                    document.make_tables();
+                    let key = picked(&document, *pick);
+                    if *removes {
+                        document.remove(&key);
+                    } else {
+                        let _ = document.set(&key, value);
+                    }
+                    prop_assert!(document.is_as_read_anew());
+                }
+            }
+        }
+
+        #[test]
         fn a_sound_file_takes_every_value_of_its_dialect(
             line in "[!-~]([ -~\u{a1}-\u{17f}]{0,8}[!-~])?",
             text in any::<String>(),
@@ -362,11 +382,15 @@ mod tests {
     fn check_made(dialect: Dialect, bytes: &[u8], value: &str, pick: usize) {
         let document = Document::parse(dialect, bytes);
         check_reading(&document, bytes);
-        let picked = document.settings().nth(pick).map(|s| s.key.clone());
-        let key = picked.unwrap_or_else(|| {
-            NativeKey::new(["P7", "sip line1 port", "Config.A.B.New"][pick % 3])
-        });
+        let key = picked(&document, pick);
         check_edit(&document, &key, value);
         check_removal(&document, &key);
+    }
+
+    /// A key of the document, or a new one.
+    fn picked(document: &Document, pick: usize) -> NativeKey {
+        let picked = document.settings().nth(pick).map(|s| s.key.clone());
+        let new = ["P7", "sip line1 port", "Config.A.B.New"];
+        picked.unwrap_or_else(|| NativeKey::new(new[pick % new.len()]))
     }
 }

@@ -21,6 +21,8 @@ mod reread;
 
 #[cfg(any(test, fuzzing))]
 pub mod law;
+#[cfg(test)]
+mod odd_file_tests;
 
 pub use dialect::{Dialect, DialectError};
 pub use document::{Document, Setting};
