@@ -193,6 +193,7 @@ fn value(number: u64) -> String {
 }
 
 /// A line as the scanner by hand finds it: nothing of the file is left out.
+#[allow(dead_code, reason = "it is made to be measured, not to be read")]
 enum Scanned {
     Blank([u32; 2]),
     Comment([u32; 2]),

@@ -33,7 +33,7 @@ fn set(document: &mut Document, key: &str, value: &str) {
 #[test]
 fn a_line_of_megabytes_is_a_line() {
     for (dialect, key, begin, other) in LINES {
-        let long = "x".repeat(4 * MEGABYTE);
+        let long = "x".repeat(2 * MEGABYTE);
         let text = format!("{begin}{long}");
         let mut document = Document::parse(dialect, text.as_str());
         let native = NativeKey::new(key);
@@ -50,10 +50,10 @@ fn a_line_of_megabytes_is_a_line() {
 }
 
 #[test]
-fn megabytes_of_one_byte_are_read_and_kept() {
+fn a_run_of_one_byte_is_read_and_kept() {
     for (dialect, key, begin, other) in LINES {
         for byte in b"\0\t\r\n !\"#:;=^P.\xff" {
-            let filling = [*byte].repeat(MEGABYTE);
+            let filling = [*byte].repeat(MEGABYTE / 4);
             let file = [b"\n", filling.as_slice(), b"\n", begin.as_bytes(), &filling].concat();
             let mut document = Document::parse(dialect, file.as_slice());
             assert!(document.bytes() == file);
@@ -69,13 +69,13 @@ fn megabytes_of_one_byte_are_read_and_kept() {
 #[test]
 fn one_key_on_every_line_is_one_setting() {
     for (dialect, key, begin, other) in LINES {
-        let mut text: String = (0..50_000).map(|line| format!("{begin}{line}\n")).collect();
+        let mut text: String = (0..20_000).map(|line| format!("{begin}{line}\n")).collect();
         let mut document = Document::parse(dialect, text.as_str());
         let native = NativeKey::new(key);
-        assert_eq!(document.setting(&native).unwrap().value, "49999");
+        assert_eq!(document.setting(&native).unwrap().value, "19999");
         set(&mut document, key, "a");
         set(&mut document, other, "b");
-        text.truncate(text.len() - "49999\n".len());
+        text.truncate(text.len() - "19999\n".len());
         assert!(
             document
                 .bytes()
