@@ -4,6 +4,7 @@ mod key_value;
 mod kind;
 mod p_code_text;
 mod p_code_xml;
+mod xml_content;
 mod xml_element;
 mod xml_place;
 mod xml_read;
