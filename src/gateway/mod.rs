@@ -2,7 +2,9 @@
 //! scheduler, which serves both sides. Only the gateway changes a device.
 
 mod attributes;
+mod check;
 mod clock;
+mod closed;
 mod controls;
 mod core;
 mod cpe_parameters;
@@ -10,6 +12,7 @@ mod door;
 mod draft;
 mod export;
 mod file_index;
+mod file_passwords;
 mod import;
 mod live;
 mod overview;
@@ -21,7 +24,7 @@ mod rpc;
 mod schedule;
 mod sessions;
 mod settings;
-mod survey;
+
 mod timed_queue;
 mod transfers;
 mod tree;
@@ -29,22 +32,25 @@ mod values;
 mod view;
 
 #[cfg(test)]
+mod sealed_tests;
+#[cfg(test)]
 mod tests;
 
 pub use self::core::Gateway;
+pub use check::{Progress, check};
 pub use clock::Clock;
 pub use door::{
     AcsEndpoint, ConnectionRequestTarget, ControlAction, ControlJob, ControlOutcome, Delivery,
     FetchAnswer, FetchReceipt, FetchRequest, GatewayError, OpenSession, PendingTransfer,
     SessionOutcome, TransferDirection, TransferJob,
 };
+pub use file_passwords::{FilePassword, FilePasswords, ModelPattern};
 pub use import::{ImportError, ImportOptions};
 pub use overview::{DeviceDetail, DeviceSummary, ParameterLine, TransferSummary};
 pub use report::{
-    CheckReport, ExportReport, Finding, FindingKind, ImportReport, ImportSummary, TreeSummary,
-    VerifyReport, VerifySummary,
+    CheckReport, ExportReport, Finding, FindingKind, ImportReport, ImportSummary, KindError,
+    TreeSummary, UnknownKey, VerifyReport, VerifySummary, Weight,
 };
 pub use settings::{GatewaySettings, ProductClass, ProductClassError};
-pub use survey::{Progress, check};
 pub use tree::TreeError;
 pub use values::ChangeError;

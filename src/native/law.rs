@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Dialect, Document, NativeKey};
+use super::{Dialect, Document, NativeKey, Seal};
 
 /// Checks all laws on a file, with edits that are made from its own bytes.
 ///
@@ -17,11 +17,13 @@ pub fn check_file(bytes: &[u8]) {
         let keys: Vec<NativeKey> = document.settings().map(|s| s.key.clone()).collect();
         let chosen = keys.get(bytes.len() % keys.len().max(1));
         let new = [
-            NativeKey::new("P99999"),
-            NativeKey::new("sip line9 password"),
-            NativeKey::new("a.b.c"),
-            NativeKey::new("Account9_Name"),
-        ];
+            "P99999",
+            "sip line9 password",
+            "Config.Account9.SIP.Port",
+            "a.b.c",
+            "Account9_Name",
+        ]
+        .map(NativeKey::new);
         for key in keys.first().into_iter().chain(chosen).chain(&new) {
             for value in [made.as_str(), "", "plain", "Ω é", "a#b", " \"", "<&>"] {
                 check_edit(&document, key, value);
@@ -30,6 +32,63 @@ pub fn check_file(bytes: &[u8]) {
         }
     }
     let _ = super::sniff(bytes);
+}
+
+/// Checks the laws on a binary file with these bytes behind its header, and on the bytes as such
+/// a file. The first byte says what length the header announces.
+///
+/// # Panics
+/// If a law is broken.
+pub fn check_binary_file(bytes: &[u8]) {
+    let words = bytes.first().copied().unwrap_or_default();
+    let header = b"\0\0\0\x0b\x82\xa1\xb2\xc3\r\n\r\n";
+    let file = [&[0, 0, 0, words], &header[..], bytes].concat();
+    for bytes in [bytes, &file] {
+        let document = Document::parse(Dialect::PCodeBinary, bytes);
+        check_reading(&document, bytes);
+        let last = document
+            .settings()
+            .last()
+            .map(|setting| setting.key.clone());
+        let new = NativeKey::new("P99999");
+        for key in last.iter().chain([&new]) {
+            for value in ["", "plain", "Ω é + %41 &P1=2"] {
+                check_edit(&document, key, value);
+            }
+            check_removal(&document, key);
+        }
+    }
+}
+
+/// A file opens under a password or does not; one that opens closes to the very same bytes, and
+/// another text under its seal opens again.
+///
+/// # Panics
+/// If a law is broken.
+pub fn check_seal(bytes: &[u8]) {
+    let passwords = ["", "secret"].map(crate::wire::Secret::new);
+    let salted = [b"Salted__", bytes].concat();
+    for file in [bytes, &salted] {
+        if let Ok((plain, seal)) = Seal::open(file, &passwords) {
+            assert!(seal.close(&plain) == file, "closing changes bytes");
+        }
+    }
+    // `P1 = 2` and a line end, under `secret`.
+    let seed: [u8; 16] = 0x6bb9_7aec_8350_439a_5e61_f5b2_27c1_59f9_u128.to_be_bytes();
+    let seed = [&b"Salted__\x01\x02\x03\x04\x05\x06\x07\x08"[..], &seed].concat();
+    let seed = Seal::open(&seed, &passwords);
+    assert!(seed.is_ok(), "the seed does not open");
+    let Ok((_, seal)) = seed else { return };
+    let closed = seal.close(bytes);
+    if let Ok((plain, again)) = Seal::open(&closed, &passwords) {
+        assert!(plain == bytes, "a closed file opens as another");
+        assert!(again.close(&plain) == closed, "closing changes bytes");
+    } else {
+        assert!(
+            bytes.is_empty() || !super::lines::is_text(bytes) || !bytes.is_ascii(),
+            "a closed text does not open"
+        );
+    }
 }
 
 /// Rendering gives the bytes that were read, and each setting in force is found.
@@ -77,9 +136,17 @@ pub fn check_edit(before: &Document, key: &NativeKey, value: &str) {
     assert_eq!(without_last(before, key), without_last(&after, key));
     assert!(after.is_as_read_anew(), "an edit leaves a stale table");
 
-    let (old, new) = (before.bytes(), after.bytes());
+    if before.bytes() != after.bytes() {
+        let mut problems = after.problems().iter();
+        let damage = problems.find(|problem| problem.kind.is_damage());
+        assert_eq!(damage, None, "an edit leaves a header that is wrong");
+    }
+
+    let (start, old) = part_that_edits_splice(before);
+    let (_, new) = part_that_edits_splice(&after);
     match before.extent(key) {
         Some(extent) => {
+            let extent = extent.start - start..extent.end - start;
             assert!(old[..extent.start] == new[..extent.start]);
             assert!(new.ends_with(&old[extent.end..]));
         }
@@ -98,6 +165,18 @@ pub fn check_edit(before: &Document, key: &NativeKey, value: &str) {
             assert!(lost == 0 || (opened && old[head..].trim_ascii_start().starts_with(b"/>")));
         }
     }
+}
+
+/// An edit of a binary file also changes its header and the NULs at its end.
+fn part_that_edits_splice(document: &Document) -> (usize, &[u8]) {
+    let bytes = document.bytes();
+    if document.dialect() != Dialect::PCodeBinary {
+        return (0, bytes);
+    }
+    let start = bytes.len().min(16);
+    let padding = bytes.iter().rev().take_while(|&&byte| byte == 0).count();
+    let end = (bytes.len() - padding).max(start);
+    (start, &bytes[start..end])
 }
 
 /// After a removal the key is gone and all other settings are as they were; a removal that is not
@@ -142,7 +221,7 @@ mod tests {
 
     use super::*;
 
-    const SEEDS: [&[u8]; 28] = [
+    const SEEDS: [&[u8]; 31] = [
         b"",
         b"\xef\xbb\xbf",
         b"\xff\xfe<\0",
@@ -171,12 +250,17 @@ mod tests {
         b"<r><config><item name=\"\xfc\xf6.b\">\xe4</item><\xfc>1</\xfc></config></r>",
         b"<P1>a</P1>\n",
         b"a:1\rb:2\r\r\nc:",
+        b"; c\r\nConfig.A.B.C = 1\n on Config.A.B = 2\nCONFIG.A.b.c = \nConfig.D.Url=#x",
+        b"\0\0\0\x10\xba\x48\0\x04\xf2\0\xe0\x6b\r\n\r\nP1=A&gnkey=0b82\0",
+        b"\0\0\0\x10\0\0\0\0\0\0\0\0\r\n\r\nP1=a+%E9%&&P2&P1=\0\0x",
     ];
 
     #[test]
     fn laws_hold_on_seeds() {
         for seed in SEEDS {
             check_file(seed);
+            check_binary_file(seed);
+            check_seal(seed);
         }
     }
 
@@ -195,11 +279,11 @@ mod tests {
                     let document = Document::parse(dialect, bytes.as_slice());
                     check_reading(&document, &bytes);
                     let key = document.settings().last().map(|s| s.key.clone());
-                    let new = match dialect {
-                        Dialect::PCodeXml => ["P99999", "account.1.sip.new"],
-                        Dialect::PCodeText | Dialect::KeyValue => ["P99999", "sip line9 mode"],
+                    let new: &[&str] = match dialect {
+                        Dialect::PCodeXml => &["P99999", "account.1.sip.new"],
+                        _ => &["P99999", "sip line9 mode", "Config.A.B.C"],
                     };
-                    let new = new.map(NativeKey::new);
+                    let new: Vec<_> = new.iter().map(|key| NativeKey::new(key)).collect();
                     for key in key.iter().chain(&new) {
                         check_edit(&document, key, "new & <bold>");
                     }
@@ -219,7 +303,7 @@ mod tests {
             return;
         }
         let mut edits = 0;
-        for vendor in ["grandstream", "htek", "aastra"] {
+        for vendor in ["grandstream", "htek", "aastra", "akuvox"] {
             for file in std::fs::read_dir(corpus.join(vendor)).unwrap() {
                 let path = file.unwrap().path();
                 let bytes = std::fs::read(&path).unwrap();
@@ -391,7 +475,34 @@ mod tests {
         "ü",
         "sip line1 mode",
         "Sip Line2 Mode",
+        "Config.",
+        "Config.A.B",
+        "config.a.c.D = ",
+        ";",
+        ".",
         "\u{feff}",
+    ];
+    const PAIR_PIECES: &[&str] = &[
+        "P1=",
+        "P2=",
+        "P30",
+        "&",
+        "&P4=",
+        "=",
+        "+",
+        "%20",
+        "%C3%BC",
+        "%E9",
+        "%",
+        "%4",
+        "%00",
+        "a",
+        "ü",
+        " ",
+        "gnkey=0b82",
+        "\0",
+        "\0\0",
+        "\r\n",
     ];
     const XML_PIECES: &[&str] = &[
         "<r>",
@@ -456,13 +567,22 @@ mod tests {
         #[test]
         fn laws_hold_on_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             check_file(&bytes);
+            check_binary_file(&bytes);
+            check_seal(&bytes);
         }
 
         #[test]
         fn laws_hold_on_lines(bytes in pieces(LINE_PIECES), value in value(), pick in 0_usize..8) {
-            for dialect in [Dialect::PCodeText, Dialect::KeyValue] {
+            for dialect in [Dialect::PCodeText, Dialect::KeyValue, Dialect::Autop] {
                 check_made(dialect, &bytes, &value, pick);
             }
+        }
+
+        #[test]
+        fn laws_hold_on_pairs(bytes in pieces(PAIR_PIECES), words in 0_u8..40, value in value(), pick in 0_usize..8) {
+            let header = b"\0\0\0\x0b\x82\xa1\xb2\xc3\r\n\r\n";
+            let bytes = [&[0, 0, 0, words], &header[..], &bytes].concat();
+            check_made(Dialect::PCodeBinary, &bytes, &value, pick);
         }
 
         #[test]
@@ -481,6 +601,7 @@ mod tests {
             let files = [
                 (Dialect::PCodeText, "P1 = a\nP2=b\n", "P1", "P3"),
                 (Dialect::KeyValue, "a 1: \"x\" # c\nb:\n", "a 1", "a 2"),
+                (Dialect::Autop, "Config.A.B = a\njunk = 1\n", "Config.A.B", "Config.A.C.D"),
                 (Dialect::PCodeXml, "<r><config>\n<P1>a</P1>\n</config></r>", "P1", "P2"),
                 (Dialect::PCodeXml, "<r><config>\n<item name='a.b'/>\n</config></r>", "a.b", "a.c"),
                 (
@@ -490,10 +611,11 @@ mod tests {
                     "a.c",
                 ),
                 (Dialect::PCodeXml, "<r><config>\n<X>a</X>\n</config></r>", "X", "Y"),
+                (Dialect::PCodeBinary, "\0\0\0\x0e\0\0\0\x0b\0\0\0\x01\r\n\r\nP1=a&P2=%C3%BC", "P1", "P3"),
             ];
             for (dialect, file, old, new) in files {
                 let value = match dialect {
-                    Dialect::PCodeText => line.clone(),
+                    Dialect::PCodeText | Dialect::Autop | Dialect::PCodeBinary => line.clone(),
                     Dialect::KeyValue => line.replace('"', "'"),
                     Dialect::PCodeXml => text.replace(|c: char| {
                         c.is_ascii_control() || ('\u{fffe}'..='\u{ffff}').contains(&c)
@@ -512,8 +634,10 @@ mod tests {
         let document = Document::parse(dialect, bytes);
         check_reading(&document, bytes);
         let picked = document.settings().nth(pick).map(|s| s.key.clone());
-        let key = picked
-            .unwrap_or_else(|| NativeKey::new(["P7", "sip line1 port", "a.b.d", "X_2"][pick % 4]));
+        let key = picked.unwrap_or_else(|| {
+            let names = ["P7", "sip line1 port", "Config.A.B.New", "a.b.d", "X_2"];
+            NativeKey::new(names[pick % names.len()])
+        });
         check_edit(&document, &key, value);
         check_removal(&document, &key);
     }

@@ -58,7 +58,12 @@ impl Span {
         bytes.get(self.range()).unwrap_or_default()
     }
 
-    fn shifted(self, shift: Shift) -> Self {
+    /// The span that stands this far behind.
+    pub(super) fn shifted(self, by: usize) -> Self {
+        self.moved(Shift::between(0, by))
+    }
+
+    fn moved(self, shift: Shift) -> Self {
         Self {
             start: shift.of(self.start),
             end: shift.of(self.end),
@@ -158,10 +163,10 @@ impl Entry {
     /// Moves the entry along with the bytes that it is made of.
     pub(super) fn shift(&mut self, shift: Shift) {
         for span in [&mut self.key.name, &mut self.value, &mut self.whole] {
-            *span = span.shifted(shift);
+            *span = span.moved(shift);
         }
         if self.key.prefix != Span::default() {
-            self.key.prefix = self.key.prefix.shifted(shift);
+            self.key.prefix = self.key.prefix.moved(shift);
         }
         self.start = shift.of(self.start);
     }

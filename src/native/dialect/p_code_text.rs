@@ -8,9 +8,9 @@ use memchr::memchr;
 
 use super::Dialect;
 use crate::native::charset;
-use crate::native::edit::{EditError, Splice, check_line_value};
+use crate::native::edit::{EditError, Splice, check_bare_value};
 use crate::native::key::is_p_code;
-use crate::native::lines::{Line, is_blank, is_text, line_at, lines, trimmed};
+use crate::native::lines::{Line, is_text, line_at, lines, trimmed};
 use crate::native::parsed::{Entry, KeySpans, Mark, Parsed, Shape, Span};
 use crate::native::problem::ProblemKind;
 
@@ -31,7 +31,7 @@ pub(super) fn read_line(line: &Line<'_>, parsed: &mut Parsed) {
 }
 
 pub(super) fn replace(entry: &Entry, value: &str) -> Result<Splice, EditError> {
-    check(value)?;
+    check_bare_value(Dialect::PCodeText, value)?;
     Ok(Splice {
         span: entry.value,
         text: value.to_owned(),
@@ -45,7 +45,7 @@ pub(super) fn insert(
     key: &str,
     value: &str,
 ) -> Result<Splice, EditError> {
-    check(value)?;
+    check_bare_value(Dialect::PCodeText, value)?;
     if !is_p_code(key.as_bytes()) {
         return Err(EditError::key(key, Dialect::PCodeText));
     }
@@ -79,16 +79,6 @@ pub(super) fn fits(content: &[u8]) -> bool {
         }
     }
     !other
-}
-
-fn check(value: &str) -> Result<(), EditError> {
-    let dialect = Dialect::PCodeText;
-    check_line_value(dialect, value)?;
-    let outer = [value.bytes().next(), value.bytes().next_back()];
-    if outer.into_iter().flatten().any(is_blank) {
-        return Err(EditError::OuterBlank { dialect });
-    }
-    Ok(())
 }
 
 enum Content {
