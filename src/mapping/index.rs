@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::alias::is_holding;
 use super::error::{PackError, PackProblem};
+use super::models::ConditionReader;
 use super::section::{Section, Text};
 use super::template::{IndexName, expand};
 use crate::native::NativeKey;
@@ -19,7 +21,10 @@ pub(super) struct Index {
     pub(super) slots: u32,
     /// How many slots a table of keys may stop at: those after have no such key.
     pub(super) listed: u32,
+    /// For models that `always_for` does not name, and for a phone whose model is not known.
     pub(super) always: BTreeSet<u32>,
+    /// A model condition, and up to which slot rows are always there for these models.
+    pub(super) always_for: Vec<(usize, u32)>,
 }
 
 /// Keys that a phone takes from a line as a whole (aastra.md 1.6).
@@ -47,11 +52,25 @@ impl Index {
             listed: self.listed,
         }
     }
+
+    /// The slots that exist even if no file has one of their keys. `holds` says which model
+    /// conditions hold; `None`: the model is not known.
+    pub(super) fn always(&self, holds: Option<&[bool]>) -> BTreeSet<u32> {
+        let first = holds.and_then(|holds| {
+            let mut of_models = self.always_for.iter();
+            of_models.find(|(condition, _)| is_holding(Some(*condition), holds))
+        });
+        match first {
+            Some((_, last)) => (1..=*last).collect(),
+            None => self.always.clone(),
+        }
+    }
 }
 
 pub(super) fn read_indexes(
     top: &Section<'_>,
     path_of: impl Fn(&str) -> String,
+    conditions: &ConditionReader,
 ) -> Result<Vec<Index>, PackError> {
     let Some(section) = top.section("index", "[index]")? else {
         return Ok(Vec::new());
@@ -86,6 +105,14 @@ pub(super) fn read_indexes(
                 }
             }
         }
+        let mut always_for = Vec::new();
+        for models in section.sections("always_for", "rows for some models")? {
+            let condition = models.required("models", conditions.read(&models)?)?;
+            let last = models.required("slots", models.count("slots")?)?;
+            let last = small(&models, "slots", last, slots as usize)?;
+            models.finish()?;
+            always_for.push((condition, last));
+        }
         section.finish()?;
         indexes.push(Index {
             name: name.value.into_owned(),
@@ -93,6 +120,7 @@ pub(super) fn read_indexes(
             slots,
             listed,
             always,
+            always_for,
         });
     }
     Ok(indexes)

@@ -22,6 +22,8 @@ pub struct Pack {
     pub(super) set: Arc<LensSet>,
     /// Which of the set's model conditions hold.
     pub(super) holds: Vec<bool>,
+    /// Whether the model is known; else all conditions hold.
+    pub(super) knows_model: bool,
     /// Faces whose path is that of another lens for this model.
     pub(super) shadowed: HashSet<FacePlace>,
 }
@@ -76,6 +78,7 @@ impl Pack {
             vendor,
             set,
             holds,
+            knows_model: model.is_some(),
             shadowed,
         }
     }
@@ -172,7 +175,7 @@ impl Pack {
     }
 
     /// An empty file for a phone of a model; `None` where the pack has none.
-    pub fn new_file(&self, mac: Mac, model: Option<&str>) -> Option<NewFile> {
+    pub fn new_file(&self, model: Option<&str>, mac: Mac) -> Option<NewFile> {
         let mut rules = self.vendor.new_files.iter();
         let rule = rules.find(|rule| rule.fits(model))?;
         Some(rule.file(mac))
@@ -200,7 +203,8 @@ impl Pack {
         rows.keep_only(|name| indexes.iter().any(|index| index.name == name));
         for (place, index) in indexes.iter().enumerate() {
             let mut slots = present.remove(&place).unwrap_or_default();
-            slots.extend(&index.always);
+            let holds = self.knows_model.then_some(self.holds.as_slice());
+            slots.extend(index.always(holds));
             rows.reconcile(&index.name, &index.table, index.slots, &slots);
         }
         rows
@@ -402,9 +406,9 @@ impl Pack {
         self.set.by_key.get(key).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether a lens reads a key.
-    pub(super) fn covers(&self, key: &NativeKey) -> bool {
-        self.uses(key).next().is_some()
+    /// Whether a lens of the model stands on a key, or on the key of an alias.
+    pub fn covers(&self, key: &NativeKey) -> bool {
+        self.uses(self.canonical(key)).next().is_some()
     }
 
     /// Index and slot that a key shows to exist: the key is that of one slot of the index only.
