@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::alias::{Alias, Spelling, is_holding};
+use super::change::RefusalReason;
+use super::convert::Convert;
 use super::lens::{Lens, slot_place};
 use super::lens_set::{FacePlace, KeyUse, LensSet};
 use super::native_names::{key_of, path_of};
@@ -231,8 +233,9 @@ impl Pack {
         known.is_some_and(|values| values.iter().any(|known| known == value))
     }
 
-    /// The native keys behind a parameter, in the lens's order, the fallback after its key. Empty
-    /// for a path that stands for none.
+    /// The native keys behind a parameter, in the lens's order, the fallback after its key. Of a
+    /// key that may be another slot's, those of all slots, the own first. Empty for a path that
+    /// stands for none.
     pub fn native_keys(&self, path: &ParameterPath, rows: &Rows) -> Vec<NativeKey> {
         match self.target(path, rows) {
             None => Vec::new(),
@@ -245,9 +248,13 @@ impl Pack {
                     .unwrap_or_default()
                     .iter()
                     .flat_map(|column| {
-                        let own = column.own.get(slot).and_then(Option::as_ref);
-                        let fallback = column.fallback.get(slot).and_then(Option::as_ref);
-                        own.into_iter().chain(fallback)
+                        let others = column.redirect.iter().flat_map(|_| 0..column.own.len());
+                        let others = others.filter(move |other| *other != slot);
+                        std::iter::once(slot).chain(others).flat_map(|slot| {
+                            let own = column.own.get(slot).and_then(Option::as_ref);
+                            let fallback = column.fallback.get(slot).and_then(Option::as_ref);
+                            own.into_iter().chain(fallback)
+                        })
                     })
                     .cloned()
                     .collect()
@@ -261,7 +268,8 @@ impl Pack {
         spellings.map(|spelling| spelling.text.clone()).collect()
     }
 
-    /// The parameters that a native key, or an alias, stands behind, sorted by path.
+    /// The parameters that a native key, or an alias, stands behind, sorted by path; also those
+    /// that it only stands behind while another slot's keys count for them.
     pub fn parameters_of(&self, key: &NativeKey, rows: &Rows) -> Vec<ParameterPath> {
         let key = self.canonical(key);
         let mut paths: Vec<ParameterPath> = Vec::new();
@@ -273,7 +281,8 @@ impl Pack {
                 continue;
             };
             for (instance, slot) in self.instances(lens, rows) {
-                if key_use.slot.is_some_and(|used| used != slot) {
+                let other = key_use.slot.is_some_and(|used| used != slot);
+                if other && !lens.is_redirected() {
                     continue;
                 }
                 let faces = self.faces(key_use.lens, lens);
@@ -311,6 +320,37 @@ impl Pack {
         };
         let lens = self.set.lenses.get(place.lens);
         lens.is_some_and(|lens| lens.reboot)
+    }
+
+    /// Whether no file has a place for a parameter, so that what is written to it has to be kept
+    /// beside the device.
+    pub fn is_kept(&self, path: &ParameterPath, rows: &Rows) -> bool {
+        let Some(Target::Face { place, .. }) = self.target(path, rows) else {
+            return false;
+        };
+        let lens = self.set.lenses.get(place.lens);
+        lens.is_some_and(|lens| matches!(lens.convert, Convert::Kept))
+    }
+
+    /// Checks a value that is to be kept beside the device, and gives its canonical form.
+    ///
+    /// # Errors
+    /// Why the parameter cannot have it.
+    pub fn check_kept(
+        &self,
+        path: &ParameterPath,
+        rows: &Rows,
+        value: &str,
+    ) -> Result<String, RefusalReason> {
+        let target = self.target(path, rows);
+        let Some(Target::Face { place, .. }) = target.filter(|_| self.is_kept(path, rows)) else {
+            return Err(RefusalReason::Unknown);
+        };
+        let (_, face) = self.face(place).ok_or(RefusalReason::Unknown)?;
+        if !face.writable {
+            return Err(RefusalReason::ReadOnly);
+        }
+        Ok(face.rule.check(value)?)
     }
 
     /// Whether a lens holds for the model.

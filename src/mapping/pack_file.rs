@@ -15,6 +15,7 @@ use super::lens_file::LensReader;
 use super::lens_set::{LensSet, Lenses, SecretKeys, check_size, contested};
 use super::models::{ConditionReader, ModelPatterns};
 use super::pack::Pack;
+use super::redirect::read_redirects;
 use super::section::Section;
 use super::template_view::Template;
 use super::vendor::Vendor;
@@ -28,9 +29,9 @@ const MAX_PACK_SIZE: usize = 4 << 20;
 /// What one file of the folder `mappings` holds.
 pub(super) enum PackFile {
     /// A base pack.
-    Base(Vendor, LensSet),
+    Base(Arc<Vendor>, Arc<LensSet>),
     /// A further set for the vendor of this name.
-    Further(String, LensSet),
+    Further(String, Arc<LensSet>),
 }
 
 impl Pack {
@@ -40,7 +41,7 @@ impl Pack {
     /// The first problem in the text.
     pub fn parse(file: &str, text: &str) -> Result<Self, PackError> {
         match PackFile::parse(file, text)? {
-            PackFile::Base(vendor, set) => Ok(Self::new(Arc::new(vendor), Arc::new(set), None)),
+            PackFile::Base(vendor, set) => Ok(Self::new(vendor, set, None)),
             PackFile::Further(..) => {
                 let problem = PackProblem::Missing {
                     section: "a pack".to_owned(),
@@ -80,7 +81,7 @@ impl PackFile {
             let set = read_set(source, &top, &head, scope, &of)?;
             head.finish()?;
             top.finish()?;
-            Ok(Self::Further(of, set))
+            Ok(Self::Further(of, Arc::new(set)))
         } else {
             let top = Section::new(source, "a pack", span, document.get_ref());
             let head = top.required("[pack]", top.section("pack", "[pack]")?)?;
@@ -89,7 +90,7 @@ impl PackFile {
             let set = read_set(source, &top, &head, scope, &vendor.name)?;
             head.finish()?;
             top.finish()?;
-            Ok(Self::Base(vendor, set))
+            Ok(Self::Base(Arc::new(vendor), Arc::new(set)))
         }
     }
 }
@@ -114,6 +115,7 @@ fn read_set(
     let indexes = read_indexes(top, |path| template.path(path).into_owned())?;
     let prefixes = top.pairs("prefix")?;
     let line_sets = read_line_sets(top, &indexes)?;
+    let redirects = read_redirects(top, &indexes)?;
     let conditions = ConditionReader::default();
     let spellings = RefCell::new(HashMap::new());
     let lines = LineStarts::of(source.text);
@@ -122,6 +124,7 @@ fn read_set(
         prefixes: &prefixes,
         line_sets: &line_sets,
         conditions: &conditions,
+        redirects: &redirects,
         template,
         schema,
         lines: &lines,
@@ -167,6 +170,7 @@ fn read_set(
         spellings,
         indexes,
         line_sets,
+        redirects,
     })
 }
 

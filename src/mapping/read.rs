@@ -1,6 +1,6 @@
 //! From native files to parameters.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::in_force::{Found, InForce};
 use super::lens::{Lens, Seen};
@@ -61,6 +61,28 @@ impl Pack {
         parameters
     }
 
+    /// All parameters of a phone, as [`Self::read`] gives them, with the values that are kept
+    /// beside it because no file has a place for them.
+    pub fn read_with_kept(
+        &self,
+        layers: &Layers,
+        rows: &Rows,
+        kept: &BTreeMap<ParameterPath, String>,
+    ) -> Vec<Parameter> {
+        let mut parameters = self.read(layers, rows);
+        for (path, value) in kept {
+            let place = parameters.binary_search_by(|parameter| parameter.path.cmp(path));
+            if let Ok(place) = place
+                && let Some(parameter) = parameters.get_mut(place)
+                && self.is_kept(path, rows)
+            {
+                parameter.value.clone_from(value);
+                parameter.state = ValueState::Kept;
+            }
+        }
+        parameters
+    }
+
     /// One parameter, also if it is not shown because no file sets it; `None` for a path that is
     /// none of the pack's.
     pub fn parameter(
@@ -101,8 +123,9 @@ impl Pack {
         for (key, _) in in_force.iter() {
             for key_use in self.uses(key) {
                 let lens = self.set.lenses.get(key_use.lens);
-                if lens.is_some_and(|lens| lens.only_if_set) {
-                    shown.insert((key_use.lens, key_use.slot));
+                if let Some(lens) = lens.filter(|lens| lens.only_if_set) {
+                    let slot = key_use.slot.filter(|_| !lens.is_redirected());
+                    shown.insert((key_use.lens, slot));
                 }
             }
         }

@@ -53,6 +53,8 @@ impl Pack {
 
         let mut scratch = Scratch::new(self, layers);
         let mut pending = self.groups(&asks);
+        // What says whose keys count comes before all that depends on it.
+        pending.sort_by_key(|group| !self.is_redirecting(&asks, *group));
         // A change can depend on another of the same call, such as a URI on its host: what was not
         // possible is tried again for as long as anything else went through.
         let refused = loop {
@@ -127,6 +129,22 @@ impl Pack {
             }
         }
         groups
+    }
+
+    /// Whether a group changes a key that says whose keys count for a slot.
+    fn is_redirecting(&self, asks: &[Ask<'_>], group: Group) -> bool {
+        let Group::Single(place) = group else {
+            return false;
+        };
+        let Some(Target::Face { place, slot }) = asks.get(place).map(|ask| &ask.target) else {
+            return false;
+        };
+        let lens = self.set.lenses.get(place.lens);
+        let columns = lens.map_or(&[][..], |lens| lens.keys.as_slice());
+        columns
+            .iter()
+            .filter_map(|column| column.own.get(slot_place(*slot))?.as_ref())
+            .any(|key| self.set.redirects.iter().any(|known| known.is_said_by(key)))
     }
 
     fn codecs_group(&self, ask: &Ask<'_>) -> Option<Group> {
@@ -213,7 +231,7 @@ impl Pack {
             let Some((face, seen)) = self.seen(lens, cells, slot, ask) else {
                 return Err(RefusalReason::Unknown);
             };
-            if !seen.is(&ask.wanted) || self.is_unsaid(lens, cells) {
+            if !seen.is(&ask.wanted) || self.is_unsaid(lens, cells, &seen) {
                 all_as_wanted = false;
                 face.rule.check(&ask.wanted)?;
             }
@@ -248,10 +266,14 @@ impl Pack {
     }
 
     /// Whether no file says what the phone has, and the phone may have something else than the
-    /// default. Of codecs there is nothing sensible to write then: their order is not known.
-    fn is_unsaid(&self, lens: &Lens, cells: &[Cell<'_>]) -> bool {
-        let unset = cells.iter().all(|cell| cell.found.is_none());
-        self.patches() && unset && !lens.convert.is_by_part()
+    /// default. Of an order of codecs there is nothing sensible to write then: it is not known.
+    fn is_unsaid(&self, lens: &Lens, cells: &[Cell<'_>], seen: &Seen) -> bool {
+        let unsaid = match lens.convert {
+            Convert::Codecs(_) => false,
+            Convert::CodecRows(_) => matches!(seen, Seen::Default(_)),
+            _ => cells.iter().all(|cell| cell.found.is_none()),
+        };
+        self.patches() && unsaid
     }
 
     /// Before the first member of a line set is written for a slot: copies what the other members
@@ -326,7 +348,12 @@ impl Pack {
         Some((lens, lens.faces.get(place.face)?))
     }
 
-    fn cells<'a>(&'a self, lens: &'a Lens, layers: &'a Layers, slot: u32) -> Option<Vec<Cell<'a>>> {
+    pub(super) fn cells<'a>(
+        &'a self,
+        lens: &'a Lens,
+        layers: &'a Layers,
+        slot: u32,
+    ) -> Option<Vec<Cell<'a>>> {
         lens.cells(
             slot,
             |key| self.effective(layers, key),
