@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::alias::is_holding;
 use super::error::{PackError, PackProblem};
+use super::models::ConditionReader;
 use super::section::{Section, Text};
 use super::template::{IndexName, expand};
 use crate::native::NativeKey;
@@ -17,7 +19,12 @@ pub(super) struct Index {
     /// Path of the table, with a dot at the end.
     pub(super) table: String,
     pub(super) slots: u32,
+    /// How many slots a table of keys may stop at: those after have no such key.
+    pub(super) listed: u32,
+    /// For models that `always_for` does not name, and for a phone whose model is not known.
     pub(super) always: BTreeSet<u32>,
+    /// A model condition, and up to which slot rows are always there for these models.
+    pub(super) always_for: Vec<(usize, u32)>,
 }
 
 /// Keys that a phone takes from a line as a whole (aastra.md 1.6).
@@ -42,6 +49,20 @@ impl Index {
         IndexName {
             name: &self.name,
             slots: self.slots,
+            listed: self.listed,
+        }
+    }
+
+    /// The slots that exist even if no file has one of their keys. `holds` says which model
+    /// conditions hold; `None`: the model is not known.
+    pub(super) fn always(&self, holds: Option<&[bool]>) -> BTreeSet<u32> {
+        let first = holds.and_then(|holds| {
+            let mut of_models = self.always_for.iter();
+            of_models.find(|(condition, _)| is_holding(Some(*condition), holds))
+        });
+        match first {
+            Some((_, last)) => (1..=*last).collect(),
+            None => self.always.clone(),
         }
     }
 }
@@ -49,6 +70,7 @@ impl Index {
 pub(super) fn read_indexes(
     top: &Section<'_>,
     path_of: impl Fn(&str) -> String,
+    conditions: &ConditionReader,
 ) -> Result<Vec<Index>, PackError> {
     let Some(section) = top.section("index", "[index]")? else {
         return Ok(Vec::new());
@@ -61,16 +83,10 @@ pub(super) fn read_indexes(
             .parse()
             .map_err(|error| section.error(&table.span, PackProblem::Path(error)))?;
         let slots = section.required("slots", section.count("slots")?)?;
-        let slots = match u32::try_from(slots) {
-            Ok(number) if slots <= MAX_SLOTS => number,
-            _ => {
-                let problem = PackProblem::TooMany {
-                    what: "slots",
-                    seen: slots,
-                    max: MAX_SLOTS,
-                };
-                return Err(section.error(&section.span, problem));
-            }
+        let slots = small(&section, "slots", slots, MAX_SLOTS)?;
+        let listed = match section.count("listed")? {
+            Some(listed) => small(&section, "listed", listed, slots as usize)?,
+            None => slots,
         };
         let mut always = BTreeSet::new();
         for value in section.array("always")?.unwrap_or_default() {
@@ -89,15 +105,40 @@ pub(super) fn read_indexes(
                 }
             }
         }
+        let mut always_for = Vec::new();
+        for models in section.sections("always_for", "rows for some models")? {
+            let condition = models.required("models", conditions.read(&models)?)?;
+            let last = models.required("slots", models.count("slots")?)?;
+            let last = small(&models, "slots", last, slots as usize)?;
+            models.finish()?;
+            always_for.push((condition, last));
+        }
         section.finish()?;
         indexes.push(Index {
             name: name.value.into_owned(),
             table: path.as_str().to_owned(),
             slots,
+            listed,
             always,
+            always_for,
         });
     }
     Ok(indexes)
+}
+
+fn small(
+    section: &Section<'_>,
+    what: &'static str,
+    seen: usize,
+    max: usize,
+) -> Result<u32, PackError> {
+    match u32::try_from(seen) {
+        Ok(number) if seen <= max => Ok(number),
+        _ => {
+            let problem = PackProblem::TooMany { what, seen, max };
+            Err(section.error(&section.span, problem))
+        }
+    }
 }
 
 /// The place of the index with this name.

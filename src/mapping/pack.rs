@@ -22,6 +22,8 @@ pub struct Pack {
     pub(super) set: Arc<LensSet>,
     /// Which of the set's model conditions hold.
     pub(super) holds: Vec<bool>,
+    /// Whether the model is known; else all conditions hold.
+    pub(super) knows_model: bool,
     /// Faces whose path is that of another lens for this model.
     pub(super) shadowed: HashSet<FacePlace>,
 }
@@ -76,6 +78,7 @@ impl Pack {
             vendor,
             set,
             holds,
+            knows_model: model.is_some(),
             shadowed,
         }
     }
@@ -172,7 +175,7 @@ impl Pack {
     }
 
     /// An empty file for a phone of a model; `None` where the pack has none.
-    pub fn new_file(&self, mac: Mac, model: Option<&str>) -> Option<NewFile> {
+    pub fn new_file(&self, model: Option<&str>, mac: Mac) -> Option<NewFile> {
         let mut rules = self.vendor.new_files.iter();
         let rule = rules.find(|rule| rule.fits(model))?;
         Some(rule.file(mac))
@@ -200,7 +203,8 @@ impl Pack {
         rows.keep_only(|name| indexes.iter().any(|index| index.name == name));
         for (place, index) in indexes.iter().enumerate() {
             let mut slots = present.remove(&place).unwrap_or_default();
-            slots.extend(&index.always);
+            let holds = self.knows_model.then_some(self.holds.as_slice());
+            slots.extend(index.always(holds));
             rows.reconcile(&index.name, &index.table, index.slots, &slots);
         }
         rows
@@ -233,8 +237,9 @@ impl Pack {
         known.is_some_and(|values| values.iter().any(|known| known == value))
     }
 
-    /// The native keys behind a parameter, in the lens's order, the fallback after its key. Empty
-    /// for a path that stands for none.
+    /// The native keys behind a parameter, in the lens's order, the fallback after its key. Of a
+    /// key that may be another slot's, those of all slots, the own first. Empty for a path that
+    /// stands for none.
     pub fn native_keys(&self, path: &ParameterPath, rows: &Rows) -> Vec<NativeKey> {
         match self.target(path, rows) {
             None => Vec::new(),
@@ -247,9 +252,13 @@ impl Pack {
                     .unwrap_or_default()
                     .iter()
                     .flat_map(|column| {
-                        let own = column.own.get(slot).and_then(Option::as_ref);
-                        let fallback = column.fallback.get(slot).and_then(Option::as_ref);
-                        own.into_iter().chain(fallback)
+                        let others = column.redirect.iter().flat_map(|_| 0..column.own.len());
+                        let others = others.filter(move |other| *other != slot);
+                        std::iter::once(slot).chain(others).flat_map(|slot| {
+                            let own = column.own.get(slot).and_then(Option::as_ref);
+                            let fallback = column.fallback.get(slot).and_then(Option::as_ref);
+                            own.into_iter().chain(fallback)
+                        })
                     })
                     .cloned()
                     .collect()
@@ -263,7 +272,8 @@ impl Pack {
         spellings.map(|spelling| spelling.text.clone()).collect()
     }
 
-    /// The parameters that a native key, or an alias, stands behind, sorted by path.
+    /// The parameters that a native key, or an alias, stands behind, sorted by path; also those
+    /// that it only stands behind while another slot's keys count for them.
     pub fn parameters_of(&self, key: &NativeKey, rows: &Rows) -> Vec<ParameterPath> {
         let key = self.canonical(key);
         let mut paths: Vec<ParameterPath> = Vec::new();
@@ -275,7 +285,8 @@ impl Pack {
                 continue;
             };
             for (instance, slot) in self.instances(lens, rows) {
-                if key_use.slot.is_some_and(|used| used != slot) {
+                let other = key_use.slot.is_some_and(|used| used != slot);
+                if other && !lens.is_redirected() {
                     continue;
                 }
                 let faces = self.faces(key_use.lens, lens);
@@ -395,9 +406,9 @@ impl Pack {
         self.set.by_key.get(key).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether a lens reads a key.
-    pub(super) fn covers(&self, key: &NativeKey) -> bool {
-        self.uses(key).next().is_some()
+    /// Whether a lens of the model stands on a key, or on the key of an alias.
+    pub fn covers(&self, key: &NativeKey) -> bool {
+        self.uses(self.canonical(key)).next().is_some()
     }
 
     /// Index and slot that a key shows to exist: the key is that of one slot of the index only.

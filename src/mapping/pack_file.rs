@@ -15,6 +15,7 @@ use super::lens_file::LensReader;
 use super::lens_set::{LensSet, Lenses, SecretKeys, check_size, contested};
 use super::models::{ConditionReader, ModelPatterns};
 use super::pack::Pack;
+use super::redirect::read_redirects;
 use super::section::Section;
 use super::template_view::Template;
 use super::vendor::Vendor;
@@ -111,10 +112,11 @@ fn read_set(
             head.error(&head.span, problem)
         })?,
     };
-    let indexes = read_indexes(top, |path| template.path(path).into_owned())?;
+    let conditions = ConditionReader::default();
+    let indexes = read_indexes(top, |path| template.path(path).into_owned(), &conditions)?;
     let prefixes = top.pairs("prefix")?;
     let line_sets = read_line_sets(top, &indexes)?;
-    let conditions = ConditionReader::default();
+    let redirects = read_redirects(top, &indexes)?;
     let spellings = RefCell::new(HashMap::new());
     let lines = LineStarts::of(source.text);
     let reader = LensReader {
@@ -122,6 +124,7 @@ fn read_set(
         prefixes: &prefixes,
         line_sets: &line_sets,
         conditions: &conditions,
+        redirects: &redirects,
         template,
         schema,
         lines: &lines,
@@ -167,6 +170,7 @@ fn read_set(
         spellings,
         indexes,
         line_sets,
+        redirects,
     })
 }
 
@@ -326,7 +330,7 @@ mod tests {
         let place = pack.lens_place(&tone, &rows).unwrap();
         assert_eq!(place, ("patched.toml", line.unwrap() + 1));
         let mac = "02aabb000001".parse().unwrap();
-        let file = |model| pack.new_file(mac, model).unwrap();
+        let file = |model| pack.new_file(model, mac).unwrap();
         assert_eq!(file(Some("A1")).text, "<mac>02AABB000001</mac>");
         assert_eq!(file(Some("B1")).name, "02AABB000001.cfg");
         let alias = NativeKey::new("account.2.sip.password");
