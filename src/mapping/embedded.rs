@@ -32,10 +32,18 @@ pub(super) const EMBEDDED: &[(&str, &str)] = &[
     ),
     ("htek.toml", include_str!("../../mappings/htek.toml")),
     ("aastra.toml", include_str!("../../mappings/aastra.toml")),
+    ("akuvox.toml", include_str!("../../mappings/akuvox.toml")),
+    (
+        "akuvox-vendor.toml",
+        include_str!("../../mappings/akuvox-vendor.toml"),
+    ),
 ];
 
 /// Vendor and text of every file `mappings/datamodel/VENDOR.tsv`: the vendors' own trees.
-const VENDOR_MODELS: &[(&str, &str)] = &[];
+const VENDOR_MODELS: &[(&str, &str)] = &[(
+    "akuvox",
+    include_str!("../../mappings/datamodel/akuvox.tsv"),
+)];
 
 static VENDOR_SCHEMAS: LazyLock<Vec<(&str, Schema)>> = LazyLock::new(|| {
     let models = VENDOR_MODELS.iter();
