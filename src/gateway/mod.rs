@@ -30,6 +30,8 @@ mod values;
 mod view;
 
 #[cfg(test)]
+mod lens_set_tests;
+#[cfg(test)]
 mod tests;
 
 pub use self::core::Gateway;
