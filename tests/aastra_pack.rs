@@ -325,3 +325,18 @@ fn parameters_of_all_kinds_become_the_phones_own_lines() {
         assert_eq!(read.unwrap().value, value, "{path}");
     }
 }
+
+#[test]
+fn a_phone_has_as_many_key_rows_as_its_model_has_keys() {
+    let rows_of = |model, own: &str| {
+        let phone = Phone::new(Template::Device1, model, "", own.as_bytes());
+        let tables = ["button", "softkey", "topsoftkey"];
+        tables.map(|table| phone.rows.instances(table).len())
+    };
+    assert_eq!(rows_of(Some("6731i"), ""), [8, 0, 0]);
+    assert_eq!(rows_of(Some("6863i"), ""), [3, 0, 0]);
+    assert_eq!(rows_of(Some("6867i"), ""), [0, 18, 20]);
+    assert_eq!(rows_of(None, ""), [8, 20, 20]);
+    // What a file sets has a row whatever the tables of models say.
+    assert_eq!(rows_of(Some("6940"), "softkey1 type: xml\n"), [0, 1, 24]);
+}

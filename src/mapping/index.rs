@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::alias::is_holding;
 use super::error::{PackError, PackProblem};
+use super::models::ConditionReader;
 use super::section::{Section, Text};
 use super::template::{IndexName, expand};
 use crate::native::NativeKey;
@@ -17,7 +19,10 @@ pub(super) struct Index {
     /// Path of the table, with a dot at the end.
     pub(super) table: String,
     pub(super) slots: u32,
+    /// For models that `always_for` does not name, and for a phone whose model is not known.
     pub(super) always: BTreeSet<u32>,
+    /// A model condition, and up to which slot rows are always there for these models.
+    pub(super) always_for: Vec<(usize, u32)>,
 }
 
 /// Keys that a phone takes from a line as a whole (aastra.md 1.6).
@@ -44,11 +49,25 @@ impl Index {
             slots: self.slots,
         }
     }
+
+    /// The slots that exist even if no file has one of their keys. `holds` says which model
+    /// conditions hold; `None`: the model is not known.
+    pub(super) fn always(&self, holds: Option<&[bool]>) -> BTreeSet<u32> {
+        let first = holds.and_then(|holds| {
+            let mut of_models = self.always_for.iter();
+            of_models.find(|(condition, _)| is_holding(Some(*condition), holds))
+        });
+        match first {
+            Some((_, last)) => (1..=*last).collect(),
+            None => self.always.clone(),
+        }
+    }
 }
 
 pub(super) fn read_indexes(
     top: &Section<'_>,
     path_of: impl Fn(&str) -> String,
+    conditions: &ConditionReader,
 ) -> Result<Vec<Index>, PackError> {
     let Some(section) = top.section("index", "[index]")? else {
         return Ok(Vec::new());
@@ -61,17 +80,7 @@ pub(super) fn read_indexes(
             .parse()
             .map_err(|error| section.error(&table.span, PackProblem::Path(error)))?;
         let slots = section.required("slots", section.count("slots")?)?;
-        let slots = match u32::try_from(slots) {
-            Ok(number) if slots <= MAX_SLOTS => number,
-            _ => {
-                let problem = PackProblem::TooMany {
-                    what: "slots",
-                    seen: slots,
-                    max: MAX_SLOTS,
-                };
-                return Err(section.error(&section.span, problem));
-            }
-        };
+        let slots = slots_up_to(&section, slots, MAX_SLOTS)?;
         let mut always = BTreeSet::new();
         for value in section.array("always")?.unwrap_or_default() {
             let slot = section.number_of("always", value)?;
@@ -89,15 +98,35 @@ pub(super) fn read_indexes(
                 }
             }
         }
+        let mut always_for = Vec::new();
+        for models in section.sections("always_for", "rows for some models")? {
+            let condition = models.required("models", conditions.read(&models)?)?;
+            let last = models.required("slots", models.count("slots")?)?;
+            let last = slots_up_to(&models, last, slots as usize)?;
+            models.finish()?;
+            always_for.push((condition, last));
+        }
         section.finish()?;
         indexes.push(Index {
             name: name.value.into_owned(),
             table: path.as_str().to_owned(),
             slots,
             always,
+            always_for,
         });
     }
     Ok(indexes)
+}
+
+fn slots_up_to(section: &Section<'_>, seen: usize, max: usize) -> Result<u32, PackError> {
+    match u32::try_from(seen) {
+        Ok(number) if seen <= max => Ok(number),
+        _ => {
+            let what = "slots";
+            let problem = PackProblem::TooMany { what, seen, max };
+            Err(section.error(&section.span, problem))
+        }
+    }
 }
 
 /// The place of the index with this name.

@@ -182,9 +182,9 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::mapping::Packs;
     use crate::mapping::example::Phone;
     use crate::mapping::example_patch::patched;
+    use crate::mapping::{Packs, Template};
     use crate::native::{Document, Layer, LayerKind};
 
     /// A file name that a vendor's rule for own files would take, for corpus files whose names say
@@ -239,6 +239,7 @@ mod tests {
             return;
         }
         let packs = Packs::embedded().unwrap();
+        let with_own_trees = packs.clone().with_template(Template::Vendor);
         let mut checked = 0;
         for vendor in packs.iter() {
             let Ok(folder) = std::fs::read_dir(corpus.join(vendor.vendor())) else {
@@ -259,6 +260,10 @@ mod tests {
                 };
                 let layers = Layers::new(vec![layer], pack.merges_layers());
                 check(pack, &layers, &file, 16);
+                let own_tree = with_own_trees.for_phone(pack.vendor(), None).unwrap();
+                if own_tree.template() == Template::Vendor {
+                    check(&own_tree, &layers, &file, 16);
+                }
                 checked += 1;
             }
         }

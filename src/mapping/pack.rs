@@ -20,6 +20,8 @@ pub struct Pack {
     pub(super) set: Arc<LensSet>,
     /// Which of the set's model conditions hold.
     pub(super) holds: Vec<bool>,
+    /// Whether the model is known; else all conditions hold.
+    pub(super) knows_model: bool,
     /// Faces whose path is that of another lens for this model.
     pub(super) shadowed: HashSet<FacePlace>,
 }
@@ -74,6 +76,7 @@ impl Pack {
             vendor,
             set,
             holds,
+            knows_model: model.is_some(),
             shadowed,
         }
     }
@@ -198,7 +201,8 @@ impl Pack {
         rows.keep_only(|name| indexes.iter().any(|index| index.name == name));
         for (place, index) in indexes.iter().enumerate() {
             let mut slots = present.remove(&place).unwrap_or_default();
-            slots.extend(&index.always);
+            let holds = self.knows_model.then_some(self.holds.as_slice());
+            slots.extend(index.always(holds));
             rows.reconcile(&index.name, &index.table, index.slots, &slots);
         }
         rows

@@ -111,10 +111,10 @@ fn read_set(
             head.error(&head.span, problem)
         })?,
     };
-    let indexes = read_indexes(top, |path| template.path(path).into_owned())?;
+    let conditions = ConditionReader::default();
+    let indexes = read_indexes(top, |path| template.path(path).into_owned(), &conditions)?;
     let prefixes = top.pairs("prefix")?;
     let line_sets = read_line_sets(top, &indexes)?;
-    let conditions = ConditionReader::default();
     let spellings = RefCell::new(HashMap::new());
     let lines = LineStarts::of(source.text);
     let reader = LensReader {
