@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
@@ -359,6 +358,8 @@ impl Gateway {
             contact: None,
             delivery: DeliveryState::default(),
             cpe: CpeState::new(random::text()?, Secret::new(random::text()?)),
+            lenses: String::new(),
+            kept: BTreeMap::new(),
         })
     }
 
@@ -370,7 +371,7 @@ impl Gateway {
         role: FileRole,
         document: Document,
     ) -> Result<Draft, GatewayError> {
-        let pack = Arc::clone(self.pack(&record.vendor)?);
+        let pack = self.lenses(&record)?;
         let content_hash = ContentHash::of(document.bytes());
         let own_file = FileRecord {
             length: document.bytes().len() as u64,

@@ -8,6 +8,7 @@ mod core;
 mod cpe_parameters;
 mod door;
 mod draft;
+mod edit_report;
 mod export;
 mod file_index;
 mod import;
@@ -38,6 +39,7 @@ pub use door::{
     FetchAnswer, FetchReceipt, FetchRequest, GatewayError, OpenSession, PendingTransfer,
     SessionOutcome, TransferDirection, TransferJob,
 };
+pub use edit_report::{EditReport, SetReport};
 pub use import::{ImportError, ImportOptions};
 pub use overview::{DeviceDetail, DeviceSummary, ParameterLine, TransferSummary};
 pub use report::{

@@ -111,7 +111,7 @@ fn check_phone(
     let document = fs::read(&file.on_disk)
         .ok()
         .and_then(|content| classify(packs, &path, &content).document);
-    let (Some(pack), Some(document)) = (packs.by_vendor(&vendor), document) else {
+    let (Some(pack), Some(document)) = (packs.for_phone(&vendor, None), document) else {
         return;
     };
     let place = (vendor, path.folder().to_owned());
