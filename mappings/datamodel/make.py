@@ -1,10 +1,15 @@
 #!/usr/bin/env python3
-"""Makes device1.tsv from the Broadband Forum's full XML files.
+"""Makes device1.tsv and device2.tsv from the Broadband Forum's models.
 
 usage: make.py FOLDER > device1.tsv
+       make.py TABLE  > device2.tsv
 
 FOLDER holds tr-106-1-2-0-full.xml (Device:1.2) and tr-104-1-1-0-full.xml (VoiceService:1.1), as
-published at https://github.com/BroadbandForum/cwmp-data-models. Standard library only.
+published at https://github.com/BroadbandForum/cwmp-data-models. TABLE is the part of
+tr-181-2-12-0-cwmp-full.xml (Device:2.12) that a phone can have, one line an object or parameter:
+path, access, type, limits, default, forcedInform, profiles, meaning, activeNotify, status. Of
+device2.tsv only the root's own objects are there; its VoiceService is that of device1.tsv.
+Standard library only.
 
 One line an object or parameter, in document order, four columns separated by tabs:
 
@@ -37,6 +42,20 @@ HEAD = """\
 # The two files carry this notice:
 #
 """
+HEAD2 = """\
+# Made by make.py from a part of tr-181-2-12-0-cwmp-full.xml (Device:2.12) of the Broadband Forum;
+# make.py explains the columns. Do not edit. The file carries the notice that stands in device1.tsv,
+# with its conditions and disclaimer.
+"""
+# What no gateway for phones shows, or what is measured in the phone itself.
+LEFT_OUT = (
+    "Device.DeviceInfo.NetworkProperties.",
+    "Device.IP.Interface.{i}.IPv6Address.",
+    "Device.IP.Diagnostics.",
+    "Device.DNS.Diagnostics.",
+    "Device.LLDP.",
+    "Device.Hosts.",
+)
 
 
 def child(element, name):
@@ -205,10 +224,69 @@ def facets_of(element, size_word):
         yield "pattern=" + pattern.get("value")
 
 
+def table_row(columns):
+    """One line of device2.tsv from a line of the table."""
+    path, writable, kind, limits, default, forced = columns[:6]
+    a_list = kind.startswith("list<")
+    kind = kind.removeprefix("list<").removesuffix(">").split("(")[0]
+    facets = []
+    for limit in limits.split("; "):
+        word, _, rest = limit.partition(" ")
+        if word == "len":
+            low, _, high = rest.partition(":")
+            facets += [f"min={low}"] if low not in ("", "0") else []
+            facets += [("item=" if a_list else "max=") + high] if high else []
+        elif word == "list":
+            high = rest.partition("total-len ")[2].partition(":")[2]
+            facets += [f"max={high}"] if high else []
+        elif word == "pattern":
+            facets.append("pattern=" + rest.replace(" ", "\\s"))
+        elif word == "pathRef":
+            # A path, where the model states no length.
+            size = "item=" if a_list else "max="
+            facets += [] if any(f.startswith(size) for f in facets) else [size + "256"]
+        elif word.startswith("{"):
+            values = limit[1 : limit.index("}")].split("|")
+            facets.append("enum=" + "|".join(v.split("(")[0] for v in values))
+            report = [v.split("(")[0] for v in values if "(ro)" in v]
+            facets += ["report=" + "|".join(report)] if report else []
+        elif word.startswith("["):
+            facets.append("range=" + word.strip("[]"))
+        elif word.startswith("hidden"):
+            facets.append("hidden")
+        elif word.startswith("count="):
+            facets.append(word)
+        elif word.startswith("enable="):
+            facets.append(word)
+        elif word.startswith("key("):
+            facets.append("key=" + word[4:-1])
+        elif word.startswith("key-nf("):
+            facets.append("always-key=" + word[7:-1])
+        else:
+            assert word in ("", "units", "entries", "command", "enumRef"), (path, limit)
+    if default.startswith("object:"):
+        facets.append("default=" + default[7:].replace("(empty)", ""))
+    facets += ["forced"] if forced == "Y" else []
+    facets += ["can-deny"] if columns[8] == "canDeny" else []
+    for facet in facets:
+        assert not any(c.isspace() for c in facet), (path, facet)
+    return "\t".join([path, writable, ("list " if a_list else "") + kind, " ".join(facets)])
+
+
+def make_device2(path):
+    lines = path.read_text(encoding="utf-8").splitlines()[1:]
+    rows = [line.split("\t") for line in lines]
+    kept = [row for row in rows if not row[0].startswith(LEFT_OUT)]
+    sys.stdout.write(HEAD2 + "".join(table_row(row) + "\n" for row in kept))
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     folder = Path(sys.argv[1])
+    if folder.is_file():
+        make_device2(folder)
+        return
     device = folder / "tr-106-1-2-0-full.xml"
     voice = folder / "tr-104-1-1-0-full.xml"
     out = [HEAD.rstrip("\n")]

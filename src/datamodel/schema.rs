@@ -11,7 +11,21 @@ use super::value::ValueType;
 /// Made by `mappings/datamodel/make.py` from the Broadband Forum's files.
 const DEVICE1: &str = include_str!("../../mappings/datamodel/device1.tsv");
 
+/// The root of Device:2, made likewise; its VoiceService is the one of `device1.tsv`.
+const DEVICE2: &str = include_str!("../../mappings/datamodel/device2.tsv");
+const VOICE_SERVICE: &str = "Device.Services.VoiceService";
+
 static DEVICE1_SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema::parse(DEVICE1));
+static DEVICE2_SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
+    let mut entries = Entry::parse_all(DEVICE2);
+    let voice = Entry::parse_all(DEVICE1);
+    entries.extend(
+        voice
+            .into_iter()
+            .filter(|entry| entry.path.starts_with(VOICE_SERVICE)),
+    );
+    Schema::new(entries)
+});
 
 /// One whole data model, in document order.
 #[derive(Debug)]
@@ -80,6 +94,12 @@ impl Schema {
         &DEVICE1_SCHEMA
     }
 
+    /// The part of Device:2.12 that a phone can have, with VoiceService:1.1 below
+    /// `Device.Services.`.
+    pub fn device2() -> &'static Self {
+        &DEVICE2_SCHEMA
+    }
+
     /// The entry of a path, with instance numbers or `{i}` in it. For a table it is the same entry
     /// with an instance number at the end (`…VoiceProfile.2.`) and without (`…VoiceProfile.`).
     pub fn entry(&self, path: &str) -> Option<&Entry> {
@@ -116,12 +136,20 @@ impl Schema {
             .filter(move |entry| parent.is_some() && entry.parent() == parent)
     }
 
-    fn parse(text: &str) -> Self {
-        let entries: Vec<Entry> = text
-            .lines()
-            .filter(|line| !line.starts_with('#'))
-            .filter_map(Entry::parse)
-            .collect();
+    /// A model in the form of `device1.tsv`, such as a vendor's own tree. Lines of another form are
+    /// left out; [`Self::odd_line`] finds them.
+    pub fn parse(text: &str) -> Self {
+        Self::new(Entry::parse_all(text))
+    }
+
+    /// The first line of a table, from 1, that is no comment and no entry.
+    pub fn odd_line(text: &str) -> Option<usize> {
+        let mut lines = (1..).zip(text.lines());
+        let odd = lines.find(|(_, line)| !line.starts_with('#') && Entry::parse(line).is_none());
+        odd.map(|(number, _)| number)
+    }
+
+    fn new(entries: Vec<Entry>) -> Self {
         let by_path = entries
             .iter()
             .enumerate()
@@ -182,6 +210,14 @@ impl Entry {
         let inner = inner.strip_suffix(".{i}").unwrap_or(inner);
         let dot = inner.rfind('.')?;
         self.path.get(..=dot)
+    }
+
+    /// Reads a whole table.
+    fn parse_all(text: &str) -> Vec<Self> {
+        text.lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(Self::parse)
+            .collect()
     }
 
     /// Reads one line of the table; `None` for a line of another form. That every line of the
@@ -307,14 +343,31 @@ mod tests {
 
     #[test]
     fn every_line_of_the_table_is_an_entry() {
-        let lines = DEVICE1.lines().filter(|line| !line.starts_with('#'));
-        for line in lines {
-            assert!(Entry::parse(line).is_some(), "{line}");
+        for text in [DEVICE1, DEVICE2] {
+            for line in text.lines().filter(|line| !line.starts_with('#')) {
+                assert!(Entry::parse(line).is_some(), "{line}");
+            }
         }
         let parameters = Schema::device1()
             .entries()
             .filter(|entry| entry.parameter().is_some());
         assert_eq!(parameters.count(), 156 + 350);
+    }
+
+    #[test]
+    fn both_roots_have_the_same_voice_service() {
+        let schema = Schema::device2();
+        assert!(schema.entry(&format!("{PROFILE}Enable")).is_some());
+        let address = "Device.IP.Interface.1.IPv4Address.1.IPAddress";
+        let check = |text: &str| schema.entry(address).unwrap().check(text);
+        assert_eq!(check("192.0.2.7").as_deref(), Ok("192.0.2.7"));
+        assert_eq!(check("192.0.2.700"), Err(ValueProblem::WrongForm));
+        let stack = schema.entry("Device.InterfaceStack.1.").unwrap();
+        assert!(!stack.writable());
+        let version = "Device.RootDataModelVersion";
+        let facts = schema.entry(version).unwrap().parameter().unwrap();
+        assert!(facts.forced_inform && schema.entry("Device.DeviceSummary").is_none());
+        assert!(schema.entry("Device.LAN.IPAddress").is_none());
     }
 
     #[test]

@@ -1,4 +1,8 @@
-//! The packs that the program carries.
+//! The packs and data models that the program carries. A new file is one line here.
+
+use std::sync::LazyLock;
+
+use crate::datamodel::Schema;
 
 /// File name and text of every file `mappings/*.toml`.
 pub(super) const EMBEDDED: &[(&str, &str)] = &[
@@ -9,3 +13,20 @@ pub(super) const EMBEDDED: &[(&str, &str)] = &[
     ("htek.toml", include_str!("../../mappings/htek.toml")),
     ("aastra.toml", include_str!("../../mappings/aastra.toml")),
 ];
+
+/// Vendor and text of every file `mappings/datamodel/VENDOR.tsv`: the vendors' own trees.
+const VENDOR_MODELS: &[(&str, &str)] = &[];
+
+static VENDOR_SCHEMAS: LazyLock<Vec<(&str, Schema)>> = LazyLock::new(|| {
+    let models = VENDOR_MODELS.iter();
+    models
+        .map(|(vendor, text)| (*vendor, Schema::parse(text)))
+        .collect()
+});
+
+/// The vendor's own tree, if the program carries it.
+pub(super) fn vendor_schema(vendor: &str) -> Option<&'static Schema> {
+    let schemas = LazyLock::force(&VENDOR_SCHEMAS);
+    let found = schemas.iter().find(|(known, _)| *known == vendor);
+    found.map(|(_, schema)| schema)
+}

@@ -232,7 +232,7 @@ impl Phone {
         Self::new(&key_value_text(), vec![shared, own])
     }
 
-    fn new(pack: &str, layers: Vec<Layer>) -> Self {
+    pub(super) fn new(pack: &str, layers: Vec<Layer>) -> Self {
         let pack = Pack::parse("example.toml", pack).unwrap();
         let layers = Layers::new(layers, pack.merges_layers());
         let rows = pack.rows(&layers, &Rows::default());
@@ -283,7 +283,7 @@ fn long(path: &str) -> String {
     }
 }
 
-fn layer(path: &str, kind: LayerKind, dialect: Dialect, text: &str) -> Layer {
+pub(super) fn layer(path: &str, kind: LayerKind, dialect: Dialect, text: &str) -> Layer {
     Layer {
         path: path.to_owned(),
         kind,

@@ -44,7 +44,12 @@ fn get_then_put(pack: &Pack, layers: &Layers, rows: &Rows, parameters: &[Paramet
     let changes: Vec<Change> = parameters
         .iter()
         .filter(|parameter| parameter.writable)
-        .filter(|parameter| !matches!(parameter.state, ValueState::Unreadable { .. }))
+        .filter(|parameter| match parameter.state {
+            ValueState::Set { .. } => true,
+            // A phone that keeps what a file does not name may have something else.
+            ValueState::Default => !pack.patches(),
+            ValueState::Unreadable { .. } => false,
+        })
         .map(|parameter| change(parameter, &parameter.value))
         .collect();
     let before = own_bytes(layers);
@@ -72,10 +77,14 @@ fn put_then_get(
             assert_eq!(read.as_deref(), Some(value), "{place}");
             let allowed = keys_that_may_change(pack, rows, parameter);
             for edit in edits {
-                assert!(allowed.contains(&edit.key), "{place}: {} changed", edit.key);
+                assert!(
+                    allowed.contains(pack.canonical(&edit.key)),
+                    "{place}: {} changed",
+                    edit.key
+                );
             }
-            for (key, before) in layers.effective_settings() {
-                let after = copy.effective(key).map(|found| found.value);
+            for (key, before) in pack.in_force(layers).iter() {
+                let after = pack.effective(&copy, key).map(|found| found.value);
                 let same = after.as_ref() == Some(&before.value);
                 assert!(same || allowed.contains(key), "{place}: {key} changed");
             }
@@ -94,11 +103,15 @@ fn put_then_get(
 /// The value of one parameter; `None` if it is gone or cannot be read.
 fn read_one(pack: &Pack, layers: &Layers, rows: &Rows, path: &ParameterPath) -> Option<String> {
     let (place, slot) = match pack.target(path, rows)? {
-        Target::Native(key) => return Some(layers.effective(&key)?.value.into_owned()),
+        Target::Native(key) => return Some(pack.effective(layers, &key)?.value.into_owned()),
         Target::Face { place, slot } => (place, slot),
     };
-    let lens = &pack.lenses[place.lens];
-    let cells = lens.cells(layers, slot, |set| pack.set_is_own(layers, set, slot))?;
+    let lens = &pack.set.lenses[place.lens];
+    let cells = lens.cells(
+        slot,
+        |key| pack.effective(layers, key),
+        |set| pack.set_is_own(layers, set, slot),
+    )?;
     match lens.read(&cells, slot).nth(place.face)?.1 {
         Seen::Set(value) | Seen::Default(value) => Some(value),
         Seen::Unreadable { .. } => None,
@@ -109,9 +122,9 @@ fn read_one(pack: &Pack, layers: &Layers, rows: &Rows, path: &ParameterPath) -> 
 fn keys_that_may_change(pack: &Pack, rows: &Rows, parameter: &Parameter) -> Vec<NativeKey> {
     let mut keys = pack.native_keys(&parameter.path, rows);
     if let Some(Target::Face { place, slot }) = pack.target(&parameter.path, rows) {
-        for column in &pack.lenses[place.lens].keys {
+        for column in &pack.set.lenses[place.lens].keys {
             if let Some(set) = column.line_set {
-                let members = &pack.line_sets[set].members;
+                let members = &pack.set.line_sets[set].members;
                 keys.extend(
                     members
                         .iter()
@@ -126,7 +139,9 @@ fn keys_that_may_change(pack: &Pack, rows: &Rows, parameter: &Parameter) -> Vec<
 /// Values of the parameter's type, at its limits and within.
 fn samples(pack: &Pack, rows: &Rows, parameter: &Parameter) -> Vec<String> {
     let rule = match pack.target(&parameter.path, rows) {
-        Some(Target::Face { place, .. }) => pack.lenses[place.lens].faces[place.face].rule.clone(),
+        Some(Target::Face { place, .. }) => {
+            pack.set.lenses[place.lens].faces[place.face].rule.clone()
+        }
         _ => ValueRule::any(ValueType::String),
     };
     let mut samples: Vec<String> = rule.enumeration.clone();
@@ -169,6 +184,7 @@ mod tests {
     use super::*;
     use crate::mapping::Packs;
     use crate::mapping::example::Phone;
+    use crate::mapping::example_patch::patched;
     use crate::native::{Document, Layer, LayerKind};
 
     /// A file name that a vendor's rule for own files would take, for corpus files whose names say
@@ -195,12 +211,21 @@ mod tests {
         let keys = "sip line2 proxy ip: 0.0.0.0\nsip line1 auth name: a\ndns1: 192.0.2.53\n\
             tr69 server: http://acs.example.net\ntr69 server port: 7547\ntr69: true\n\
             tr69 time: 2026-05-06T07:08:09Z\nsip customized codec: payload=9;ptime=30,,payload=0\n";
+        let patch = "P35: 1\nP34: pw\nP91: 1\nP2001: a%25b\nP8001: x\nP9002: 7\nP8100: 0\n\
+            Config.Account1.Audio0.Name: PCMU\nConfig.Account1.Audio0.Enable: 1\n\
+            Config.Account1.Audio0.Priority: 5\nConfig.Account1.Audio1.Name: PCMA\n\
+            Config.Account1.Audio1.Priority: 7\n";
+        let aliases = "account.1.sip.userid: 1\nP34: pw\ncall.callWaiting.enable: No\n\
+            account.2.sip.password: pw\n";
         let shared = "sip proxy ip: shared.example.net\nsip proxy port: 5070\nsip auth name: all\n";
         for phone in [
             Phone::p_codes(codes),
             Phone::p_codes(""),
             Phone::key_value(shared, keys),
             Phone::key_value(shared, ""),
+            patched(patch),
+            patched(aliases),
+            patched(""),
         ] {
             check(&phone.pack, &phone.layers, "example", usize::MAX);
         }

@@ -99,8 +99,8 @@ impl Layers {
         self.layers.iter()
     }
 
-    /// The layers that the phone takes into account.
-    fn counting(&self) -> impl DoubleEndedIterator<Item = &Layer> {
+    /// The layers that the phone takes into account, low to high.
+    pub fn counting(&self) -> impl DoubleEndedIterator<Item = &Layer> {
         let own = self.own().map(std::slice::from_ref).unwrap_or_default();
         if self.merge { &self.layers } else { own }.iter()
     }
