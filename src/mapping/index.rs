@@ -17,6 +17,8 @@ pub(super) struct Index {
     /// Path of the table, with a dot at the end.
     pub(super) table: String,
     pub(super) slots: u32,
+    /// How many slots a table of keys may stop at: those after have no such key.
+    pub(super) listed: u32,
     pub(super) always: BTreeSet<u32>,
 }
 
@@ -42,6 +44,7 @@ impl Index {
         IndexName {
             name: &self.name,
             slots: self.slots,
+            listed: self.listed,
         }
     }
 }
@@ -61,16 +64,10 @@ pub(super) fn read_indexes(
             .parse()
             .map_err(|error| section.error(&table.span, PackProblem::Path(error)))?;
         let slots = section.required("slots", section.count("slots")?)?;
-        let slots = match u32::try_from(slots) {
-            Ok(number) if slots <= MAX_SLOTS => number,
-            _ => {
-                let problem = PackProblem::TooMany {
-                    what: "slots",
-                    seen: slots,
-                    max: MAX_SLOTS,
-                };
-                return Err(section.error(&section.span, problem));
-            }
+        let slots = small(&section, "slots", slots, MAX_SLOTS)?;
+        let listed = match section.count("listed")? {
+            Some(listed) => small(&section, "listed", listed, slots as usize)?,
+            None => slots,
         };
         let mut always = BTreeSet::new();
         for value in section.array("always")?.unwrap_or_default() {
@@ -94,10 +91,26 @@ pub(super) fn read_indexes(
             name: name.value.into_owned(),
             table: path.as_str().to_owned(),
             slots,
+            listed,
             always,
         });
     }
     Ok(indexes)
+}
+
+fn small(
+    section: &Section<'_>,
+    what: &'static str,
+    seen: usize,
+    max: usize,
+) -> Result<u32, PackError> {
+    match u32::try_from(seen) {
+        Ok(number) if seen <= max => Ok(number),
+        _ => {
+            let problem = PackProblem::TooMany { what, seen, max };
+            Err(section.error(&section.span, problem))
+        }
+    }
 }
 
 /// The place of the index with this name.

@@ -1,11 +1,13 @@
 //! One compiled lens: its native keys by slot, its parameters, and the conversion between them.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 
 use super::convert::{Convert, Part, Reading};
 use super::in_force::Found;
+use super::redirect::Redirect;
 use super::template::PathTemplate;
 use crate::datamodel::{ParameterPath, ValueRule, ValueType};
 use crate::native::NativeKey;
@@ -44,6 +46,8 @@ pub(super) struct KeyColumn {
     pub(super) line_set: Option<usize>,
     /// Whether the key differs by slot, so that it shows that the slot exists.
     pub(super) by_slot: bool,
+    /// Whose keys count, where that may be another slot.
+    pub(super) redirect: Option<Arc<Redirect>>,
 }
 
 /// One parameter of a lens.
@@ -95,6 +99,11 @@ impl Seen {
 }
 
 impl Lens {
+    /// Whether the keys of another slot may count for a slot.
+    pub(super) fn is_redirected(&self) -> bool {
+        self.keys.iter().any(|column| column.redirect.is_some())
+    }
+
     /// The keys of a slot with what counts for them; `None` if the parameter does not exist there.
     pub(super) fn cells<'a>(
         &'a self,
@@ -102,9 +111,12 @@ impl Lens {
         look_up: impl Fn(&NativeKey) -> Option<Found<'a>>,
         set_is_own: impl Fn(usize) -> bool,
     ) -> Option<Vec<Cell<'a>>> {
-        let place = slot_place(slot);
         let mut cells = Vec::with_capacity(self.keys.len());
         for column in &self.keys {
+            let place = slot_place(match &column.redirect {
+                Some(redirect) => redirect.slot(slot, &look_up)?,
+                None => slot,
+            });
             let Some(key) = column.own.get(place)?.as_ref() else {
                 if self.convert.takes_fewer_keys() {
                     continue;

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::convert::{Checker, CodecRows, Convert, Part};
 use super::error::{LineStarts, PackError, PackProblem};
@@ -9,6 +10,7 @@ use super::index::{Index, LineSet, index_named};
 use super::lens::{Face, KeyColumn, Lens};
 use super::lens_limits::{Limits, expand_in, value_error, vendor_type};
 use super::models::ConditionReader;
+use super::redirect::{Redirect, redirects_of};
 use super::section::{Section, Text, Value};
 use super::template::{Expanded, IndexName, PathTemplate};
 use super::template_view::Template;
@@ -26,6 +28,7 @@ pub(super) struct LensReader<'a> {
     pub(super) prefixes: &'a [(Text<'a>, Text<'a>)],
     pub(super) line_sets: &'a [LineSet],
     pub(super) conditions: &'a ConditionReader,
+    pub(super) redirects: &'a [Arc<Redirect>],
     pub(super) template: Template,
     pub(super) schema: &'a Schema,
     pub(super) lines: &'a LineStarts,
@@ -75,11 +78,15 @@ impl LensReader<'_> {
         for index in indexes {
             let slots = index.and_then(|index| self.indexes.get(index));
             let name = slots.map(Index::as_name);
-            let keys = if codec_rows {
+            let mut keys = if codec_rows {
                 self.read_codec_keys(&section, name)?
             } else {
                 self.read_keys(&section, name)?
             };
+            let redirects = redirects_of(&section, self.redirects, index, keys.len())?;
+            for (column, redirect) in keys.iter_mut().zip(redirects) {
+                column.redirect = redirect;
+            }
             let of_index = paths.iter().filter(|path| path.index == index);
             let mut drafts = Vec::new();
             for path in of_index.clone() {
@@ -284,6 +291,7 @@ impl LensReader<'_> {
             fallback: fallback.map_or_else(Vec::new, |fallback| self.keys(fallback.texts)),
             fallback_by_slot,
             by_slot,
+            redirect: None,
         }
     }
 
@@ -526,7 +534,7 @@ pub(super) fn read_key_texts(
             .ok_or_else(|| wrong_kind(key, "a text, or an array with a text for every slot"))?;
         return expand_in(section, text, &key.span(), index);
     }
-    let texts: Vec<String> = section
+    let mut texts: Vec<String> = section
         .array_of("key", key)?
         .into_iter()
         .map(|item| {
@@ -535,7 +543,12 @@ pub(super) fn read_key_texts(
                 .ok_or_else(|| wrong_kind(item, "a text"))
         })
         .collect::<Result<_, _>>()?;
-    let slots = index.map_or(0, |index| index.slots as usize);
+    let (slots, listed) = index.map_or((0, 0), |index| {
+        (index.slots as usize, index.listed as usize)
+    });
+    if texts.len() == listed {
+        texts.resize(slots, String::new());
+    }
     if texts.len() != slots {
         let problem = PackProblem::TableLength {
             length: texts.len(),

@@ -1,12 +1,14 @@
 //! The compiled lenses of one file: a base pack's, or those of a further set for the same vendor.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::alias::Aliases;
 use super::error::{PackError, PackProblem, Source};
 use super::index::{Index, LineSet};
 use super::lens::Lens;
 use super::models::{Conditions, ModelPatterns};
+use super::redirect::Redirect;
 use super::template_view::Template;
 use crate::datamodel::Schema;
 use crate::native::NativeKey;
@@ -29,6 +31,7 @@ pub(super) struct LensSet {
     pub(super) secret_keys: SecretKeys,
     pub(super) indexes: Vec<Index>,
     pub(super) line_sets: Vec<LineSet>,
+    pub(super) redirects: Vec<Arc<Redirect>>,
     pub(super) lenses: Vec<Lens>,
     pub(super) aliases: Aliases,
     pub(super) conditions: Conditions,

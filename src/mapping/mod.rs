@@ -24,6 +24,7 @@ mod pack_file;
 mod packs;
 mod parameter;
 mod read;
+mod redirect;
 mod rows;
 mod scratch;
 mod section;

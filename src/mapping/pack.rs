@@ -231,8 +231,9 @@ impl Pack {
         known.is_some_and(|values| values.iter().any(|known| known == value))
     }
 
-    /// The native keys behind a parameter, in the lens's order, the fallback after its key. Empty
-    /// for a path that stands for none.
+    /// The native keys behind a parameter, in the lens's order, the fallback after its key. Of a
+    /// key that may be another slot's, those of all slots, the own first. Empty for a path that
+    /// stands for none.
     pub fn native_keys(&self, path: &ParameterPath, rows: &Rows) -> Vec<NativeKey> {
         match self.target(path, rows) {
             None => Vec::new(),
@@ -245,9 +246,13 @@ impl Pack {
                     .unwrap_or_default()
                     .iter()
                     .flat_map(|column| {
-                        let own = column.own.get(slot).and_then(Option::as_ref);
-                        let fallback = column.fallback.get(slot).and_then(Option::as_ref);
-                        own.into_iter().chain(fallback)
+                        let others = column.redirect.iter().flat_map(|_| 0..column.own.len());
+                        let others = others.filter(move |other| *other != slot);
+                        std::iter::once(slot).chain(others).flat_map(|slot| {
+                            let own = column.own.get(slot).and_then(Option::as_ref);
+                            let fallback = column.fallback.get(slot).and_then(Option::as_ref);
+                            own.into_iter().chain(fallback)
+                        })
                     })
                     .cloned()
                     .collect()
@@ -261,7 +266,8 @@ impl Pack {
         spellings.map(|spelling| spelling.text.clone()).collect()
     }
 
-    /// The parameters that a native key, or an alias, stands behind, sorted by path.
+    /// The parameters that a native key, or an alias, stands behind, sorted by path; also those
+    /// that it only stands behind while another slot's keys count for them.
     pub fn parameters_of(&self, key: &NativeKey, rows: &Rows) -> Vec<ParameterPath> {
         let key = self.canonical(key);
         let mut paths: Vec<ParameterPath> = Vec::new();
@@ -273,7 +279,8 @@ impl Pack {
                 continue;
             };
             for (instance, slot) in self.instances(lens, rows) {
-                if key_use.slot.is_some_and(|used| used != slot) {
+                let other = key_use.slot.is_some_and(|used| used != slot);
+                if other && !lens.is_redirected() {
                     continue;
                 }
                 let faces = self.faces(key_use.lens, lens);

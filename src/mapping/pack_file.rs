@@ -15,6 +15,7 @@ use super::lens_file::LensReader;
 use super::lens_set::{LensSet, Lenses, SecretKeys, check_size, contested};
 use super::models::{ConditionReader, ModelPatterns};
 use super::pack::Pack;
+use super::redirect::read_redirects;
 use super::section::Section;
 use super::template_view::Template;
 use super::vendor::Vendor;
@@ -114,6 +115,7 @@ fn read_set(
     let indexes = read_indexes(top, |path| template.path(path).into_owned())?;
     let prefixes = top.pairs("prefix")?;
     let line_sets = read_line_sets(top, &indexes)?;
+    let redirects = read_redirects(top, &indexes)?;
     let conditions = ConditionReader::default();
     let spellings = RefCell::new(HashMap::new());
     let lines = LineStarts::of(source.text);
@@ -122,6 +124,7 @@ fn read_set(
         prefixes: &prefixes,
         line_sets: &line_sets,
         conditions: &conditions,
+        redirects: &redirects,
         template,
         schema,
         lines: &lines,
@@ -167,6 +170,7 @@ fn read_set(
         spellings,
         indexes,
         line_sets,
+        redirects,
     })
 }
 

@@ -101,8 +101,9 @@ impl Pack {
         for (key, _) in in_force.iter() {
             for key_use in self.uses(key) {
                 let lens = self.set.lenses.get(key_use.lens);
-                if lens.is_some_and(|lens| lens.only_if_set) {
-                    shown.insert((key_use.lens, key_use.slot));
+                if let Some(lens) = lens.filter(|lens| lens.only_if_set) {
+                    let slot = key_use.slot.filter(|_| !lens.is_redirected());
+                    shown.insert((key_use.lens, slot));
                 }
             }
         }

@@ -10,6 +10,8 @@ const MAX_DEPTH: usize = 16;
 pub(super) struct IndexName<'a> {
     pub(super) name: &'a str,
     pub(super) slots: u32,
+    /// How many slots a table of keys may stop at.
+    pub(super) listed: u32,
 }
 
 /// A text for every slot, made from a template.
@@ -241,6 +243,7 @@ mod tests {
     const ACCOUNT: Option<IndexName<'static>> = Some(IndexName {
         name: "account",
         slots: 3,
+        listed: 3,
     });
 
     #[test]

@@ -1,7 +1,6 @@
 //! Taking settings back.
 
 use super::change::{Change, NativeEdit, Refusal, RefusalReason};
-use super::lens::slot_place;
 use super::pack::{Pack, Target};
 use super::rows::Rows;
 use super::scratch::{Scratch, Written};
@@ -88,10 +87,8 @@ impl Pack {
         if !face.writable {
             return Err(RefusalReason::ReadOnly);
         }
-        let columns = lens.keys.iter();
-        let keys: Vec<NativeKey> = columns
-            .filter_map(|column| column.own.get(slot_place(slot))?.clone())
-            .collect();
+        let cells = self.cells(lens, &scratch.layers, slot).unwrap_or_default();
+        let keys: Vec<NativeKey> = cells.iter().map(|cell| cell.key.clone()).collect();
         for key in keys {
             let why = Written {
                 needs_reboot: lens.reboot,

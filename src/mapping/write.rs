@@ -53,6 +53,8 @@ impl Pack {
 
         let mut scratch = Scratch::new(self, layers);
         let mut pending = self.groups(&asks);
+        // What says whose keys count comes before all that depends on it.
+        pending.sort_by_key(|group| !self.is_redirecting(&asks, *group));
         // A change can depend on another of the same call, such as a URI on its host: what was not
         // possible is tried again for as long as anything else went through.
         let refused = loop {
@@ -127,6 +129,22 @@ impl Pack {
             }
         }
         groups
+    }
+
+    /// Whether a group changes a key that says whose keys count for a slot.
+    fn is_redirecting(&self, asks: &[Ask<'_>], group: Group) -> bool {
+        let Group::Single(place) = group else {
+            return false;
+        };
+        let Some(Target::Face { place, slot }) = asks.get(place).map(|ask| &ask.target) else {
+            return false;
+        };
+        let lens = self.set.lenses.get(place.lens);
+        let columns = lens.map_or(&[][..], |lens| lens.keys.as_slice());
+        columns
+            .iter()
+            .filter_map(|column| column.own.get(slot_place(*slot))?.as_ref())
+            .any(|key| self.set.redirects.iter().any(|known| known.is_said_by(key)))
     }
 
     fn codecs_group(&self, ask: &Ask<'_>) -> Option<Group> {
@@ -326,7 +344,12 @@ impl Pack {
         Some((lens, lens.faces.get(place.face)?))
     }
 
-    fn cells<'a>(&'a self, lens: &'a Lens, layers: &'a Layers, slot: u32) -> Option<Vec<Cell<'a>>> {
+    pub(super) fn cells<'a>(
+        &'a self,
+        lens: &'a Lens,
+        layers: &'a Layers,
+        slot: u32,
+    ) -> Option<Vec<Cell<'a>>> {
         lens.cells(
             slot,
             |key| self.effective(layers, key),
