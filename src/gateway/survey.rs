@@ -53,7 +53,7 @@ pub fn check(packs: &Packs, root: &Path, progress: Progress<'_>) -> Result<Check
             .is_none_or(|document| document.bytes() == content);
         summary.same_bytes += u64::from(renders_the_same);
         if let Some(document) = &classified.document {
-            summary.settings += document.settings().count() as u64;
+            summary.settings += document.setting_count() as u64;
         }
         match (classified.role, classified.document) {
             (FileRole::Phone { mac, vendor, .. }, _) => {

@@ -204,7 +204,7 @@ fn orphan(path: &TreePath, dialect: Dialect, content: &[u8]) -> Classified {
         Some(Ok(mac)) => format!("looks like the settings of phone {mac}"),
         _ => "looks like settings".to_owned(),
     };
-    let has_settings = document.settings().next().is_some();
+    let has_settings = document.setting_count() > 0;
     let why = if has_settings {
         format!("{whose}, but no phone asks for this name; it is served as it is")
     } else {

@@ -63,6 +63,7 @@ impl Pack {
     ) -> Option<Found<'a>> {
         layers
             .counting()
+            .iter()
             .rev()
             .find_map(|layer| self.effective_in(layer, key))
     }

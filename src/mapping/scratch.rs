@@ -66,7 +66,7 @@ impl<'p> Scratch<'p> {
             .own_mut()
             .ok_or_else(|| bad("the phone has no file of its own yet".to_owned()))?;
         document
-            .set(&NativeKey::new(&name), &text)
+            .set_as(&name, &text)
             .map_err(|error| bad(error.to_string()))?;
         let known = self.written.entry(key.clone()).or_default();
         known.needs_reboot |= why.needs_reboot;
@@ -130,6 +130,7 @@ impl Pack {
         let own = layers.own()?;
         let after = layers
             .counting()
+            .iter()
             .rev()
             .take_while(|layer| !std::ptr::eq(*layer, own));
         let mut having = after.filter(|layer| self.effective_in(layer, key).is_some());

@@ -93,7 +93,7 @@ pub fn sniff(content: &[u8]) -> Option<Sniff> {
             root: Some(root.to_owned()),
         });
     }
-    [Dialect::PCodeText, Dialect::KeyValue]
+    [Dialect::PCodeText, Dialect::KeyValue, Dialect::Autop]
         .into_iter()
         .find(|dialect| {
             dialect.fits(content) && Document::parse(*dialect, content).is_mostly_settings()
@@ -206,6 +206,8 @@ mod tests {
         let dialect = |content: &str| sniff(content.as_bytes()).map(|sniff| sniff.dialect);
         assert_eq!(dialect("P1=1\n"), Some(Dialect::PCodeText));
         assert_eq!(dialect("# x\nsip proxy ip: h\n"), Some(Dialect::KeyValue));
+        let export = "#!version:1.0.0.1\nConfig.A.B.C = 1\n";
+        assert_eq!(dialect(export), Some(Dialect::Autop));
         let xml = sniff(b"<hl_provision><P1>1</P1></hl_provision>").unwrap();
         assert_eq!(xml.root.as_deref(), Some("hl_provision"));
         for other in [

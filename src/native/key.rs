@@ -1,8 +1,14 @@
 //! Native keys: the names that phones' own files give to settings.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::hash::BuildHasher;
+use std::sync::LazyLock;
 
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
+
+use super::charset;
 
 /// A native key in its normal form: `P271`, `sip line1 auth name`.
 ///
@@ -27,6 +33,106 @@ impl NativeKey {
     /// The normal form.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it is a P-code.
+    pub(super) fn is_p_code(&self) -> bool {
+        is_p_code(self.0.as_bytes())
+    }
+}
+
+/// A key as it stands in a file. It is hashed and compared as its normal form would be; that is
+/// made only for keys that are rare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct WrittenKey<'a> {
+    /// What stands before the dot; empty if the key stands in one piece.
+    pub(super) prefix: &'a [u8],
+    pub(super) name: &'a [u8],
+}
+
+/// Hash of the normal form of a key, the same in every document of a run. It is seeded at random,
+/// so that no file can be made of keys that collide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct KeyHash(pub(super) u64);
+
+static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+
+/// Keys up to this length are folded on the stack.
+const SHORT: usize = 64;
+
+impl KeyHash {
+    /// Of a key in its normal form.
+    pub(super) fn of(key: &NativeKey) -> Self {
+        Self::of_folding(key.as_str().as_bytes())
+    }
+
+    /// Bit 5 tells upper from lower case. Some other characters fall together too, which a hash
+    /// may do.
+    fn of_folding(name: &[u8]) -> Self {
+        let mut short = [0_u8; SHORT];
+        if let Some(folded) = short.get_mut(..name.len()) {
+            for (to, from) in folded.iter_mut().zip(name) {
+                *to = from | 0x20;
+            }
+            return Self(SEED.hash_one(&*folded));
+        }
+        let folded: Vec<u8> = name.iter().map(|byte| byte | 0x20).collect();
+        Self(SEED.hash_one(folded.as_slice()))
+    }
+}
+
+impl<'a> WrittenKey<'a> {
+    /// The key's hash.
+    pub(super) fn hash(self) -> KeyHash {
+        match self.simple() {
+            Some(name) => KeyHash::of_folding(name),
+            None => KeyHash::of(&self.normal()),
+        }
+    }
+
+    /// Whether it is this key.
+    pub(super) fn is(self, key: &NativeKey) -> bool {
+        match self.simple() {
+            Some(name) => name.eq_ignore_ascii_case(key.as_str().as_bytes()),
+            None => self.normal() == *key,
+        }
+    }
+
+    /// Whether both are one key.
+    pub(super) fn is_same(self, other: WrittenKey<'_>) -> bool {
+        match (self.simple(), other.simple()) {
+            (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
+            _ => self.normal() == other.normal(),
+        }
+    }
+
+    /// Whether nothing is left of it in its normal form.
+    pub(super) fn is_empty(self) -> bool {
+        self.simple().is_none() && self.normal().as_str().is_empty()
+    }
+
+    /// The normal form.
+    pub(super) fn normal(self) -> NativeKey {
+        NativeKey::new(&self.text())
+    }
+
+    /// The key as it is written, in one piece.
+    pub(super) fn text(self) -> Cow<'a, str> {
+        if self.prefix.is_empty() {
+            return charset::decode(self.name);
+        }
+        let whole = [self.prefix, b".", self.name].concat();
+        Cow::Owned(charset::decode(&whole).into_owned())
+    }
+
+    /// The name, if its normal form differs from it by the case of ASCII letters at most.
+    fn simple(self) -> Option<&'a [u8]> {
+        let (first, last) = (*self.name.first()?, *self.name.last()?);
+        let simple = self.prefix.is_empty()
+            && first != b' '
+            && last != b' '
+            && self.name.iter().all(|byte| (b' '..=b'~').contains(byte));
+        simple.then_some(self.name)
     }
 }
 
@@ -60,5 +166,60 @@ mod tests {
             "qos eth port 1 priority"
         );
         assert_eq!(NativeKey::new("P2x").as_str(), "p2x");
+    }
+
+    #[test]
+    fn a_written_key_hashes_and_compares_as_its_normal_form() {
+        let written = [
+            "p271",
+            "P271",
+            "P2x",
+            "p2X",
+            "Tone Set",
+            "tone set",
+            "\u{c}tone set",
+            "tone[set",
+            "TONE{SET",
+            "\u{212a}ey",
+            "Key",
+            "KEY ",
+            "\u{a0}",
+            "",
+            "ÄÖ",
+            "äö",
+            "a.b",
+            "A.B",
+            "\u{1b}",
+            "; ",
+            ";",
+            "kk\u{301}",
+        ];
+        let long = "Long".repeat(40);
+        let plain = written.into_iter().chain([long.as_str()]);
+        let mut keys: Vec<WrittenKey<'_>> = plain
+            .map(|name| WrittenKey {
+                prefix: b"",
+                name: name.as_bytes(),
+            })
+            .collect();
+        keys.push(WrittenKey {
+            prefix: b"A",
+            name: b"b",
+        });
+        keys.push(WrittenKey {
+            prefix: b"",
+            name: b"\xc4\xf6",
+        });
+        for one in &keys {
+            assert!(one.is(&one.normal()));
+            assert_eq!(one.hash(), KeyHash::of(&one.normal()), "{one:?}");
+            assert_eq!(one.is_empty(), one.normal().as_str().is_empty());
+            for other in &keys {
+                let same = one.normal() == other.normal();
+                assert_eq!(one.is_same(*other), same, "{one:?} {other:?}");
+                assert_eq!(one.is(&other.normal()), same, "{one:?} {other:?}");
+                assert!(!same || one.hash() == other.hash());
+            }
+        }
     }
 }

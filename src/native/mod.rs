@@ -4,16 +4,19 @@
 //! rendering gives the same bytes for every input and an edit changes one value only.
 
 mod charset;
+mod derived;
 mod dialect;
 mod document;
 mod edit;
 mod file_rule;
+mod index;
 mod key;
 mod layer;
 mod lines;
 mod mac;
 mod parsed;
 mod problem;
+mod reread;
 
 #[cfg(any(test, fuzzing))]
 pub mod law;

@@ -38,6 +38,10 @@ pub enum ProblemKind {
         /// `=` or `:`.
         separator: char,
     },
+    /// A line of text in a file whose settings all begin alike. Files that devices export have
+    /// some, and phones pass over them (akuvox.md 1.1).
+    #[error("line is neither comment nor setting")]
+    NotASetting,
     /// Nothing stands before the separator.
     #[error("line has no key before `{separator}`")]
     NoKey {
@@ -124,6 +128,13 @@ pub enum ProblemKind {
     /// The file has no root element.
     #[error("the file has no root element")]
     MissingRoot,
+}
+
+impl ProblemKind {
+    /// Whether it is usual in files of its dialect and harmless: phones pass over it.
+    pub fn is_minor(&self) -> bool {
+        matches!(self, Self::NotASetting)
+    }
 }
 
 impl fmt::Display for Problem {

@@ -6,9 +6,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{key_value, p_code_text, p_code_xml};
-use crate::native::NativeKey;
+use super::{autop, key_value, p_code_text, p_code_xml};
 use crate::native::edit::{EditError, Splice};
+use crate::native::lines::Line;
 use crate::native::parsed::{Entry, Parsed, Span};
 
 /// The syntax of a native file.
@@ -21,11 +21,13 @@ pub enum Dialect {
     PCodeXml,
     /// Lines of `sip line1 auth name: 300` (aastra.md 1.1).
     KeyValue,
+    /// Lines of `Config.Account1.GENERAL.Enable = 1` (akuvox.md 1.1).
+    Autop,
 }
 
 /// The text names no dialect.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no dialect: `p-code-text`, `p-code-xml` or `key-value` is wanted")]
+#[error("`{text}` is no dialect: `p-code-text`, `p-code-xml`, `key-value` or `autop` is wanted")]
 pub struct DialectError {
     /// The text that was given.
     pub text: String,
@@ -33,14 +35,20 @@ pub struct DialectError {
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Dialect; 3] = [Dialect::PCodeText, Dialect::PCodeXml, Dialect::KeyValue];
+    pub const ALL: [Dialect; 4] = [
+        Dialect::PCodeText,
+        Dialect::PCodeXml,
+        Dialect::KeyValue,
+        Dialect::Autop,
+    ];
 
-    /// The name in mapping packs and reports: `p-code-text`, `p-code-xml`, `key-value`.
+    /// The name in mapping packs and reports: `p-code-text`, `p-code-xml`, `key-value`, `autop`.
     pub fn name(self) -> &'static str {
         match self {
             Dialect::PCodeText => "p-code-text",
             Dialect::PCodeXml => "p-code-xml",
             Dialect::KeyValue => "key-value",
+            Dialect::Autop => "autop",
         }
     }
 
@@ -50,13 +58,24 @@ impl Dialect {
             Dialect::PCodeText => p_code_text::read(bytes),
             Dialect::PCodeXml => p_code_xml::read(bytes),
             Dialect::KeyValue => key_value::read(bytes),
+            Dialect::Autop => autop::read(bytes),
+        }
+    }
+
+    /// What reads one line, for a dialect in which each line stands for itself.
+    pub(in crate::native) fn line_reader(self) -> Option<fn(&Line<'_>, &mut Parsed)> {
+        match self {
+            Dialect::PCodeText => Some(p_code_text::read_line),
+            Dialect::KeyValue => Some(key_value::read_line),
+            Dialect::Autop => Some(autop::read_line),
+            Dialect::PCodeXml => None,
         }
     }
 
     /// The value that its written form stands for.
     pub(in crate::native) fn value(self, written: Cow<'_, str>) -> Cow<'_, str> {
         match self {
-            Dialect::PCodeText => written,
+            Dialect::PCodeText | Dialect::Autop => written,
             Dialect::PCodeXml => p_code_xml::value(written),
             Dialect::KeyValue => key_value::value(written),
         }
@@ -73,21 +92,23 @@ impl Dialect {
             Dialect::PCodeText => p_code_text::replace(entry, value),
             Dialect::PCodeXml => p_code_xml::replace(bytes, entry, value),
             Dialect::KeyValue => key_value::replace(bytes, entry, value),
+            Dialect::Autop => autop::replace(entry, value),
         }
     }
 
-    /// The change that adds a setting.
+    /// The change that adds a setting, its key spelt so.
     pub(in crate::native) fn insert(
         self,
         bytes: &[u8],
         parsed: &Parsed,
-        key: &NativeKey,
+        spelling: &str,
         value: &str,
     ) -> Result<Splice, EditError> {
         match self {
-            Dialect::PCodeText => p_code_text::insert(bytes, parsed, key, value),
-            Dialect::PCodeXml => p_code_xml::insert(bytes, parsed, key, value),
-            Dialect::KeyValue => key_value::insert(bytes, parsed, key, value),
+            Dialect::PCodeText => p_code_text::insert(bytes, parsed, spelling, value),
+            Dialect::PCodeXml => p_code_xml::insert(bytes, parsed, spelling, value),
+            Dialect::KeyValue => key_value::insert(bytes, parsed, spelling, value),
+            Dialect::Autop => autop::insert(bytes, parsed, spelling, value),
         }
     }
 
@@ -95,7 +116,7 @@ impl Dialect {
     /// alone there.
     pub(in crate::native) fn extent(self, bytes: &[u8], entry: &Entry) -> Span {
         match self {
-            Dialect::PCodeText | Dialect::KeyValue => entry.whole,
+            Dialect::PCodeText | Dialect::KeyValue | Dialect::Autop => entry.whole,
             Dialect::PCodeXml => p_code_xml::extent(bytes, entry),
         }
     }
@@ -107,6 +128,7 @@ impl Dialect {
             Dialect::PCodeText => p_code_text::fits(content),
             Dialect::PCodeXml => p_code_xml::root(content).is_some(),
             Dialect::KeyValue => key_value::fits(content),
+            Dialect::Autop => autop::fits(content),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The file syntaxes, one file each.
 
+mod autop;
 mod key_value;
 mod kind;
 mod p_code_text;

@@ -11,12 +11,11 @@ use std::ops::Range;
 use super::xml_place;
 use super::xml_text::{check_references, escape, resolve};
 use super::xml_token::{Token, Tokens, opens_comment, trimmed};
-use crate::native::NativeKey;
 use crate::native::charset;
 use crate::native::edit::{EditError, Splice};
 use crate::native::key::is_p_code;
 use crate::native::lines::{text_start, usual_line_end};
-use crate::native::parsed::{Container, Entry, Mark, Parsed, Shape, Span};
+use crate::native::parsed::{Container, Entry, KeySpans, Mark, Parsed, Shape, Span};
 use crate::native::problem::ProblemKind;
 
 /// The element that holds the settings.
@@ -51,7 +50,7 @@ pub(super) fn replace(bytes: &[u8], entry: &Entry, value: &str) -> Result<Splice
     let written = escape(value, usual_line_end(bytes))?;
     let text = match entry.shape {
         Shape::Written => written,
-        Shape::EmptyElement => format!(">{written}</{}>", entry.key),
+        Shape::EmptyElement => format!(">{written}</{}>", entry.key.of(bytes).text()),
     };
     Ok(Splice {
         span: entry.value,
@@ -62,14 +61,11 @@ pub(super) fn replace(bytes: &[u8], entry: &Entry, value: &str) -> Result<Splice
 pub(super) fn insert(
     bytes: &[u8],
     parsed: &Parsed,
-    key: &NativeKey,
+    key: &str,
     value: &str,
 ) -> Result<Splice, EditError> {
-    if !is_p_code(key.as_str().as_bytes()) {
-        return Err(EditError::Key {
-            key: key.clone(),
-            dialect: super::Dialect::PCodeXml,
-        });
+    if !is_p_code(key.as_bytes()) {
+        return Err(EditError::key(key, super::Dialect::PCodeXml));
     }
     let written = escape(value, usual_line_end(bytes))?;
     xml_place::insert(bytes, parsed, &format!("<{key}>{written}</{key}>"))
@@ -277,14 +273,12 @@ impl<'a> Reader<'a> {
             self.parsed.last_contained = Some(next);
         }
         self.parsed.entries.push(Entry {
-            key: NativeKey::new(&charset::decode(name)),
+            key: KeySpans::plain(Span::new(tag.start + 1, tag.start + 1 + name.len())),
             mark: Mark::None,
             shape,
             start: Span::empty(tag.start).start,
             value,
             whole: Span::new(tag.start, end),
-            line: 0,
-            column: 0,
         });
         end
     }
@@ -426,7 +420,7 @@ fn shown(name: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::native::{Dialect, Document};
+    use crate::native::{Dialect, Document, NativeKey};
 
     fn given(text: &str) -> Document {
         Document::parse(Dialect::PCodeXml, text)
