@@ -10,6 +10,7 @@ use super::exit::{CommandError, ERROR, Ending};
 use super::temporary::Temporary;
 use super::{check, demo, device, export, import, serve, verify};
 use crate::app::{Settings, start_telemetry};
+use crate::gateway::FindingKind;
 use crate::native::Mac;
 
 /// Carries phone fleets that are provisioned by files over to TR-069.
@@ -77,6 +78,9 @@ enum Command {
         /// Folder with mapping packs of your own
         #[arg(long, value_name = "DIR")]
         mappings: Option<PathBuf>,
+        /// List everything of one kind, each with its place; the report names the kinds
+        #[arg(long, value_name = "NAME")]
+        list: Option<FindingKind>,
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
@@ -246,8 +250,9 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
             Command::Check {
                 tree,
                 mappings,
+                list,
                 format,
-            } => check::run(&tree, mappings.as_deref(), format),
+            } => check::run(&tree, mappings.as_deref(), list, format),
             Command::Import {
                 tree,
                 dry_run,

@@ -6,10 +6,10 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use super::check::Progress;
 use super::core::Gateway;
 use super::import::ImportError;
 use super::report::{ExportReport, Finding, FindingKind, VerifyReport};
-use super::survey::Progress;
 use super::tree::{TreeError, walk};
 use crate::device::{FileRecord, TreePath};
 use crate::native::Document;

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+use super::check::Progress;
 use super::core::Gateway;
 use super::door::GatewayError;
 use super::draft::{Documents, Draft};
 use super::random;
 use super::report::{Finding, FindingKind, ImportReport};
-use super::survey::Progress;
 use super::tree::{Candidate, TreeError, TreeFile, choose, classify, walk};
 use crate::device::{
     CpeState, DeliveryState, DeviceRecord, FileContent, FileRecord, FileRole, TreePath,

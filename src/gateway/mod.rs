@@ -2,6 +2,7 @@
 //! scheduler, which serves both sides. Only the gateway changes a device.
 
 mod attributes;
+mod check;
 mod clock;
 mod controls;
 mod core;
@@ -21,7 +22,7 @@ mod rpc;
 mod schedule;
 mod sessions;
 mod settings;
-mod survey;
+
 mod timed_queue;
 mod transfers;
 mod tree;
@@ -32,6 +33,7 @@ mod view;
 mod tests;
 
 pub use self::core::Gateway;
+pub use check::{Progress, check};
 pub use clock::Clock;
 pub use door::{
     AcsEndpoint, ConnectionRequestTarget, ControlAction, ControlJob, ControlOutcome, Delivery,
@@ -41,10 +43,9 @@ pub use door::{
 pub use import::{ImportError, ImportOptions};
 pub use overview::{DeviceDetail, DeviceSummary, ParameterLine, TransferSummary};
 pub use report::{
-    CheckReport, ExportReport, Finding, FindingKind, ImportReport, ImportSummary, TreeSummary,
-    VerifyReport, VerifySummary,
+    CheckReport, ExportReport, Finding, FindingKind, ImportReport, ImportSummary, KindError,
+    TreeSummary, UnknownKey, VerifyReport, VerifySummary, Weight,
 };
 pub use settings::{GatewaySettings, ProductClass, ProductClassError};
-pub use survey::{Progress, check};
 pub use tree::TreeError;
 pub use values::ChangeError;

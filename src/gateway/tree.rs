@@ -204,15 +204,7 @@ fn orphan(path: &TreePath, dialect: Dialect, content: &[u8]) -> Classified {
         Some(Ok(mac)) => format!("looks like the settings of phone {mac}"),
         _ => "looks like settings".to_owned(),
     };
-    let has_settings = document.setting_count() > 0;
-    let why = if has_settings {
-        format!("{whose}, but no phone asks for this name; it is served as it is")
-    } else {
-        format!(
-            "{whose} by name (item and part, or an element each), which is not read yet; it is \
-             served as it is"
-        )
-    };
+    let why = format!("{whose}, but no phone asks for this name; it is served as it is");
     let finding = Finding::of_file(FindingKind::Orphan, path.to_string(), why);
     let mut findings = vec![finding];
     findings.extend(syntax_findings(path, &document, None));
@@ -234,6 +226,7 @@ fn syntax_findings(path: &TreePath, document: &Document, mac: Option<Mac>) -> Ve
             column: Some(problem.column),
             mac,
             message: problem.kind.to_string(),
+            source: None,
         })
         .collect()
 }

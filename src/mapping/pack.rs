@@ -370,7 +370,7 @@ impl Pack {
     }
 
     /// Whether a lens reads a key.
-    pub(super) fn covers(&self, key: &NativeKey) -> bool {
+    pub fn covers(&self, key: &NativeKey) -> bool {
         self.uses(key).next().is_some()
     }
 

@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use super::dialect::{Dialect, is_written_in_p_codes, xml_root};
+use super::dialect::{Dialect, xml_root};
 use super::document::Document;
 use super::layer::LayerKind;
 use super::mac::Mac;
@@ -69,9 +69,7 @@ impl FileRule {
             None => None,
         };
         let fits = match (&self.root, self.dialect) {
-            (Some(root), Dialect::PCodeXml) => {
-                xml_root(content) == Some(root.as_str()) && is_written_in_p_codes(content)
-            }
+            (Some(root), Dialect::PCodeXml) => xml_root(content) == Some(root.as_str()),
             _ => self.dialect.fits(content),
         };
         fits.then(|| FileIdentity {
@@ -139,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_with_settings_but_no_p_codes_is_not_read_as_p_codes() {
+    fn a_file_is_known_whatever_way_its_settings_are_spelled() {
         let rule = FileRule::new(
             "cfg.xml",
             LayerKind::Shared,
@@ -147,16 +145,17 @@ mod tests {
             Some("gs_provision".to_owned()),
         )
         .unwrap();
-        let fits = |config: &str| {
+        for config in [
+            "",
+            "<P1>a</P1>",
+            "<item name=\"a.b\">1</item><P1>a</P1>",
+            "<item name=\"a\"><part name=\"b\">1</part></item>",
+            "<Account1_SipUserId>1</Account1_SipUserId>",
+        ] {
             let content =
                 format!("<gs_provision><mac>00</mac><config>{config}</config></gs_provision>");
-            identify(&rule, "cfg.xml", &content).is_some()
-        };
-        assert!(fits(""));
-        assert!(fits("<P1>a</P1>"));
-        assert!(fits("<item name=\"a.b\">1</item><P1>a</P1>"));
-        assert!(!fits("<item name=\"a.b\">1</item>"));
-        assert!(!fits("<Account1_SipUserId>1</Account1_SipUserId>"));
+            assert!(identify(&rule, "cfg.xml", &content).is_some(), "{config}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
-use super::charset;
+use super::{charset, dialect};
 
 /// A native key in its normal form: `P271`, `sip line1 auth name`.
 ///
@@ -48,6 +48,8 @@ pub(super) struct WrittenKey<'a> {
     /// What stands before the dot; empty if the key stands in one piece.
     pub(super) prefix: &'a [u8],
     pub(super) name: &'a [u8],
+    /// Whether entities in it stand for characters.
+    pub(super) escaped: bool,
 }
 
 /// Hash of the normal form of a key, the same in every document of a run. It is seeded at random,
@@ -106,6 +108,15 @@ impl<'a> WrittenKey<'a> {
         }
     }
 
+    /// Whether its normal form is a P-code.
+    pub(super) fn is_p_code(self) -> bool {
+        let [b'P' | b'p', number @ ..] = self.name else {
+            return false;
+        };
+        let is_number = !number.is_empty() && number.iter().all(u8::is_ascii_digit);
+        self.prefix.is_empty() && is_number
+    }
+
     /// Whether nothing is left of it in its normal form.
     pub(super) fn is_empty(self) -> bool {
         self.simple().is_none() && self.normal().as_str().is_empty()
@@ -119,16 +130,26 @@ impl<'a> WrittenKey<'a> {
     /// The key as it is written, in one piece.
     pub(super) fn text(self) -> Cow<'a, str> {
         if self.prefix.is_empty() {
-            return charset::decode(self.name);
+            return self.piece(self.name);
         }
-        let whole = [self.prefix, b".", self.name].concat();
-        Cow::Owned(charset::decode(&whole).into_owned())
+        let (prefix, name) = (self.piece(self.prefix), self.piece(self.name));
+        Cow::Owned(format!("{prefix}.{name}"))
+    }
+
+    /// What a piece of it stands for.
+    pub(super) fn piece(self, written: &'a [u8]) -> Cow<'a, str> {
+        let text = charset::decode(written);
+        if self.escaped {
+            return dialect::resolve_entities(text);
+        }
+        text
     }
 
     /// The name, if its normal form differs from it by the case of ASCII letters at most.
     fn simple(self) -> Option<&'a [u8]> {
         let (first, last) = (*self.name.first()?, *self.name.last()?);
         let simple = self.prefix.is_empty()
+            && !self.escaped
             && first != b' '
             && last != b' '
             && self.name.iter().all(|byte| (b' '..=b'~').contains(byte));
@@ -200,15 +221,18 @@ mod tests {
             .map(|name| WrittenKey {
                 prefix: b"",
                 name: name.as_bytes(),
+                escaped: false,
             })
             .collect();
         keys.push(WrittenKey {
             prefix: b"A",
             name: b"b",
+            escaped: false,
         });
         keys.push(WrittenKey {
             prefix: b"",
             name: b"\xc4\xf6",
+            escaped: false,
         });
         for one in &keys {
             assert!(one.is(&one.normal()));

@@ -16,7 +16,14 @@ pub fn check_file(bytes: &[u8]) {
         check_reading(&document, bytes);
         let keys: Vec<NativeKey> = document.settings().map(|s| s.key.clone()).collect();
         let chosen = keys.get(bytes.len() % keys.len().max(1));
-        let new = ["P99999", "sip line9 password", "Config.Account9.SIP.Port"].map(NativeKey::new);
+        let new = [
+            "P99999",
+            "sip line9 password",
+            "Config.Account9.SIP.Port",
+            "a.b.c",
+            "Account9_Name",
+        ]
+        .map(NativeKey::new);
         for key in keys.first().into_iter().chain(chosen).chain(&new) {
             for value in [made.as_str(), "", "plain", "Ω é", "a#b", " \"", "<&>"] {
                 check_edit(&document, key, value);
@@ -137,7 +144,7 @@ mod tests {
 
     use super::*;
 
-    const SEEDS: [&[u8]; 23] = [
+    const SEEDS: [&[u8]; 29] = [
         b"",
         b"\xef\xbb\xbf",
         b"\xff\xfe<\0",
@@ -158,6 +165,12 @@ mod tests {
         b"<?xml version='1.0' encoding='ISO-8859-1'?><r><config><P1>a</P1></config></r>",
         b"<?xml encoding=\"windows-1251\"?><r><config>\r\n<P1>\xc0</P1>\r\n</config></r>",
         b"<r><config><P1>a\r\nb</P1></config></r>",
+        b"<r><config>\n <item name=\"a.b\">1</item>\n <item name='A'>\n  <part name=\"c\"/>\n </item></config></r>",
+        b"<r><config><item name=\"a\"><part name=\"b&amp;\">1</part><part name=\"B&#38;\">2</part></item></config></r>",
+        b"<r><config><X para=\"y\">1</X><a.b>2</a.b><p1>3</p1><Z/><b><c>4</c></b></config></r>",
+        b"<r><config><item name=\"a\">1<item name=\"b\"><part name=\"c\">2<X>3<P1>4</config></r>",
+        b"<!DOCTYPE r [<!ENTITY a \"b\">]><r><config><item name=\"&a;\">&a;</item></config></r>",
+        b"<r><config><item name=\"\xfc\xf6.b\">\xe4</item><\xfc>1</\xfc></config></r>",
         b"<P1>a</P1>\n",
         b"a:1\rb:2\r\r\nc:",
         b"; c\r\nConfig.A.B.C = 1\n on Config.A.B = 2\nCONFIG.A.b.c = \nConfig.D.Url=#x",
@@ -185,7 +198,14 @@ mod tests {
                     let document = Document::parse(dialect, bytes.as_slice());
                     check_reading(&document, &bytes);
                     let key = document.settings().last().map(|s| s.key.clone());
-                    let new = ["P99999", "sip line9 mode", "Config.A.B.C"].map(NativeKey::new);
+                    let new = [
+                        "P99999",
+                        "sip line9 mode",
+                        "Config.A.B.C",
+                        "account.1.sip.new",
+                        "Account1_New",
+                    ]
+                    .map(NativeKey::new);
                     for key in key.iter().chain(&new) {
                         check_edit(&document, key, "new & <bold>");
                     }
@@ -228,6 +248,122 @@ mod tests {
             }
         }
         assert!(edits > 200, "{edits} edits");
+    }
+
+    #[test]
+    fn in_every_xml_file_of_the_corpus_a_value_of_each_spelling_changes_alone() {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
+        if !corpus.is_dir() {
+            println!("skipped: no corpus");
+            return;
+        }
+        let mut changed: HashMap<&str, usize> = HashMap::new();
+        for vendor in ["grandstream", "htek"] {
+            for file in std::fs::read_dir(corpus.join(vendor)).unwrap() {
+                let path = file.unwrap().path();
+                let bytes = std::fs::read(&path).unwrap();
+                let document = Document::parse(Dialect::PCodeXml, bytes.as_slice());
+                if document.root().is_none() {
+                    continue;
+                }
+                assert!(document.bytes() == bytes, "{}", path.display());
+                let lines: Vec<&[u8]> = bytes.split(|&byte| byte == b'\n').collect();
+                let mut done = Vec::new();
+                for setting in document.settings() {
+                    let Ok(line) = std::str::from_utf8(lines[setting.line as usize - 1]) else {
+                        continue;
+                    };
+                    let tag = line.trim_start().trim_start_matches('\u{feff}');
+                    let kind = ["<item", "<part"]
+                        .into_iter()
+                        .find(|kind| tag.starts_with(kind));
+                    let kind = kind.unwrap_or(match setting.key.is_p_code() {
+                        true => "P-code",
+                        false => "named",
+                    });
+                    let old = format!(">{}</", setting.value);
+                    let is_plain = line.matches(&old).count() == 1 && setting.value != "x<y";
+                    let last = document.setting(setting.key).unwrap();
+                    if !is_plain || last.line != setting.line || done.contains(&kind) {
+                        continue;
+                    }
+                    done.push(kind);
+                    let new = line.replace(&old, ">x&lt;y</");
+                    let mut expected = lines.clone();
+                    expected[setting.line as usize - 1] = new.as_bytes();
+                    let mut edited = document.clone();
+                    edited.set(setting.key, "x<y").unwrap();
+                    let is_so = edited.bytes() == expected.join(&b'\n');
+                    assert!(is_so, "{}: {}", path.display(), setting.key);
+                    *changed.entry(kind).or_default() += 1;
+                }
+            }
+        }
+        for (kind, files) in [("P-code", 30), ("<item", 5), ("<part", 1), ("named", 1)] {
+            assert!(changed.get(kind) >= Some(&files), "{changed:?}");
+        }
+    }
+
+    /// Names of which generated files are made: of each kind two that are one key.
+    const NAMES: [(&str, &str); 5] = [
+        ("<P1>", "</P1>"),
+        ("<item name=\"a.b\">", "</item>"),
+        ("<item name='A.C'>", "</item>"),
+        ("<Name para=\"x\">", "</Name>"),
+        ("<P2 a='1' >", "</P2>"),
+    ];
+
+    /// A sound XML file, every kind of setting in it, in any order and indentation.
+    fn sound_file() -> impl Strategy<Value = String> {
+        let value = || "[ -~é]{0,8}".prop_map(|text| text.replace(['&', '<', '>'], "&amp;"));
+        let plain = (0..NAMES.len(), value()).prop_map(|(name, value)| {
+            let (start, end) = NAMES[name];
+            format!("{start}{value}{end}")
+        });
+        let parts = prop::collection::vec((0..4_u8, value()), 1..4);
+        let group = ("[abA]", parts).prop_map(|(item, parts)| {
+            let parts = parts.iter().map(|(name, value)| {
+                let name = ["b", "C", "d.e", "f"][usize::from(*name)];
+                format!("\n  <part name=\"{name}\">{value}</part>")
+            });
+            let parts = parts.collect::<String>();
+            format!("<item name=\"{item}\">{parts}\n </item>")
+        });
+        let piece = prop_oneof![
+            4 => plain,
+            2 => group,
+            1 => Just("<!-- <P1>0</P1> -->".to_owned()),
+            1 => Just("<mac>00</mac>".to_owned()),
+        ];
+        let pieces = prop::collection::vec((piece, "[ \t]{0,2}|\n|\r\n"), 0..12);
+        pieces.prop_map(|pieces| {
+            let inside: String = pieces
+                .iter()
+                .flat_map(|(piece, blank)| [piece.as_str(), blank])
+                .collect();
+            format!("<?xml version=\"1.0\"?>\n<r><config>{inside}</config></r>\n")
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_sound_xml_file_takes_every_key(file in sound_file(), text in "[ -~é\n]{0,8}") {
+            let document = Document::parse(Dialect::PCodeXml, file.as_str());
+            prop_assert_eq!(document.problems(), []);
+            check_reading(&document, file.as_bytes());
+            let keys = ["P1", "P7", "a.b", "a.c", "a.d.e", "b.f", "b.x", "c.d", "Name", "Other"];
+            for key in keys.map(NativeKey::new) {
+                let mut edited = document.clone();
+                prop_assert_eq!(edited.set(&key, &text), Ok(()));
+                prop_assert_eq!(edited.problems(), []);
+                check_edit(&document, &key, &text);
+                let there = document.setting(&key).is_some();
+                prop_assert_eq!(document.clone().remove(&key), there);
+                check_removal(&document, &key);
+                check_removal(&edited, &key);
+                prop_assert!(edited.remove(&key));
+            }
+        }
     }
 
     /// Pieces of which files are made, so that more than noise is tried.
@@ -301,6 +437,22 @@ mod tests {
         "</mac>",
         "<config/>",
         "/>",
+        "<item name=\"a\">",
+        "<item name='b.c' >",
+        "<item name=\"A&amp;\"/>",
+        "<item>",
+        "</item>",
+        "<part name=\"b\">",
+        "<part name=\"c\"/>",
+        "<part>",
+        "</part>",
+        "<X>",
+        "</X>",
+        "<Y_1 a='b'>",
+        "</Y_1>",
+        "<X/>",
+        "<!DOCTYPE a [",
+        "]>",
         "<!",
         "<?",
         "?>",
@@ -342,6 +494,14 @@ mod tests {
                 (Dialect::KeyValue, "a 1: \"x\" # c\nb:\n", "a 1", "a 2"),
                 (Dialect::Autop, "Config.A.B = a\njunk = 1\n", "Config.A.B", "Config.A.C.D"),
                 (Dialect::PCodeXml, "<r><config>\n<P1>a</P1>\n</config></r>", "P1", "P2"),
+                (Dialect::PCodeXml, "<r><config>\n<item name='a.b'/>\n</config></r>", "a.b", "a.c"),
+                (
+                    Dialect::PCodeXml,
+                    "<r><config>\n<item name='a'><part name='b'>1</part></item>\n</config></r>",
+                    "a.b",
+                    "a.c",
+                ),
+                (Dialect::PCodeXml, "<r><config>\n<X>a</X>\n</config></r>", "X", "Y"),
             ];
             for (dialect, file, old, new) in files {
                 let value = match dialect {
@@ -365,7 +525,8 @@ mod tests {
         check_reading(&document, bytes);
         let picked = document.settings().nth(pick).map(|s| s.key.clone());
         let key = picked.unwrap_or_else(|| {
-            NativeKey::new(["P7", "sip line1 port", "Config.A.B.New"][pick % 3])
+            let names = ["P7", "sip line1 port", "Config.A.B.New", "a.b.d", "X_2"];
+            NativeKey::new(names[pick % names.len()])
         });
         check_edit(&document, &key, value);
         check_removal(&document, &key);

@@ -63,9 +63,12 @@ pub enum ProblemKind {
     /// `#` directly after a character of an unquoted value.
     #[error("`#` ends the value here: a value that holds it needs quotes")]
     HashInValue,
-    /// `<!--` or `<![CDATA[` without its end; the rest of the file is not read.
-    #[error("comment or character data is not closed: the rest of the file is not read")]
+    /// `<!--`, `<![CDATA[` or `<!DOCTYPE … [` without its end; the rest of the file is not read.
+    #[error("comment, character data or DTD is not closed: the rest of the file is not read")]
     UnclosedComment,
+    /// `<!DOCTYPE …>`: no phone of these dialects is known to read one.
+    #[error("a DTD is not read, and entities that it defines are not expanded")]
+    DocumentType,
     /// `<!--` inside a comment; the comment ends at the first `-->`.
     #[error("comment begins inside a comment: both end at the first `-->`")]
     CommentInComment,
@@ -89,6 +92,18 @@ pub enum ProblemKind {
         /// Name in the end tag.
         name: String,
     },
+    /// `<item>` or `<part>` whose `name` attribute is missing or empty (grandstream.md 1.3).
+    #[error("element `{element}` has no name: it is no setting")]
+    NoName {
+        /// `item` or `part`.
+        element: &'static str,
+    },
+    /// `<part>` that does not stand in an `<item>`.
+    #[error("`part` outside of an `item`: it is no setting")]
+    PartOutsideItem,
+    /// Text in an `<item>` that has parts.
+    #[error("text beside the parts of an `item`: it is no setting")]
+    TextBesideParts,
     /// `&` that begins no entity.
     #[error("bare `&`: `&amp;` is wanted")]
     BareAmpersand,

@@ -22,6 +22,7 @@ mod support;
 mod bad_acs;
 mod bootstrap;
 mod change;
+mod check;
 mod corpus;
 mod delivery;
 mod devices;

@@ -133,6 +133,7 @@ pub(super) fn read_line(line: &Line<'_>, parsed: &mut Parsed) {
     let written = WrittenKey {
         prefix: b"",
         name: name.get(key_from..key_to).unwrap_or_default(),
+        escaped: false,
     };
     if written.is_empty() {
         return parsed.report(start, ProblemKind::NoKey { separator: ':' });

@@ -5,9 +5,12 @@ mod key_value;
 mod kind;
 mod p_code_text;
 mod p_code_xml;
+mod xml_element;
 mod xml_place;
+mod xml_read;
 mod xml_text;
 mod xml_token;
 
 pub use kind::{Dialect, DialectError};
-pub(super) use p_code_xml::{is_written_in_p_codes, root as xml_root};
+pub(super) use p_code_xml::root as xml_root;
+pub(super) use xml_text::resolve as resolve_entities;
