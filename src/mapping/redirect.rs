@@ -223,7 +223,7 @@ only_if_set = true
 <hl_provision version="1"><config version="1">
 <P47 para="Profile1_Sipserver">sip.example.net:5070</P47><P32 para="Profile1_RegisterExpiration">2</P32>
 <P35>201</P35><P24082 para="Account1_Profile">0</P24082>
-<P735>202</P735><P24083>0</P24083>
+<P735>202</P735><Account2_Profile>0</Account2_Profile>
 <P1704>205</P1704><P24086>4</P24086>
 <P24110>207</P24110><P24088>0</P24088>
 <P24112>209</P24112>
