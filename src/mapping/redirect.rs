@@ -121,10 +121,10 @@ pub(super) fn redirects_of(
 
 #[cfg(test)]
 mod tests {
+    use crate::mapping::Pack;
     use crate::mapping::example::{Phone, layer};
     use crate::mapping::example_patch::PATCH;
-    use crate::mapping::{Pack, Packs, Rows};
-    use crate::native::{Dialect, Document, Layer, LayerKind, Layers};
+    use crate::native::{Dialect, LayerKind};
 
     /// The made-up pack, with a server that belongs to a profile and a URI that does in part.
     fn text() -> String {
@@ -215,47 +215,6 @@ only_if_set = true
             assert_eq!(phone.value("VP1.SIP.RegistrarServer"), "one.example.net");
             assert_eq!(phone.value("VP2.SIP.RegistrarServer"), "two.example.net");
         }
-    }
-
-    #[test]
-    fn desk_phones_whose_accounts_share_a_profile_show_its_server_at_each() {
-        let own = r#"<?xml version="1.0" encoding="UTF-8" ?>
-<hl_provision version="1"><config version="1">
-<P47 para="Profile1_Sipserver">sip.example.net:5070</P47><P32 para="Profile1_RegisterExpiration">2</P32>
-<P35>201</P35><P24082 para="Account1_Profile">0</P24082>
-<P735>202</P735><Account2_Profile>0</Account2_Profile>
-<P1704>205</P1704><P24086>4</P24086>
-<P24110>207</P24110><P24088>0</P24088>
-<P24112>209</P24112>
-</config></hl_provision>
-"#;
-        let packs = Packs::embedded().unwrap();
-        let name = "cfg001fc1a1b2c3.xml";
-        let (pack, identity) = packs.identify(name, own.as_bytes()).unwrap();
-        let layer = Layer {
-            path: name.to_owned(),
-            kind: LayerKind::Phone,
-            document: Document::parse(identity.dialect, own),
-        };
-        let layers = Layers::new(vec![layer], pack.merges_layers());
-        let rows = pack.rows(&layers, &Rows::default());
-        let shown = pack.read(&layers, &rows);
-        let value = |path: &str| {
-            let path = format!("Device.Services.VoiceService.1.VoiceProfile.{path}");
-            let found = shown.iter().find(|found| found.path.as_str() == path);
-            found.map(|found| found.value.as_str())
-        };
-        for account in [1, 2, 7] {
-            let server = value(&format!("{account}.SIP.RegistrarServer"));
-            assert_eq!(server, Some("sip.example.net"), "account {account}");
-            let expires = value(&format!("{account}.SIP.RegisterExpires"));
-            assert_eq!(expires, Some("120"), "account {account}");
-        }
-        assert_eq!(value("2.Line.1.SIP.URI"), Some("sip:202@sip.example.net"));
-        // A profile that no file defines, and one that is not known.
-        assert_eq!(value("5.SIP.RegistrarServer"), Some(""));
-        assert_eq!(value("9.SIP.RegistrarServer"), None);
-        assert_eq!(value("9.Line.1.DirectoryNumber"), Some("209"));
     }
 
     #[test]
