@@ -81,6 +81,9 @@ enum Command {
         /// List everything of one kind, each with its place; the report names the kinds
         #[arg(long, value_name = "NAME")]
         list: Option<FindingKind>,
+        /// Settings file, for passwords of encrypted files; trestle.toml in this folder if there is one
+        #[arg(long, value_name = "FILE", env = "TRESTLE_CONFIG")]
+        config: Option<PathBuf>,
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
@@ -251,8 +254,12 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
                 tree,
                 mappings,
                 list,
+                config,
                 format,
-            } => check::run(&tree, mappings.as_deref(), list, format),
+            } => {
+                let settings = Place { config, data: None }.settings()?;
+                check::run(&tree, mappings.as_deref(), &settings, list, format)
+            }
             Command::Import {
                 tree,
                 dry_run,

@@ -7,7 +7,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use super::arguments::Format;
 use super::exit::{CommandError, Ending};
 use super::output::{self, Bar};
-use crate::app::load_packs;
+use crate::app::{Settings, load_packs};
 use crate::gateway::{self, CheckReport, Finding, FindingKind, Weight};
 
 /// Before the text below a number.
@@ -18,12 +18,16 @@ const NAMED_KEYS: usize = 5;
 pub(super) fn run(
     tree: &Path,
     mappings: Option<&Path>,
+    settings: &Settings,
     listed: Option<FindingKind>,
     format: Format,
 ) -> Result<Ending, CommandError> {
-    let packs = load_packs(mappings)?;
+    let packs = load_packs(mappings.or(settings.mappings.path.as_deref()))?;
     let bar = Bar::new("reading");
-    let report = gateway::check(&packs, tree, listed, &|done, total| bar.set(done, total))?;
+    let passwords = settings.file_passwords();
+    let report = gateway::check(&packs, &passwords, tree, listed, &|done, total| {
+        bar.set(done, total)
+    })?;
     drop(bar);
     match (format, listed) {
         (Format::Json, _) => output::json(&report)?,

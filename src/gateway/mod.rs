@@ -4,6 +4,7 @@
 mod attributes;
 mod check;
 mod clock;
+mod closed;
 mod controls;
 mod core;
 mod cpe_parameters;
@@ -11,6 +12,7 @@ mod door;
 mod draft;
 mod export;
 mod file_index;
+mod file_passwords;
 mod import;
 mod live;
 mod overview;
@@ -30,6 +32,8 @@ mod values;
 mod view;
 
 #[cfg(test)]
+mod sealed_tests;
+#[cfg(test)]
 mod tests;
 
 pub use self::core::Gateway;
@@ -40,6 +44,7 @@ pub use door::{
     FetchAnswer, FetchReceipt, FetchRequest, GatewayError, OpenSession, PendingTransfer,
     SessionOutcome, TransferDirection, TransferJob,
 };
+pub use file_passwords::{FilePassword, FilePasswords, ModelPattern};
 pub use import::{ImportError, ImportOptions};
 pub use overview::{DeviceDetail, DeviceSummary, ParameterLine, TransferSummary};
 pub use report::{

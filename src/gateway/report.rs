@@ -23,6 +23,8 @@ pub enum FindingKind {
     Different,
     /// The file or folder is not taken over, or not as settings.
     LeftOut,
+    /// The file is encrypted or binary in a way that can't be read here; it is served as it is.
+    Encrypted,
     /// One phone has several files.
     SeveralFiles,
     /// One key stands in one file several times, with different values.
@@ -66,13 +68,14 @@ pub enum Weight {
 
 impl FindingKind {
     /// Every kind.
-    pub const ALL: [FindingKind; 20] = [
+    pub const ALL: [FindingKind; 21] = [
         Self::Conflict,
         Self::WrongPhone,
         Self::Unreadable,
         Self::Missing,
         Self::Different,
         Self::LeftOut,
+        Self::Encrypted,
         Self::SeveralFiles,
         Self::ConflictingValues,
         Self::Orphan,
@@ -98,6 +101,7 @@ impl FindingKind {
             Self::Missing => "missing",
             Self::Different => "different",
             Self::LeftOut => "left-out",
+            Self::Encrypted => "encrypted",
             Self::SeveralFiles => "several-files",
             Self::ConflictingValues => "conflicting-values",
             Self::Orphan => "orphan",
@@ -138,6 +142,7 @@ impl FindingKind {
             Self::Missing => "import again",
             Self::Different => "report it: a file must give the same bytes again",
             Self::LeftOut => "move it into the tree if phones ask for it",
+            Self::Encrypted => "put its password into [[phones.file_password]] of the settings",
             Self::SeveralFiles => "keep the file that the phone asks for, move the others away",
             Self::ConflictingValues => "the last one counts: remove the others",
             Self::Orphan => "rename it to what the phone asks for, or leave it: it is served",
@@ -165,6 +170,7 @@ impl fmt::Display for FindingKind {
             Self::Orphan => "orphan",
             Self::SeveralFiles => "several files",
             Self::ConflictingValues => "conflicting values",
+            Self::Encrypted => "encrypted",
             Self::WrongPhone => "wrong phone",
             Self::OddValue => "odd value",
             Self::Conflict => "conflict",

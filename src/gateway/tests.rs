@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use jiff::Timestamp;
 
 use super::{
-    Clock, Delivery, FetchAnswer, FetchRequest, Gateway, GatewaySettings, ImportOptions,
-    OpenSession, ProductClass, SessionOutcome,
+    Clock, Delivery, FetchAnswer, FetchRequest, FilePasswords, Gateway, GatewaySettings,
+    ImportOptions, OpenSession, ProductClass, SessionOutcome,
 };
 use crate::cwmp::{AcsRequest, CpeResponse, Download, EventCode, SetAttribute, SetValue};
 use crate::mapping::Packs;
@@ -50,6 +50,7 @@ fn open(folder: &Path, clock: &Arc<Hands>) -> Gateway {
         },
         periodic_inform_interval: 86_400,
         product_class: ProductClass::Model,
+        file_passwords: FilePasswords::default(),
     };
     let packs = Packs::embedded().unwrap();
     Gateway::open(

@@ -102,14 +102,13 @@ impl Document {
 
     /// What was not understood, in file order.
     pub fn problems(&self) -> &[Problem] {
-        self.derived.problems(&self.bytes, &self.parsed)
+        self.derived.problems(self.lines(), &self.parsed)
     }
 
-    /// The phone for which an XML file says that it is: its `mac` element. A phone refuses a file
-    /// with the `mac` of another (grandstream.md 1.2).
+    /// The phone for which a file says that it is: the `mac` element of XML, the header of a binary
+    /// file. A phone refuses a file with the `mac` of another (grandstream.md 1.2).
     pub fn declared_mac(&self) -> Option<Result<Mac, MacError>> {
-        let text = charset::decode(self.parsed.mac?.of(&self.bytes));
-        Some(text.trim().parse())
+        self.dialect.mac(&self.bytes, self.parsed.mac?)
     }
 
     /// Name of the root element of an XML file.
@@ -225,7 +224,8 @@ impl Document {
             && self.problems() == anew.problems()
             && index(self) == index(&anew)
             && self.derived.keys(bytes, parsed) == anew.derived.keys(bytes, parsed)
-            && self.derived.places(bytes, parsed) == anew.derived.places(bytes, parsed)
+            && self.derived.places(self.lines(), parsed)
+                == anew.derived.places(anew.lines(), parsed)
             && self.derived.keys(bytes, parsed).iter().all(|key| {
                 let hash = KeyHash::of(key);
                 self.find(key, hash) == anew.find(key, hash)
@@ -251,8 +251,17 @@ impl Document {
     /// Value and line of an entry.
     pub(super) fn value_at(&self, place: usize) -> Option<(Cow<'_, str>, u32)> {
         let value = value(self.dialect, &self.bytes, self.parsed.entries.get(place)?);
-        let places = self.derived.places(&self.bytes, &self.parsed);
+        let places = self.derived.places(self.lines(), &self.parsed);
         Some((value, places.get(place)?.line))
+    }
+
+    /// The bytes by whose line ends places are told.
+    fn lines(&self) -> &[u8] {
+        if self.dialect.has_lines() {
+            &self.bytes
+        } else {
+            &[]
+        }
     }
 
     fn index(&self) -> &KeyIndex {
@@ -261,7 +270,7 @@ impl Document {
 
     fn show(&self, place: usize) -> Option<Setting<'_>> {
         let entry = self.parsed.entries.get(place)?;
-        let stands = self.derived.places(&self.bytes, &self.parsed).get(place)?;
+        let stands = self.derived.places(self.lines(), &self.parsed).get(place)?;
         Some(Setting {
             key: self.key_at(place)?,
             value: value(self.dialect, &self.bytes, entry),
@@ -352,6 +361,7 @@ impl Document {
             self.bytes.get(range.end..).unwrap_or_default(),
         ]
         .concat();
+        let bytes = self.dialect.finish(&self.bytes, bytes)?;
         let edited = Document::parse(self.dialect, bytes);
         let place = edited
             .find(key, KeyHash::of(key))
@@ -404,6 +414,9 @@ impl Document {
         }
         kept.extend_from_slice(self.bytes.get(at..).unwrap_or_default());
 
+        let Ok(kept) = self.dialect.finish(&self.bytes, kept) else {
+            return false;
+        };
         let edited = Document::parse(self.dialect, kept);
         let mut others = self.parsed.entries.clone();
         let mut place = 0_usize;

@@ -63,16 +63,22 @@ impl FileRule {
     /// What a file is if its name (without folders) and content fit this rule. A name whose group
     /// `mac` is no MAC address does not fit.
     pub fn identify(&self, file_name: &str, content: &[u8]) -> Option<FileIdentity> {
+        let identity = self.identify_by_name(file_name)?;
+        let fits = match (&self.root, self.dialect) {
+            (Some(root), Dialect::PCodeXml) => xml_root(content) == Some(root.as_str()),
+            _ => self.dialect.fits(content),
+        };
+        fits.then_some(identity)
+    }
+
+    /// What a file should be by its name (without folders), whatever it holds.
+    pub fn identify_by_name(&self, file_name: &str) -> Option<FileIdentity> {
         let groups = self.name.captures(file_name)?;
         let mac = match groups.name("mac") {
             Some(text) => Some(text.as_str().parse().ok()?),
             None => None,
         };
-        let fits = match (&self.root, self.dialect) {
-            (Some(root), Dialect::PCodeXml) => xml_root(content) == Some(root.as_str()),
-            _ => self.dialect.fits(content),
-        };
-        fits.then(|| FileIdentity {
+        Some(FileIdentity {
             layer: self.layer,
             dialect: self.dialect,
             mac,
@@ -89,6 +95,12 @@ pub fn sniff(content: &[u8]) -> Option<Sniff> {
         return document.holds_settings().then(|| Sniff {
             dialect: Dialect::PCodeXml,
             root: Some(root.to_owned()),
+        });
+    }
+    if Dialect::PCodeBinary.fits(content) {
+        return Some(Sniff {
+            dialect: Dialect::PCodeBinary,
+            root: None,
         });
     }
     [Dialect::PCodeText, Dialect::KeyValue, Dialect::Autop]

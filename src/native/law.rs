@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Dialect, Document, NativeKey};
+use super::{Dialect, Document, NativeKey, Seal};
 
 /// Checks all laws on a file, with edits that are made from its own bytes.
 ///
@@ -32,6 +32,63 @@ pub fn check_file(bytes: &[u8]) {
         }
     }
     let _ = super::sniff(bytes);
+}
+
+/// Checks the laws on a binary file with these bytes behind its header, and on the bytes as such
+/// a file. The first byte says what length the header announces.
+///
+/// # Panics
+/// If a law is broken.
+pub fn check_binary_file(bytes: &[u8]) {
+    let words = bytes.first().copied().unwrap_or_default();
+    let header = b"\0\0\0\x0b\x82\xa1\xb2\xc3\r\n\r\n";
+    let file = [&[0, 0, 0, words], &header[..], bytes].concat();
+    for bytes in [bytes, &file] {
+        let document = Document::parse(Dialect::PCodeBinary, bytes);
+        check_reading(&document, bytes);
+        let last = document
+            .settings()
+            .last()
+            .map(|setting| setting.key.clone());
+        let new = NativeKey::new("P99999");
+        for key in last.iter().chain([&new]) {
+            for value in ["", "plain", "Ω é + %41 &P1=2"] {
+                check_edit(&document, key, value);
+            }
+            check_removal(&document, key);
+        }
+    }
+}
+
+/// A file opens under a password or does not; one that opens closes to the very same bytes, and
+/// another text under its seal opens again.
+///
+/// # Panics
+/// If a law is broken.
+pub fn check_seal(bytes: &[u8]) {
+    let passwords = ["", "secret"].map(crate::wire::Secret::new);
+    let salted = [b"Salted__", bytes].concat();
+    for file in [bytes, &salted] {
+        if let Ok((plain, seal)) = Seal::open(file, &passwords) {
+            assert!(seal.close(&plain) == file, "closing changes bytes");
+        }
+    }
+    // `P1 = 2` and a line end, under `secret`.
+    let seed: [u8; 16] = 0x6bb9_7aec_8350_439a_5e61_f5b2_27c1_59f9_u128.to_be_bytes();
+    let seed = [&b"Salted__\x01\x02\x03\x04\x05\x06\x07\x08"[..], &seed].concat();
+    let seed = Seal::open(&seed, &passwords);
+    assert!(seed.is_ok(), "the seed does not open");
+    let Ok((_, seal)) = seed else { return };
+    let closed = seal.close(bytes);
+    if let Ok((plain, again)) = Seal::open(&closed, &passwords) {
+        assert!(plain == bytes, "a closed file opens as another");
+        assert!(again.close(&plain) == closed, "closing changes bytes");
+    } else {
+        assert!(
+            bytes.is_empty() || !super::lines::is_text(bytes) || !bytes.is_ascii(),
+            "a closed text does not open"
+        );
+    }
 }
 
 /// Rendering gives the bytes that were read, and each setting in force is found.
@@ -79,9 +136,17 @@ pub fn check_edit(before: &Document, key: &NativeKey, value: &str) {
     assert_eq!(without_last(before, key), without_last(&after, key));
     assert!(after.is_as_read_anew(), "an edit leaves a stale table");
 
-    let (old, new) = (before.bytes(), after.bytes());
+    if before.bytes() != after.bytes() {
+        let mut problems = after.problems().iter();
+        let damage = problems.find(|problem| problem.kind.is_damage());
+        assert_eq!(damage, None, "an edit leaves a header that is wrong");
+    }
+
+    let (start, old) = part_that_edits_splice(before);
+    let (_, new) = part_that_edits_splice(&after);
     match before.extent(key) {
         Some(extent) => {
+            let extent = extent.start - start..extent.end - start;
             assert!(old[..extent.start] == new[..extent.start]);
             assert!(new.ends_with(&old[extent.end..]));
         }
@@ -100,6 +165,18 @@ pub fn check_edit(before: &Document, key: &NativeKey, value: &str) {
             assert!(lost == 0 || (opened && old[head..].trim_ascii_start().starts_with(b"/>")));
         }
     }
+}
+
+/// An edit of a binary file also changes its header and the NULs at its end.
+fn part_that_edits_splice(document: &Document) -> (usize, &[u8]) {
+    let bytes = document.bytes();
+    if document.dialect() != Dialect::PCodeBinary {
+        return (0, bytes);
+    }
+    let start = bytes.len().min(16);
+    let padding = bytes.iter().rev().take_while(|&&byte| byte == 0).count();
+    let end = (bytes.len() - padding).max(start);
+    (start, &bytes[start..end])
 }
 
 /// After a removal the key is gone and all other settings are as they were; a removal that is not
@@ -144,7 +221,7 @@ mod tests {
 
     use super::*;
 
-    const SEEDS: [&[u8]; 29] = [
+    const SEEDS: [&[u8]; 31] = [
         b"",
         b"\xef\xbb\xbf",
         b"\xff\xfe<\0",
@@ -174,12 +251,16 @@ mod tests {
         b"<P1>a</P1>\n",
         b"a:1\rb:2\r\r\nc:",
         b"; c\r\nConfig.A.B.C = 1\n on Config.A.B = 2\nCONFIG.A.b.c = \nConfig.D.Url=#x",
+        b"\0\0\0\x10\xba\x48\0\x04\xf2\0\xe0\x6b\r\n\r\nP1=A&gnkey=0b82\0",
+        b"\0\0\0\x10\0\0\0\0\0\0\0\0\r\n\r\nP1=a+%E9%&&P2&P1=\0\0x",
     ];
 
     #[test]
     fn laws_hold_on_seeds() {
         for seed in SEEDS {
             check_file(seed);
+            check_binary_file(seed);
+            check_seal(seed);
         }
     }
 
@@ -404,6 +485,28 @@ mod tests {
         ".",
         "\u{feff}",
     ];
+    const PAIR_PIECES: &[&str] = &[
+        "P1=",
+        "P2=",
+        "P30",
+        "&",
+        "&P4=",
+        "=",
+        "+",
+        "%20",
+        "%C3%BC",
+        "%E9",
+        "%",
+        "%4",
+        "%00",
+        "a",
+        "ü",
+        " ",
+        "gnkey=0b82",
+        "\0",
+        "\0\0",
+        "\r\n",
+    ];
     const XML_PIECES: &[&str] = &[
         "<r>",
         "<config>",
@@ -467,6 +570,8 @@ mod tests {
         #[test]
         fn laws_hold_on_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             check_file(&bytes);
+            check_binary_file(&bytes);
+            check_seal(&bytes);
         }
 
         #[test]
@@ -474,6 +579,13 @@ mod tests {
             for dialect in [Dialect::PCodeText, Dialect::KeyValue, Dialect::Autop] {
                 check_made(dialect, &bytes, &value, pick);
             }
+        }
+
+        #[test]
+        fn laws_hold_on_pairs(bytes in pieces(PAIR_PIECES), words in 0_u8..40, value in value(), pick in 0_usize..8) {
+            let header = b"\0\0\0\x0b\x82\xa1\xb2\xc3\r\n\r\n";
+            let bytes = [&[0, 0, 0, words], &header[..], &bytes].concat();
+            check_made(Dialect::PCodeBinary, &bytes, &value, pick);
         }
 
         #[test]
@@ -502,10 +614,11 @@ mod tests {
                     "a.c",
                 ),
                 (Dialect::PCodeXml, "<r><config>\n<X>a</X>\n</config></r>", "X", "Y"),
+                (Dialect::PCodeBinary, "\0\0\0\x0e\0\0\0\x0b\0\0\0\x01\r\n\r\nP1=a&P2=%C3%BC", "P1", "P3"),
             ];
             for (dialect, file, old, new) in files {
                 let value = match dialect {
-                    Dialect::PCodeText | Dialect::Autop => line.clone(),
+                    Dialect::PCodeText | Dialect::Autop | Dialect::PCodeBinary => line.clone(),
                     Dialect::KeyValue => line.replace('"', "'"),
                     Dialect::PCodeXml => text.replace(|c: char| {
                         c.is_ascii_control() || ('\u{fffe}'..='\u{ffff}').contains(&c)

@@ -14,9 +14,11 @@ mod key;
 mod layer;
 mod lines;
 mod mac;
+mod opaque;
 mod parsed;
 mod problem;
 mod reread;
+mod seal;
 
 #[cfg(any(test, fuzzing))]
 pub mod law;
@@ -28,5 +30,7 @@ pub use file_rule::{FileIdentity, FileRule, Sniff, sniff};
 pub use key::NativeKey;
 pub use layer::{Effective, Layer, LayerKind, Layers};
 pub use mac::{Mac, MacError};
+pub use opaque::Opaque;
 pub use parsed::Mark;
 pub use problem::{Problem, ProblemKind};
+pub use seal::{KeyDerivation, Seal, SealError};

@@ -30,6 +30,7 @@ mod kill;
 mod notification;
 mod paths;
 mod restart;
+mod sealed;
 mod secrets;
 mod serve;
 mod settings;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::census::Notes;
 use crate::device::TreePath;
+use crate::gateway::file_passwords::FilePasswords;
 use crate::gateway::report::{Finding, FindingKind};
 use crate::gateway::tree::{Candidate, choose, classify};
 use crate::mapping::{Pack, Packs, Parameter, Rows, ValueState};
@@ -37,6 +38,7 @@ pub(super) struct PhoneFacts {
 /// Reads one phone as the gateway would.
 pub(super) fn phone_facts(
     packs: &Packs,
+    passwords: &FilePasswords,
     mac: Mac,
     candidates: Vec<Candidate>,
     shared: &SharedDocuments,
@@ -64,7 +66,7 @@ pub(super) fn phone_facts(
     // Read once more: the files of a large fleet are not all held at a time.
     let read = |path: &TreePath, on_disk: &std::path::Path| {
         let content = fs::read(on_disk).ok()?;
-        classify(packs, path, &content).document
+        classify(packs, passwords, path, &content).document
     };
     let (Some(pack), Some(document)) = (packs.by_vendor(&vendor), read(&path, &file.on_disk))
     else {

@@ -13,6 +13,7 @@ use super::census::{Fingerprint, Notes, Reuse, SecretPlace, UnknownKeys};
 use super::phone::{SharedDocuments, phone_facts};
 use super::source::shown_line;
 use crate::device::{FileRole, TreePath};
+use crate::gateway::file_passwords::FilePasswords;
 use crate::gateway::report::{CheckReport, Finding, FindingKind, Weight};
 use crate::gateway::tree::{Candidate, TreeError, TreeFile, classify, walk};
 use crate::mapping::{Pack, Packs};
@@ -40,6 +41,7 @@ struct FileFacts {
 /// [`TreeError`] when the root can't be read; anything smaller is a finding.
 pub fn check(
     packs: &Packs,
+    passwords: &FilePasswords,
     root: &Path,
     listed: Option<FindingKind>,
     progress: Progress<'_>,
@@ -55,7 +57,7 @@ pub fn check(
     let facts: Vec<Result<FileFacts, Finding>> = files
         .par_iter()
         .map(|file| {
-            let facts = file_facts(packs, file, listed);
+            let facts = file_facts(packs, passwords, file, listed);
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
             facts
         })
@@ -102,7 +104,7 @@ pub fn check(
     report.summary.phones = phones.len() as u64;
     let facts: Vec<_> = phones
         .into_par_iter()
-        .map(|(mac, candidates)| phone_facts(packs, mac, candidates, &shared, listed))
+        .map(|(mac, candidates)| phone_facts(packs, passwords, mac, candidates, &shared, listed))
         .collect();
     let mut unknown_keys = UnknownKeys::default();
     for facts in facts {
@@ -134,13 +136,16 @@ pub fn check(
 
 fn file_facts(
     packs: &Packs,
+    passwords: &FilePasswords,
     file: &TreeFile,
     listed: Option<FindingKind>,
 ) -> Result<FileFacts, Finding> {
     let content = fs::read(&file.on_disk).map_err(|source| {
         Finding::of_file(FindingKind::Unreadable, file.path.to_string(), source)
     })?;
-    let classified = classify(packs, &file.path, &content);
+    let classified = classify(packs, passwords, &file.path, &content);
+    let rendered_the_same = classified.rendered().is_none_or(|bytes| bytes == content);
+    let is_sealed = classified.seal.is_some();
     let role = classified.role;
     let mut facts = FileFacts {
         renders_the_same: true,
@@ -189,14 +194,21 @@ fn file_facts(
             finding
         });
     }
-    facts.renders_the_same = document.bytes() == content;
+    facts.renders_the_same = rendered_the_same;
     if !facts.renders_the_same {
         facts.notes.note(listed, FindingKind::Different, || {
             let why = "rendering gives other bytes";
             Finding::of_file(FindingKind::Different, file.path.to_string(), why)
         });
     }
-    look_at_settings(&mut facts, pack.as_deref(), &document, &file.path, listed);
+    look_at_settings(
+        &mut facts,
+        pack.as_deref(),
+        &document,
+        is_sealed,
+        &file.path,
+        listed,
+    );
     if matches!(facts.role, FileRole::Shared { .. }) {
         facts.shared = Some(Arc::new(document));
     }
@@ -207,6 +219,7 @@ fn look_at_settings(
     facts: &mut FileFacts,
     pack: Option<&Pack>,
     document: &Document,
+    is_sealed: bool,
     path: &TreePath,
     listed: Option<FindingKind>,
 ) {
@@ -229,14 +242,16 @@ fn look_at_settings(
             && !setting.value.is_empty()
             && pack.is_secret_key(setting.key)
         {
-            facts.notes.note(listed, FindingKind::SecretInClear, || {
-                finding(
-                    FindingKind::SecretInClear,
-                    format!("`{}`", setting.key),
-                    line,
-                    column,
-                )
-            });
+            if !is_sealed {
+                facts.notes.note(listed, FindingKind::SecretInClear, || {
+                    finding(
+                        FindingKind::SecretInClear,
+                        format!("`{}`", setting.key),
+                        line,
+                        column,
+                    )
+                });
+            }
             if pack.is_default_password(setting.key, &setting.value) {
                 facts.notes.note(listed, FindingKind::DefaultPassword, || {
                     let message = format!("`{}` is what everybody knows", setting.key);

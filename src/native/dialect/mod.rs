@@ -1,8 +1,10 @@
 //! The file syntaxes, one file each.
 
 mod autop;
+mod binary_header;
 mod key_value;
 mod kind;
+mod p_code_binary;
 mod p_code_text;
 mod p_code_xml;
 mod xml_element;
