@@ -17,8 +17,9 @@ impl Gateway {
     ) -> Result<Vec<Parameter>, GatewayError> {
         let pack = std::sync::Arc::clone(&draft.pack);
         let rows = draft.record.rows.clone();
+        let kept = draft.record.kept.clone();
         match draft.documents(self) {
-            Ok(documents) => Ok(pack.read(&documents.layers, &rows)),
+            Ok(documents) => Ok(pack.read_with_kept(&documents.layers, &rows, &kept)),
             Err(error @ GatewayError::Sealed { .. }) => {
                 tracing::warn!(mac = %draft.mac, %error, "shown as it was when it could be read");
                 self.stored_parameters(draft, &pack)
@@ -36,7 +37,7 @@ impl Gateway {
     ) -> Result<Vec<Parameter>, GatewayError> {
         let rows = &draft.record.rows;
         let nothing = Layers::new(Vec::new(), pack.merges_layers());
-        let mut parameters = pack.read(&nothing, rows);
+        let mut parameters = pack.read_with_kept(&nothing, rows, &draft.record.kept);
         for (path, value) in self.load_parameters(draft.mac)?.values {
             match parameters.binary_search_by(|parameter| parameter.path.cmp(&path)) {
                 Ok(place) => {

@@ -14,7 +14,7 @@ use super::view::{View, provisional_identity};
 use crate::cwmp::{Event, EventCode, Notification};
 use crate::datamodel::ParameterPath;
 use crate::device::{DeviceRecord, FileRecord, FileRole, Mark, StoredParameters, TreePath};
-use crate::mapping::{Change, Pack, Parameter, Refusal, ValueState};
+use crate::mapping::{Change, NativeEdit, Pack, Parameter, Refusal, ValueState};
 use crate::native::{Document, Layers, Mac, Seal};
 use crate::store::{Batch, Table, encode};
 use crate::wire::ContentHash;
@@ -148,19 +148,17 @@ impl Draft {
         &mut self,
         gateway: &Gateway,
         changes: &[Change],
-    ) -> Result<Result<(), Vec<Refusal>>, GatewayError> {
+    ) -> Result<Result<Vec<NativeEdit>, Vec<Refusal>>, GatewayError> {
         if changes.is_empty() {
-            return Ok(Ok(()));
+            return Ok(Ok(Vec::new()));
         }
         let pack = Arc::clone(&self.pack);
         let rows = self.record.rows.clone();
         let documents = self.documents(gateway)?;
         let before = documents.own_text().to_vec();
-        if let Err(refusals) = pack.write(&mut documents.layers, &rows, changes) {
-            return Ok(Err(refusals));
-        }
+        let outcome = pack.write(&mut documents.layers, &rows, changes);
         documents.is_changed |= documents.own_text() != before;
-        Ok(Ok(()))
+        Ok(outcome)
     }
 
     /// What the refusals of these changes would be, without making any.
@@ -210,8 +208,8 @@ impl Gateway {
     /// Loads a device to work on.
     pub(super) fn draft(&self, mac: Mac) -> Result<Draft, GatewayError> {
         let (record, original) = self.load(mac)?.ok_or(GatewayError::UnknownPhone(mac))?;
-        let pack = Arc::clone(self.pack(&record.vendor)?);
-        Ok(Draft {
+        let pack = self.lenses(&record)?;
+        let mut draft = Draft {
             mac,
             before: Some(record.clone()),
             record,
@@ -221,7 +219,18 @@ impl Gateway {
             derive_anew: false,
             news: false,
             set_by_acs: BTreeSet::new(),
-        })
+        };
+        // Rows and parameters of other lenses mean nothing to these. A file that can't be read is
+        // told where it is needed.
+        if draft.record.lenses != draft.pack.id().to_string() {
+            let pack = Arc::clone(&draft.pack);
+            let previous = draft.record.rows.clone();
+            if let Ok(documents) = draft.documents(self) {
+                draft.record.rows = pack.rows(&documents.layers, &previous);
+                draft.derive_anew = true;
+            }
+        }
+        Ok(draft)
     }
 
     fn open_documents(
@@ -315,6 +324,8 @@ impl Gateway {
 
     fn read_layers_anew(&self, draft: &mut Draft) -> Result<(), GatewayError> {
         let record = draft.record.clone();
+        // Another model can have other lenses.
+        draft.pack = self.lenses(&record)?;
         let merges = draft.pack.merges_layers();
         let documents = draft.documents(self)?;
         let Some(own) = documents.layers.own() else {
@@ -330,17 +341,19 @@ impl Gateway {
         let mac = draft.mac;
         let pack = Arc::clone(&draft.pack);
         let previous = draft.record.rows.clone();
+        let kept = draft.record.kept.clone();
         let documents = draft.documents(self)?;
         let rows = pack.rows(&documents.layers, &previous);
-        let parameters = pack.read(&documents.layers, &rows);
+        let parameters = pack.read_with_kept(&documents.layers, &rows, &kept);
         draft.record.rows = rows;
+        draft.record.lenses = pack.id().to_string();
         let stored = StoredParameters {
-            pack_version: pack.version(),
+            lenses: draft.record.lenses.clone(),
             values: parameters.iter().filter_map(stored_value).collect(),
         };
         let before = self.load_parameters(mac)?;
         if before != stored {
-            if draft.before.is_some() && before.pack_version == stored.pack_version {
+            if draft.before.is_some() && before.lenses == stored.lenses {
                 draft.note_changes(&before, &stored);
             }
             batch.put_long(Table::Parameters, &mac.bytes(), encode(&stored)?);
@@ -499,7 +512,7 @@ fn uncovered_model(draft: &Draft) -> Option<&str> {
 /// A parameter as it is kept beside the files: a hidden value as the hash of it, and a default not
 /// at all, since the pack of that version has it.
 fn stored_value(parameter: &Parameter) -> Option<(ParameterPath, String)> {
-    if !matches!(parameter.state, ValueState::Set { .. }) {
+    if !matches!(parameter.state, ValueState::Set { .. } | ValueState::Kept) {
         return None;
     }
     let value = if parameter.hidden && !parameter.value.is_empty() {

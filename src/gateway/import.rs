@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
@@ -370,6 +369,8 @@ impl Gateway {
             contact: None,
             delivery: DeliveryState::default(),
             cpe: CpeState::new(random::text()?, Secret::new(random::text()?)),
+            lenses: String::new(),
+            kept: BTreeMap::new(),
         })
     }
 
@@ -382,7 +383,7 @@ impl Gateway {
         document: Document,
         seal: Option<Seal>,
     ) -> Result<Draft, GatewayError> {
-        let pack = Arc::clone(self.pack(&record.vendor)?);
+        let pack = self.lenses(&record)?;
         let bytes = sealed(&document, seal.as_ref());
         let content_hash = ContentHash::of(&bytes);
         let own_file = FileRecord {

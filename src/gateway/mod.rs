@@ -10,6 +10,7 @@ mod core;
 mod cpe_parameters;
 mod door;
 mod draft;
+mod edit_report;
 mod export;
 mod file_index;
 mod file_passwords;
@@ -44,6 +45,7 @@ pub use door::{
     FetchAnswer, FetchReceipt, FetchRequest, GatewayError, OpenSession, PendingTransfer,
     SessionOutcome, TransferDirection, TransferJob,
 };
+pub use edit_report::{EditReport, SetReport};
 pub use file_passwords::{FilePassword, FilePasswords, ModelPattern};
 pub use import::{ImportError, ImportOptions};
 pub use overview::{DeviceDetail, DeviceSummary, ParameterLine, TransferSummary};

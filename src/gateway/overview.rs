@@ -222,7 +222,7 @@ impl Gateway {
 impl Gateway {
     fn summary(&self, mac: Mac, record: &DeviceRecord) -> DeviceSummary {
         let covered = record.model.as_ref().is_none_or(|model| {
-            self.pack(&record.vendor)
+            self.lenses(record)
                 .is_ok_and(|pack| pack.covers_model(model))
         });
         DeviceSummary {

@@ -272,7 +272,7 @@ impl Phone {
 }
 
 /// `VP2.x` and `L2.x` written out.
-fn long(path: &str) -> String {
+pub(super) fn long(path: &str) -> String {
     const PROFILE: &str = "Device.Services.VoiceService.1.VoiceProfile.";
     if let Some(rest) = path.strip_prefix("VP") {
         return format!("{PROFILE}{rest}");

@@ -46,6 +46,7 @@ fn get_then_put(pack: &Pack, layers: &Layers, rows: &Rows, parameters: &[Paramet
         .filter(|parameter| parameter.writable)
         .filter(|parameter| match parameter.state {
             ValueState::Set { .. } => true,
+            ValueState::Kept => false,
             // A phone that keeps what a file does not name may have something else.
             ValueState::Default => !pack.patches(),
             ValueState::Unreadable { .. } => false,

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::alias::{Alias, Spelling, is_holding};
+use super::change::RefusalReason;
+use super::convert::Convert;
 use super::lens::{Lens, slot_place};
 use super::lens_set::{FacePlace, KeyUse, LensSet};
 use super::native_names::{key_of, path_of};
@@ -318,6 +320,37 @@ impl Pack {
         };
         let lens = self.set.lenses.get(place.lens);
         lens.is_some_and(|lens| lens.reboot)
+    }
+
+    /// Whether no file has a place for a parameter, so that what is written to it has to be kept
+    /// beside the device.
+    pub fn is_kept(&self, path: &ParameterPath, rows: &Rows) -> bool {
+        let Some(Target::Face { place, .. }) = self.target(path, rows) else {
+            return false;
+        };
+        let lens = self.set.lenses.get(place.lens);
+        lens.is_some_and(|lens| matches!(lens.convert, Convert::Kept))
+    }
+
+    /// Checks a value that is to be kept beside the device, and gives its canonical form.
+    ///
+    /// # Errors
+    /// Why the parameter cannot have it.
+    pub fn check_kept(
+        &self,
+        path: &ParameterPath,
+        rows: &Rows,
+        value: &str,
+    ) -> Result<String, RefusalReason> {
+        let target = self.target(path, rows);
+        let Some(Target::Face { place, .. }) = target.filter(|_| self.is_kept(path, rows)) else {
+            return Err(RefusalReason::Unknown);
+        };
+        let (_, face) = self.face(place).ok_or(RefusalReason::Unknown)?;
+        if !face.writable {
+            return Err(RefusalReason::ReadOnly);
+        }
+        Ok(face.rule.check(value)?)
     }
 
     /// Whether a lens holds for the model.

@@ -29,9 +29,9 @@ const MAX_PACK_SIZE: usize = 4 << 20;
 /// What one file of the folder `mappings` holds.
 pub(super) enum PackFile {
     /// A base pack.
-    Base(Vendor, LensSet),
+    Base(Arc<Vendor>, Arc<LensSet>),
     /// A further set for the vendor of this name.
-    Further(String, LensSet),
+    Further(String, Arc<LensSet>),
 }
 
 impl Pack {
@@ -41,7 +41,7 @@ impl Pack {
     /// The first problem in the text.
     pub fn parse(file: &str, text: &str) -> Result<Self, PackError> {
         match PackFile::parse(file, text)? {
-            PackFile::Base(vendor, set) => Ok(Self::new(Arc::new(vendor), Arc::new(set), None)),
+            PackFile::Base(vendor, set) => Ok(Self::new(vendor, set, None)),
             PackFile::Further(..) => {
                 let problem = PackProblem::Missing {
                     section: "a pack".to_owned(),
@@ -81,7 +81,7 @@ impl PackFile {
             let set = read_set(source, &top, &head, scope, &of)?;
             head.finish()?;
             top.finish()?;
-            Ok(Self::Further(of, set))
+            Ok(Self::Further(of, Arc::new(set)))
         } else {
             let top = Section::new(source, "a pack", span, document.get_ref());
             let head = top.required("[pack]", top.section("pack", "[pack]")?)?;
@@ -90,7 +90,7 @@ impl PackFile {
             let set = read_set(source, &top, &head, scope, &vendor.name)?;
             head.finish()?;
             top.finish()?;
-            Ok(Self::Base(vendor, set))
+            Ok(Self::Base(Arc::new(vendor), Arc::new(set)))
         }
     }
 }

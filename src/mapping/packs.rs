@@ -150,7 +150,7 @@ impl Collected {
     fn add(&mut self, file: PackFile, is_operators: bool) {
         match file {
             PackFile::Base(vendor, set) => {
-                let base = (Arc::new(vendor), Arc::new(set));
+                let base = (vendor, set);
                 let mut known = self.bases.iter_mut();
                 match known.find(|(known, _)| known.name == base.0.name) {
                     Some(known) => *known = base,
@@ -160,9 +160,9 @@ impl Collected {
             PackFile::Further(vendor, set) => {
                 let mut known = self.sets.iter_mut();
                 match known.find(|(_, known)| known.name == set.name) {
-                    Some(known) => *known = (vendor, Arc::new(set)),
-                    None if is_operators => self.sets.insert(0, (vendor, Arc::new(set))),
-                    None => self.sets.push((vendor, Arc::new(set))),
+                    Some(known) => *known = (vendor, set),
+                    None if is_operators => self.sets.insert(0, (vendor, set)),
+                    None => self.sets.push((vendor, set)),
                 }
             }
         }
@@ -237,6 +237,60 @@ mod tests {
         let packs = Packs::with_overrides(both).unwrap();
         assert_eq!(packs.iter().count(), carried + 1);
         assert_eq!(packs.by_vendor("example").unwrap().version(), 4);
+    }
+
+    const FAMILY: &str = r#"
+[lenses]
+of = "example"
+models = ['^HT', '^GXW']
+version = 7
+[[lens]]
+path = "Device.X_EX_Hook"
+key = "P271"
+"#;
+
+    fn with_family() -> Packs {
+        Packs::with_overrides([
+            ("family.toml".to_owned(), FAMILY.to_owned()),
+            ("folder/example.toml".to_owned(), p_code_text()),
+        ])
+        .unwrap()
+    }
+
+    #[test]
+    fn a_family_of_models_has_lenses_of_its_own() {
+        let packs = with_family();
+        let set = |model| packs.for_phone("example", model).unwrap();
+        assert_eq!(set(None).id().to_string(), "example/3/device1");
+        assert_eq!(set(Some("X1")).id().to_string(), "example/3/device1");
+        let family = set(Some("ht801"));
+        assert_eq!(family.id().to_string(), "family/7/device1");
+        assert_eq!(family.manufacturer(), "Example");
+        assert!(family.covers_model("HT801"));
+        let key = crate::native::NativeKey::new("P271");
+        let rows = crate::mapping::Rows::default();
+        let paths = family.parameters_of(&key, &rows);
+        assert_eq!(paths.len(), 1);
+        assert_eq!(paths[0].as_str(), "Device.X_EX_Hook");
+        assert!(packs.for_phone("nobody", None).is_none());
+    }
+
+    #[test]
+    fn a_vendor_without_a_tree_of_its_own_is_shown_as_device_1() {
+        let packs = with_family().with_template(Template::Vendor);
+        let set = packs.for_phone("example", Some("HT801")).unwrap();
+        assert_eq!(set.id().to_string(), "family/7/device1");
+    }
+
+    #[test]
+    fn a_set_needs_its_base_pack() {
+        let alone = FAMILY.replace("\"example\"", "\"nobody\"");
+        let error = Packs::with_overrides([("family.toml".to_owned(), alone)]).unwrap_err();
+        let wanted = "family.toml:1:1: there is no base pack of `nobody`";
+        assert_eq!(error.to_string(), wanted);
+        let without_tree = FAMILY.replace("version", "template = \"vendor\"\nversion");
+        let error = Packs::with_overrides([("family.toml".to_owned(), without_tree)]).unwrap_err();
+        assert!(error.to_string().contains("example.tsv"), "{error}");
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub enum ValueState {
     },
     /// Nothing is set: the phone's default, or a constant of the pack.
     Default,
+    /// No file has a place for it: what was written is kept beside the device.
+    Kept,
     /// A file holds something that the lens does not know, or that the parameter cannot hold. The
     /// parameter shows its default, and every write to it is carried out.
     Unreadable {

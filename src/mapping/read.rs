@@ -1,6 +1,6 @@
 //! From native files to parameters.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::in_force::{Found, InForce};
 use super::lens::{Lens, Seen};
@@ -58,6 +58,28 @@ impl Pack {
             });
         }
         parameters.sort_unstable_by(|one, two| one.path.cmp(&two.path));
+        parameters
+    }
+
+    /// All parameters of a phone, as [`Self::read`] gives them, with the values that are kept
+    /// beside it because no file has a place for them.
+    pub fn read_with_kept(
+        &self,
+        layers: &Layers,
+        rows: &Rows,
+        kept: &BTreeMap<ParameterPath, String>,
+    ) -> Vec<Parameter> {
+        let mut parameters = self.read(layers, rows);
+        for (path, value) in kept {
+            let place = parameters.binary_search_by(|parameter| parameter.path.cmp(path));
+            if let Ok(place) = place
+                && let Some(parameter) = parameters.get_mut(place)
+                && self.is_kept(path, rows)
+            {
+                parameter.value.clone_from(value);
+                parameter.state = ValueState::Kept;
+            }
+        }
         parameters
     }
 

@@ -99,3 +99,39 @@ impl Pack {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mapping::example::Phone;
+    use crate::mapping::example_patch::patched;
+
+    fn unset(phone: &mut Phone, path: &str) -> Result<Vec<NativeEdit>, Vec<Refusal>> {
+        let path = super::super::example::long(path).parse().unwrap();
+        phone.pack.unset(&mut phone.layers, &phone.rows, &[path])
+    }
+
+    #[test]
+    fn where_a_file_is_a_patch_the_default_is_written() {
+        let mut phone = patched("P91: 1\nP35: 4711\n");
+        let edits = unset(&mut phone, "L1.CallingFeatures.CallWaitingEnable").unwrap();
+        assert_eq!(edits[0].new.as_deref(), Some("0"));
+        assert_eq!(phone.own(), "P91: 0\nP35: 4711\n");
+        let refusals = unset(&mut phone, "L1.SIP.AuthUserName").unwrap_err();
+        assert!(refusals[0].to_string().contains("default is not known"));
+        assert_eq!(phone.own(), "P91: 0\nP35: 4711\n");
+    }
+
+    #[test]
+    fn elsewhere_the_phones_own_line_goes() {
+        let shared = "sip auth name: all\n";
+        let own = "sip line1 auth name: 4711\ndns1: 192.0.2.1\n";
+        let mut phone = Phone::key_value(shared, own);
+        let edits = unset(&mut phone, "L1.SIP.AuthUserName").unwrap();
+        assert_eq!(phone.own(), "dns1: 192.0.2.1\n");
+        assert_eq!(phone.value("L1.SIP.AuthUserName"), "all");
+        assert_eq!((edits.len(), &edits[0].new), (1, &None));
+        assert_eq!(unset(&mut phone, "L1.SIP.AuthUserName"), Ok(Vec::new()));
+        assert!(unset(&mut phone, "L1.SIP.Nothing").is_err());
+    }
+}

@@ -231,7 +231,7 @@ impl Pack {
             let Some((face, seen)) = self.seen(lens, cells, slot, ask) else {
                 return Err(RefusalReason::Unknown);
             };
-            if !seen.is(&ask.wanted) || self.is_unsaid(lens, cells) {
+            if !seen.is(&ask.wanted) || self.is_unsaid(lens, cells, &seen) {
                 all_as_wanted = false;
                 face.rule.check(&ask.wanted)?;
             }
@@ -266,10 +266,14 @@ impl Pack {
     }
 
     /// Whether no file says what the phone has, and the phone may have something else than the
-    /// default. Of codecs there is nothing sensible to write then: their order is not known.
-    fn is_unsaid(&self, lens: &Lens, cells: &[Cell<'_>]) -> bool {
-        let unset = cells.iter().all(|cell| cell.found.is_none());
-        self.patches() && unset && !lens.convert.is_by_part()
+    /// default. Of an order of codecs there is nothing sensible to write then: it is not known.
+    fn is_unsaid(&self, lens: &Lens, cells: &[Cell<'_>], seen: &Seen) -> bool {
+        let unsaid = match lens.convert {
+            Convert::Codecs(_) => false,
+            Convert::CodecRows(_) => matches!(seen, Seen::Default(_)),
+            _ => cells.iter().all(|cell| cell.found.is_none()),
+        };
+        self.patches() && unsaid
     }
 
     /// Before the first member of a line set is written for a slot: copies what the other members

@@ -11,6 +11,7 @@ use super::index::KeyIndex;
 use super::key::{KeyHash, NativeKey, WrittenKey};
 use super::mac::{Mac, MacError};
 use super::parsed::{Entry, Mark, Parsed, Shape, Span};
+use super::place::{Place, PlaceCursor};
 use super::problem::{Problem, ProblemKind};
 use super::reread::Reread;
 
@@ -92,12 +93,21 @@ impl Document {
 
     /// Every setting in file order, duplicates included.
     pub fn settings(&self) -> impl Iterator<Item = Setting<'_>> {
-        (0..self.parsed.entries.len()).filter_map(|place| self.show(place))
+        let keys = self.derived.keys(&self.bytes, &self.parsed);
+        let mut cursor = PlaceCursor::new(self.lines());
+        let entries = self.parsed.entries.iter().zip(keys);
+        entries.map(move |(entry, key)| {
+            let place = cursor.place(self.lines(), entry.start);
+            self.show(entry, key, place)
+        })
     }
 
     /// The setting in force for a key: the last one, as phones take it.
     pub fn setting(&self, key: &NativeKey) -> Option<Setting<'_>> {
-        self.show(self.find(key, KeyHash::of(key))?)
+        let found = self.find(key, KeyHash::of(key))?;
+        let entry = self.parsed.entries.get(found)?;
+        let place = self.derived.place(self.lines(), entry.start);
+        Some(self.show(entry, self.key_at(found)?, place))
     }
 
     /// What was not understood, in file order.
@@ -208,6 +218,13 @@ impl Document {
         Some(self.parsed.entries.get(place)?.whole.range())
     }
 
+    /// Makes every table, so that an edit after it has to keep them.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn make_tables(&self) {
+        let _ = (self.index(), self.problems(), self.settings().next());
+        let _ = self.derived.place(&self.bytes, 0);
+    }
+
     /// Whether everything that is known of the file is what reading it anew gives.
     #[cfg(any(test, fuzzing))]
     pub(super) fn is_as_read_anew(&self) -> bool {
@@ -224,12 +241,24 @@ impl Document {
             && self.problems() == anew.problems()
             && index(self) == index(&anew)
             && self.derived.keys(bytes, parsed) == anew.derived.keys(bytes, parsed)
-            && self.derived.places(self.lines(), parsed)
-                == anew.derived.places(anew.lines(), parsed)
-            && self.derived.keys(bytes, parsed).iter().all(|key| {
-                let hash = KeyHash::of(key);
-                self.find(key, hash) == anew.find(key, hash)
-            })
+            && parsed
+                .entries
+                .iter()
+                .step_by(1 + parsed.entries.len() / 64)
+                .all(|entry| {
+                    let place =
+                        |document: &Document| document.derived.place(document.lines(), entry.start);
+                    place(self) == place(&anew)
+                })
+            && self
+                .derived
+                .keys(bytes, parsed)
+                .iter()
+                .step_by(1 + parsed.entries.len() / 64)
+                .all(|key| {
+                    let hash = KeyHash::of(key);
+                    self.find(key, hash) == anew.find(key, hash)
+                })
     }
 
     /// Which entry is in force for a key.
@@ -250,9 +279,9 @@ impl Document {
 
     /// Value and line of an entry.
     pub(super) fn value_at(&self, place: usize) -> Option<(Cow<'_, str>, u32)> {
-        let value = value(self.dialect, &self.bytes, self.parsed.entries.get(place)?);
-        let places = self.derived.places(self.lines(), &self.parsed);
-        Some((value, places.get(place)?.line))
+        let entry = self.parsed.entries.get(place)?;
+        let stands = self.derived.place(self.lines(), entry.start);
+        Some((value(self.dialect, &self.bytes, entry), stands.line))
     }
 
     /// The bytes by whose line ends places are told.
@@ -268,16 +297,14 @@ impl Document {
         self.derived.index(&self.bytes, &self.parsed)
     }
 
-    fn show(&self, place: usize) -> Option<Setting<'_>> {
-        let entry = self.parsed.entries.get(place)?;
-        let stands = self.derived.places(self.lines(), &self.parsed).get(place)?;
-        Some(Setting {
-            key: self.key_at(place)?,
+    fn show<'a>(&'a self, entry: &Entry, key: &'a NativeKey, place: Place) -> Setting<'a> {
+        Setting {
+            key,
             value: value(self.dialect, &self.bytes, entry),
-            line: stands.line,
-            column: stands.column,
+            line: place.line,
+            column: place.column,
             mark: entry.mark,
-        })
+        }
     }
 
     fn set_spelt(&mut self, key: &NativeKey, spelling: &str, text: &str) -> Result<(), EditError> {
@@ -381,10 +408,14 @@ impl Document {
     }
 
     /// The changes, last first, that take some entries out; `None` if only reading the whole file
-    /// can tell.
+    /// can tell, or if there are so many that it is quicker.
     fn rereads_without(&self, places: &[usize]) -> Option<Vec<Reread>> {
-        places
-            .iter()
+        const MANY: usize = 8;
+        let few = places.get(..places.len().min(MANY))?;
+        if few.len() < places.len() {
+            return None;
+        }
+        few.iter()
             .rev()
             .map(|&place| {
                 let entry = self.parsed.entries.get(place)?;

@@ -16,12 +16,15 @@ mod lines;
 mod mac;
 mod opaque;
 mod parsed;
+mod place;
 mod problem;
 mod reread;
 mod seal;
 
 #[cfg(any(test, fuzzing))]
 pub mod law;
+#[cfg(test)]
+mod odd_file_tests;
 
 pub use dialect::{Dialect, DialectError};
 pub use document::{Document, Setting};

@@ -19,7 +19,7 @@ use crate::native::{Mac, MacError};
 pub enum Dialect {
     /// Lines of `P271 = 1` (grandstream.md 1.1).
     PCodeText,
-    /// XML with elements `<P271>1</P271>` (grandstream.md 1.2, htek.md 1.1).
+    /// XML with P-codes, items and parts, named elements (grandstream.md 1.2, 1.3; htek.md 1.1, 1.2).
     PCodeXml,
     /// Lines of `sip line1 auth name: 300` (aastra.md 1.1).
     KeyValue,

@@ -7,6 +7,7 @@ mod kind;
 mod p_code_binary;
 mod p_code_text;
 mod p_code_xml;
+mod xml_content;
 mod xml_element;
 mod xml_place;
 mod xml_read;
