@@ -42,6 +42,8 @@ mod example;
 mod example_patch;
 #[cfg(test)]
 mod laws_on_files;
+#[cfg(test)]
+mod shared_profiles;
 
 pub use change::{Change, Effects, NativeEdit, Refusal, RefusalReason};
 pub use error::{PackError, PackProblem};
