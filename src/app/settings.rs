@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use crate::acs::{AcsSettings, ConnectionRequestSettings, TransferSettings};
-use crate::gateway::{GatewaySettings, ProductClass};
+use crate::gateway::{FilePassword, FilePasswords, GatewaySettings, ProductClass};
 use crate::mapping::Template;
 use crate::phone::PhoneSettings;
 use crate::wire::{Credentials, Secret};
@@ -80,6 +80,8 @@ pub struct PhonesSection {
     pub tftp: String,
     /// What a phone must show before it gets secrets; `open` is the one that is offered.
     pub proof: String,
+    /// Passwords of encrypted files: `[[phones.file_password]]`.
+    pub file_password: Vec<FilePassword>,
 }
 
 impl Default for PhonesSection {
@@ -92,6 +94,7 @@ impl Default for PhonesSection {
             tls_key: phones.tls_key,
             tftp: String::new(),
             proof: "open".to_owned(),
+            file_password: Vec::new(),
         }
     }
 }
@@ -309,7 +312,13 @@ impl Settings {
             },
             periodic_inform_interval: self.acs.periodic_inform_interval.get(),
             product_class: self.acs.product_class.clone(),
+            file_passwords: self.file_passwords(),
         }
+    }
+
+    /// What encrypted files of phones are opened with.
+    pub fn file_passwords(&self) -> FilePasswords {
+        FilePasswords::new(self.phones.file_password.clone())
     }
 
     pub(super) fn acs(&self) -> AcsSettings {
@@ -413,6 +422,29 @@ mod tests {
             let error = read(text).unwrap_err();
             let shown = format!("{error} {error:?}");
             assert!(!shown.contains("hunter2"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_password_of_files_is_for_all_phones_or_for_some() {
+        let settings = read(
+            "[[phones.file_password]]\npassword = \"a\"\n\
+             [[phones.file_password]]\npassword = \"b\"\nmodel = \"gxp21*\"\nmac = \"00:0B:82:A1:B2:C3\"\n",
+        )
+        .unwrap();
+        assert_eq!(settings.phones.file_password.len(), 2);
+        for text in [
+            "[[phones.file_password]]\npassword = 31337\n",
+            "[[phones.file_password]]\npassword = \"hunter2\"\nmac = \"\"\n",
+            "[[phones.file_password]]\npassword = \"\"\n",
+            "[[phones.file_password]]\nmodel = \"x\"\n",
+        ] {
+            let error = read(text).unwrap_err();
+            let shown = format!("{error} {error:?}");
+            assert!(
+                !shown.contains("hunter2") && !shown.contains("31337"),
+                "{shown}"
+            );
         }
     }
 

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use jiff::Timestamp;
 
 use super::{
-    Clock, Delivery, FetchAnswer, FetchRequest, Gateway, GatewaySettings, ImportOptions,
-    OpenSession, ProductClass, SessionOutcome,
+    Clock, Delivery, FetchAnswer, FetchRequest, FilePasswords, Gateway, GatewaySettings,
+    ImportOptions, OpenSession, ProductClass, SessionOutcome,
 };
 use crate::cwmp::{AcsRequest, CpeResponse, Download, EventCode, SetAttribute, SetValue};
 use crate::mapping::Packs;
@@ -54,6 +54,7 @@ fn open_with(folder: &Path, clock: &Arc<Hands>, packs: Packs) -> Gateway {
         },
         periodic_inform_interval: 86_400,
         product_class: ProductClass::Model,
+        file_passwords: FilePasswords::default(),
     };
     Gateway::open(
         Arc::new(store),

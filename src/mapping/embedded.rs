@@ -10,6 +10,26 @@ pub(super) const EMBEDDED: &[(&str, &str)] = &[
         "grandstream.toml",
         include_str!("../../mappings/grandstream.toml"),
     ),
+    (
+        "grandstream-ht.toml",
+        include_str!("../../mappings/grandstream-ht.toml"),
+    ),
+    (
+        "grandstream-gxw.toml",
+        include_str!("../../mappings/grandstream-gxw.toml"),
+    ),
+    (
+        "grandstream-gxw410x.toml",
+        include_str!("../../mappings/grandstream-gxw410x.toml"),
+    ),
+    (
+        "grandstream-dp.toml",
+        include_str!("../../mappings/grandstream-dp.toml"),
+    ),
+    (
+        "grandstream-gds.toml",
+        include_str!("../../mappings/grandstream-gds.toml"),
+    ),
     ("htek.toml", include_str!("../../mappings/htek.toml")),
     ("aastra.toml", include_str!("../../mappings/aastra.toml")),
 ];

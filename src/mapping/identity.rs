@@ -63,10 +63,23 @@ impl Identity {
 
     /// What a file is by the first rule that fits. Short names of models are written out.
     pub(super) fn identify(&self, file_name: &str, content: &[u8]) -> Option<FileIdentity> {
-        let mut identity = self
+        let found = self
             .files
             .iter()
             .find_map(|rule| rule.identify(file_name, content))?;
+        Some(self.with_full_model(found))
+    }
+
+    /// What a file should be by the first rule that its name fits.
+    pub(super) fn identify_by_name(&self, file_name: &str) -> Option<FileIdentity> {
+        let found = self
+            .files
+            .iter()
+            .find_map(|rule| rule.identify_by_name(file_name))?;
+        Some(self.with_full_model(found))
+    }
+
+    fn with_full_model(&self, mut identity: FileIdentity) -> FileIdentity {
         if let Some(full) = identity
             .model
             .as_ref()
@@ -74,7 +87,7 @@ impl Identity {
         {
             identity.model = Some(full.to_owned());
         }
-        Some(identity)
+        identity
     }
 
     /// The model that a short name stands for.

@@ -112,9 +112,22 @@ impl Packs {
     /// What a file is, by name (without folders) and content. If the rules of several packs fit,
     /// the one that knows the OUI of the MAC address in the name goes first.
     pub fn identify(&self, file_name: &str, content: &[u8]) -> Option<(&Arc<Pack>, FileIdentity)> {
+        self.first_that_fits(|pack| pack.vendor.identity.identify(file_name, content))
+    }
+
+    /// What a file should be by its name (without folders), whatever it holds; chosen in the same
+    /// way.
+    pub fn identify_by_name(&self, file_name: &str) -> Option<(&Arc<Pack>, FileIdentity)> {
+        self.first_that_fits(|pack| pack.vendor.identity.identify_by_name(file_name))
+    }
+
+    fn first_that_fits(
+        &self,
+        identify: impl Fn(&Pack) -> Option<FileIdentity>,
+    ) -> Option<(&Arc<Pack>, FileIdentity)> {
         let mut first = None;
         for pack in &self.packs {
-            let Some(identity) = pack.identify(file_name, content) else {
+            let Some(identity) = identify(pack) else {
                 continue;
             };
             if identity.mac.is_some_and(|mac| pack.knows_oui(&mac.oui())) {

@@ -11,6 +11,7 @@ use super::index::KeyIndex;
 use super::key::{KeyHash, NativeKey, WrittenKey};
 use super::mac::{Mac, MacError};
 use super::parsed::{Entry, Mark, Parsed, Shape, Span};
+use super::place::{Place, PlaceCursor};
 use super::problem::{Problem, ProblemKind};
 use super::reread::Reread;
 
@@ -92,24 +93,32 @@ impl Document {
 
     /// Every setting in file order, duplicates included.
     pub fn settings(&self) -> impl Iterator<Item = Setting<'_>> {
-        (0..self.parsed.entries.len()).filter_map(|place| self.show(place))
+        let keys = self.derived.keys(&self.bytes, &self.parsed);
+        let mut cursor = PlaceCursor::new(self.lines());
+        let entries = self.parsed.entries.iter().zip(keys);
+        entries.map(move |(entry, key)| {
+            let place = cursor.place(self.lines(), entry.start);
+            self.show(entry, key, place)
+        })
     }
 
     /// The setting in force for a key: the last one, as phones take it.
     pub fn setting(&self, key: &NativeKey) -> Option<Setting<'_>> {
-        self.show(self.find(key, KeyHash::of(key))?)
+        let found = self.find(key, KeyHash::of(key))?;
+        let entry = self.parsed.entries.get(found)?;
+        let place = self.derived.place(self.lines(), entry.start);
+        Some(self.show(entry, self.key_at(found)?, place))
     }
 
     /// What was not understood, in file order.
     pub fn problems(&self) -> &[Problem] {
-        self.derived.problems(&self.bytes, &self.parsed)
+        self.derived.problems(self.lines(), &self.parsed)
     }
 
-    /// The phone for which an XML file says that it is: its `mac` element. A phone refuses a file
-    /// with the `mac` of another (grandstream.md 1.2).
+    /// The phone for which a file says that it is: the `mac` element of XML, the header of a binary
+    /// file. A phone refuses a file with the `mac` of another (grandstream.md 1.2).
     pub fn declared_mac(&self) -> Option<Result<Mac, MacError>> {
-        let text = charset::decode(self.parsed.mac?.of(&self.bytes));
-        Some(text.trim().parse())
+        self.dialect.mac(&self.bytes, self.parsed.mac?)
     }
 
     /// Name of the root element of an XML file.
@@ -166,6 +175,21 @@ impl Document {
         }
     }
 
+    /// Whether any setting is a P-code.
+    pub fn has_p_codes(&self) -> bool {
+        let entries = &self.parsed.entries;
+        let mut keys = entries.iter().map(|entry| entry.key.of(&self.bytes));
+        keys.any(WrittenKey::is_p_code)
+    }
+
+    /// Whether any setting has a name in place of a P-code: in XML an item, a part or an element
+    /// of that name, in the text files of other makers every key.
+    pub fn has_names(&self) -> bool {
+        let entries = &self.parsed.entries;
+        let mut keys = entries.iter().map(|entry| entry.key.of(&self.bytes));
+        !keys.all(WrittenKey::is_p_code)
+    }
+
     /// Whether more of a text file is settings with sensible keys than is not.
     pub(super) fn is_mostly_settings(&self) -> bool {
         let sensible =
@@ -194,6 +218,13 @@ impl Document {
         Some(self.parsed.entries.get(place)?.whole.range())
     }
 
+    /// Makes every table, so that an edit after it has to keep them.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn make_tables(&self) {
+        let _ = (self.index(), self.problems(), self.settings().next());
+        let _ = self.derived.place(&self.bytes, 0);
+    }
+
     /// Whether everything that is known of the file is what reading it anew gives.
     #[cfg(any(test, fuzzing))]
     pub(super) fn is_as_read_anew(&self) -> bool {
@@ -210,11 +241,24 @@ impl Document {
             && self.problems() == anew.problems()
             && index(self) == index(&anew)
             && self.derived.keys(bytes, parsed) == anew.derived.keys(bytes, parsed)
-            && self.derived.places(bytes, parsed) == anew.derived.places(bytes, parsed)
-            && self.derived.keys(bytes, parsed).iter().all(|key| {
-                let hash = KeyHash::of(key);
-                self.find(key, hash) == anew.find(key, hash)
-            })
+            && parsed
+                .entries
+                .iter()
+                .step_by(1 + parsed.entries.len() / 64)
+                .all(|entry| {
+                    let place =
+                        |document: &Document| document.derived.place(document.lines(), entry.start);
+                    place(self) == place(&anew)
+                })
+            && self
+                .derived
+                .keys(bytes, parsed)
+                .iter()
+                .step_by(1 + parsed.entries.len() / 64)
+                .all(|key| {
+                    let hash = KeyHash::of(key);
+                    self.find(key, hash) == anew.find(key, hash)
+                })
     }
 
     /// Which entry is in force for a key.
@@ -235,25 +279,32 @@ impl Document {
 
     /// Value and line of an entry.
     pub(super) fn value_at(&self, place: usize) -> Option<(Cow<'_, str>, u32)> {
-        let value = value(self.dialect, &self.bytes, self.parsed.entries.get(place)?);
-        let places = self.derived.places(&self.bytes, &self.parsed);
-        Some((value, places.get(place)?.line))
+        let entry = self.parsed.entries.get(place)?;
+        let stands = self.derived.place(self.lines(), entry.start);
+        Some((value(self.dialect, &self.bytes, entry), stands.line))
+    }
+
+    /// The bytes by whose line ends places are told.
+    fn lines(&self) -> &[u8] {
+        if self.dialect.has_lines() {
+            &self.bytes
+        } else {
+            &[]
+        }
     }
 
     fn index(&self) -> &KeyIndex {
         self.derived.index(&self.bytes, &self.parsed)
     }
 
-    fn show(&self, place: usize) -> Option<Setting<'_>> {
-        let entry = self.parsed.entries.get(place)?;
-        let stands = self.derived.places(&self.bytes, &self.parsed).get(place)?;
-        Some(Setting {
-            key: self.key_at(place)?,
+    fn show<'a>(&'a self, entry: &Entry, key: &'a NativeKey, place: Place) -> Setting<'a> {
+        Setting {
+            key,
             value: value(self.dialect, &self.bytes, entry),
-            line: stands.line,
-            column: stands.column,
+            line: place.line,
+            column: place.column,
             mark: entry.mark,
-        })
+        }
     }
 
     fn set_spelt(&mut self, key: &NativeKey, spelling: &str, text: &str) -> Result<(), EditError> {
@@ -337,6 +388,7 @@ impl Document {
             self.bytes.get(range.end..).unwrap_or_default(),
         ]
         .concat();
+        let bytes = self.dialect.finish(&self.bytes, bytes)?;
         let edited = Document::parse(self.dialect, bytes);
         let place = edited
             .find(key, KeyHash::of(key))
@@ -356,10 +408,14 @@ impl Document {
     }
 
     /// The changes, last first, that take some entries out; `None` if only reading the whole file
-    /// can tell.
+    /// can tell, or if there are so many that it is quicker.
     fn rereads_without(&self, places: &[usize]) -> Option<Vec<Reread>> {
-        places
-            .iter()
+        const MANY: usize = 8;
+        let few = places.get(..places.len().min(MANY))?;
+        if few.len() < places.len() {
+            return None;
+        }
+        few.iter()
             .rev()
             .map(|&place| {
                 let entry = self.parsed.entries.get(place)?;
@@ -389,6 +445,9 @@ impl Document {
         }
         kept.extend_from_slice(self.bytes.get(at..).unwrap_or_default());
 
+        let Ok(kept) = self.dialect.finish(&self.bytes, kept) else {
+            return false;
+        };
         let edited = Document::parse(self.dialect, kept);
         let mut others = self.parsed.entries.clone();
         let mut place = 0_usize;
@@ -528,6 +587,26 @@ mod tests {
         let refused = document.set(&key("P4"), "Łódź");
         let (character, charset) = ('Ł', "ISO-8859-1");
         assert_eq!(refused, Err(EditError::Encoding { character, charset }));
+    }
+
+    #[test]
+    fn a_document_knows_how_its_settings_are_spelled() {
+        for (inside, spelled) in [
+            ("", (false, false)),
+            ("<P1>a</P1>", (true, false)),
+            ("<p1>a</p1>", (true, false)),
+            ("<item name=\"a.b\">1</item>", (false, true)),
+            (
+                "<item name=\"a\"><part name=\"P1\">1</part></item>",
+                (false, true),
+            ),
+            ("<Name>1</Name><P1/>", (true, true)),
+        ] {
+            let text = format!("<r><config>{inside}</config></r>");
+            let document = Document::parse(Dialect::PCodeXml, text);
+            let found = (document.has_p_codes(), document.has_names());
+            assert_eq!(found, spelled, "{inside}");
+        }
     }
 
     #[test]

@@ -60,6 +60,10 @@ pub enum EditError {
     /// The file would be larger than a document can be.
     #[error("the file would be larger than {} bytes", u32::MAX)]
     TooLarge,
+    /// The end of a binary file is missing. With a right length in its header, a phone would take
+    /// what is left for the whole.
+    #[error("the end of the file is missing: nothing can be changed in the rest")]
+    Truncated,
     /// The file is so damaged, or its encoding so ambiguous, that the change would not read as
     /// asked or would change other settings.
     #[error("the file is damaged or ambiguous: with this change it would not read as asked")]

@@ -183,6 +183,32 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_stands_often_is_found_once_where_it_stands_first() {
+        let layers = vec![
+            layer(
+                "shared.cfg",
+                LayerKind::Shared,
+                "x: 1\ny: 1\nX: 2\nz: 1\nx: 3\n",
+            ),
+            layer(
+                "mac.cfg",
+                LayerKind::Phone,
+                "w: 4\nY: 4\nw: 5\nz: 4\nZ: 5\n",
+            ),
+        ];
+        let expected = [
+            "x=3 shared.cfg:5",
+            "y=4 mac.cfg:2",
+            "z=5 mac.cfg:5",
+            "w=5 mac.cfg:3",
+        ];
+        assert_eq!(shown(&Layers::new(layers.clone(), true)), expected);
+        let alone = shown(&Layers::new(layers, false));
+        let expected = ["w=5 mac.cfg:3", "y=4 mac.cfg:2", "z=5 mac.cfg:5"];
+        assert_eq!(alone, expected);
+    }
+
+    #[test]
     fn a_phone_that_stops_at_its_own_file_knows_no_other() {
         assert_eq!(shown(&three(false)), ["b=own mac.cfg:1", "own=1 mac.cfg:2"]);
         assert!(three(false).effective(&NativeKey::new("a")).is_none());

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use memchr::memchr;
 use serde::{Deserialize, Serialize};
 
 use super::key::WrittenKey;
@@ -104,6 +105,8 @@ pub(super) enum Shape {
 pub(super) struct KeySpans {
     pub(super) prefix: Span,
     pub(super) name: Span,
+    /// Whether there is `&` in it that may begin an entity.
+    pub(super) escaped: bool,
 }
 
 impl KeySpans {
@@ -112,6 +115,17 @@ impl KeySpans {
         Self {
             prefix: Span::default(),
             name,
+            escaped: false,
+        }
+    }
+
+    /// A key in the attributes of elements; an empty prefix is none.
+    pub(super) fn of_attributes(bytes: &[u8], prefix: Span, name: Span) -> Self {
+        let has_reference = |span: Span| memchr(b'&', span.of(bytes)).is_some();
+        Self {
+            prefix,
+            name,
+            escaped: has_reference(name) || has_reference(prefix),
         }
     }
 
@@ -120,6 +134,7 @@ impl KeySpans {
         WrittenKey {
             prefix: self.prefix.of(bytes),
             name: self.name.of(bytes),
+            escaped: self.escaped,
         }
     }
 }
@@ -184,6 +199,8 @@ pub(super) struct Parsed {
     pub(super) container: Option<Container>,
     /// The last entry inside that element.
     pub(super) last_contained: Option<u32>,
+    /// The last entry inside that element whose key is a P-code.
+    pub(super) last_contained_p_code: Option<u32>,
 }
 
 impl Parsed {

@@ -6,12 +6,10 @@
 
 use std::ops::Range;
 
-use memchr::{memchr_iter, memrchr};
-
-use super::derived::{Derived, Place};
+use super::derived::Derived;
 use super::dialect::Dialect;
 use super::lines::{line_at, lines_from};
-use super::parsed::{Entry, MAX_PROBLEMS, Parsed, Shift, Span};
+use super::parsed::{MAX_PROBLEMS, Parsed, Shift, Span};
 
 /// A change of some lines, read but not yet made.
 pub(super) struct Reread {
@@ -89,9 +87,7 @@ impl Reread {
         for (offset, _) in &mut self.read.problems {
             *offset = into_place.of(*offset);
         }
-        if let Some(places) = derived.places.get_mut() {
-            self.move_places(bytes, parsed, places);
-        }
+        derived.lines.take();
         derived.problems.take();
 
         let rest = parsed.entries.get_mut(self.entries.end..);
@@ -106,47 +102,10 @@ impl Reread {
         parsed.problems.splice(self.problems, self.read.problems);
         bytes.splice(self.span.range(), self.text);
     }
-
-    fn move_places(&self, bytes: &[u8], parsed: &Parsed, places: &mut Vec<Place>) {
-        let before = self
-            .entries
-            .start
-            .checked_sub(1)
-            .and_then(|last| Some((parsed.entries.get(last)?, places.get(last)?)));
-        let (from, line) = match before {
-            Some((entry, place)) => (entry.start as usize, place.line),
-            None => (0, 1),
-        };
-        let first_line = line + newlines(bytes.get(from..self.start).unwrap_or_default());
-        let place = |entry: &Entry| {
-            let offset = (entry.start as usize).saturating_sub(self.start);
-            let before = self.lines.get(..offset).unwrap_or_default();
-            let line_start = memrchr(b'\n', before).map_or(0, |newline| newline + 1);
-            let above = newlines(before);
-            Place {
-                line: first_line + above,
-                column: Span::empty(offset - line_start + 1).start,
-            }
-        };
-        let old = bytes.get(self.start..self.end).unwrap_or_default();
-        let (old, new) = (newlines(old), newlines(&self.lines));
-        let rest = places.get_mut(self.entries.end..);
-        for place in rest.unwrap_or_default() {
-            place.line = place.line - old + new;
-        }
-        places.splice(
-            self.entries.clone(),
-            self.read.entries.iter().map(place).collect::<Vec<_>>(),
-        );
-    }
 }
 
 /// Which of some things, which are in file order, stand in a part of the file.
 fn part<T>(things: &[T], start: usize, end: usize, offset: impl Fn(&T) -> u32) -> Range<usize> {
     let place = |end| things.partition_point(|thing| (offset(thing) as usize) < end);
     place(start)..place(end)
-}
-
-fn newlines(bytes: &[u8]) -> u32 {
-    Span::empty(memchr_iter(b'\n', bytes).count()).start
 }

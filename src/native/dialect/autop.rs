@@ -12,7 +12,7 @@ use memchr::memchr;
 use super::Dialect;
 use crate::native::charset;
 use crate::native::edit::{EditError, Splice, check_bare_value};
-use crate::native::lines::{Line, is_text, line_at, lines, trimmed};
+use crate::native::lines::{Line, is_blank, is_text, line_at, lines, trimmed};
 use crate::native::parsed::{Entry, KeySpans, Mark, Parsed, Shape, Span};
 use crate::native::problem::ProblemKind;
 
@@ -123,40 +123,67 @@ impl Content {
         if text.is_empty() || text.starts_with(b"#") || text.starts_with(b";") {
             return Content::Nothing;
         }
-        let begins = text.get(..PREFIX.len());
-        if !begins.is_some_and(|begins| begins.eq_ignore_ascii_case(PREFIX)) {
-            let kind = ProblemKind::NotASetting;
-            return Content::Problem { at: start, kind };
-        }
-        let Some(separator) = memchr(b'=', text) else {
-            let kind = ProblemKind::NoSeparator { separator: '=' };
-            return Content::Problem { at: start, kind };
+        let Some(length) = key_length(text) else {
+            return Content::problem(start, text);
         };
-        let key = text.get(..separator).unwrap_or_default();
-        let key = key.get(..trimmed(key).1).unwrap_or_default();
-        if !is_key(key) {
-            let kind = ProblemKind::NotASetting;
-            return Content::Problem { at: start, kind };
+        let behind = text.get(length..).unwrap_or_default();
+        let blanks = behind.iter().take_while(|&&byte| is_blank(byte)).count();
+        if behind.get(blanks) != Some(&b'=') {
+            return Content::problem(start, text);
         }
         // Blanks behind an empty value stay behind it, the one before it too.
-        let value_start = start + separator + 1;
+        let value_start = start + length + blanks + 1;
         let (from, to) = trimmed(line.get(value_start..).unwrap_or_default());
         Content::Setting {
-            key: Span::new(start, start + key.len()),
+            key: Span::new(start, start + length),
             value: Span::new(value_start + from, value_start + to),
         }
     }
+
+    fn problem(at: usize, text: &[u8]) -> Self {
+        let separator = '=';
+        let kind = if begins_as_key(text) && !text.contains(&b'=') {
+            ProblemKind::NoSeparator { separator }
+        } else {
+            ProblemKind::NotASetting
+        };
+        Content::Problem { at, kind }
+    }
 }
 
-/// `Config.` and two or three words, or more.
-fn is_key(key: &[u8]) -> bool {
-    let Some((prefix, words)) = key.split_at_checked(PREFIX.len()) else {
-        return false;
-    };
-    let is_word = |word: &[u8]| !word.is_empty() && word.iter().copied().all(is_name_byte);
-    prefix.eq_ignore_ascii_case(PREFIX)
-        && words.contains(&b'.')
-        && words.split(|&byte| byte == b'.').all(is_word)
+/// Length of the key at the start of a text: `Config.` and two or three words, or more.
+fn key_length(text: &[u8]) -> Option<usize> {
+    if !begins_as_key(text) {
+        return None;
+    }
+    let words = text.get(PREFIX.len()..)?;
+    let mut dots = 0_usize;
+    let mut before = b'.';
+    let mut length = 0;
+    for &byte in words {
+        if byte == b'.' {
+            if before == b'.' {
+                return None;
+            }
+            dots += 1;
+        } else if !is_name_byte(byte) {
+            break;
+        }
+        before = byte;
+        length += 1;
+    }
+    (dots > 0 && before != b'.').then_some(PREFIX.len() + length)
+}
+
+fn begins_as_key(text: &[u8]) -> bool {
+    text.starts_with(PREFIX)
+        || text
+            .get(..PREFIX.len())
+            .is_some_and(|begins| begins.eq_ignore_ascii_case(PREFIX))
+}
+
+fn is_key(text: &[u8]) -> bool {
+    key_length(text) == Some(text.len())
 }
 
 /// Whether a text is one word, as keys of other syntaxes are.
@@ -166,8 +193,19 @@ fn is_name(text: &[u8]) -> bool {
 }
 
 fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+    NAME_BYTES.get(usize::from(byte)) == Some(&true)
 }
+
+/// Of which bytes words are made.
+const NAME_BYTES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        byte += 1;
+    }
+    table
+};
 
 /// The last setting of the same section, else of the same file.
 fn neighbour<'a>(bytes: &[u8], parsed: &'a Parsed, key: &[u8]) -> Option<&'a Entry> {

@@ -130,11 +130,7 @@ pub(super) fn read_line(line: &Line<'_>, parsed: &mut Parsed) {
     let (key_from, key_to) = trimmed(name);
     let key_start = start + (before.len() - name.len()) + key_from;
     let key = KeySpans::plain(Span::new(key_start, key_start + (key_to - key_from)));
-    let written = WrittenKey {
-        prefix: b"",
-        name: name.get(key_from..key_to).unwrap_or_default(),
-    };
-    if written.is_empty() {
+    if is_empty_key(name.get(key_from..key_to).unwrap_or_default()) {
         return parsed.report(start, ProblemKind::NoKey { separator: ':' });
     }
     let rest_start = start + separator + 1;
@@ -147,6 +143,18 @@ pub(super) fn read_line(line: &Line<'_>, parsed: &mut Parsed) {
         value: Span::new(rest_start + from, rest_start + to),
         whole: Span::new(line.start, line.next()),
     });
+}
+
+fn is_empty_key(name: &[u8]) -> bool {
+    let prefix = b"";
+    let graphic = name.first().is_some_and(u8::is_ascii_graphic);
+    !graphic
+        && WrittenKey {
+            prefix,
+            name,
+            escaped: false,
+        }
+        .is_empty()
 }
 
 /// Where the written value stands in what follows the separator, quotes included.

@@ -93,30 +93,62 @@ impl Content {
         if start == end || line.text.get(start) == Some(&b'#') {
             return Content::Nothing;
         }
-        let start_of_line = line.start + start;
-        let Some(separator) = memchr(b'=', line.text) else {
-            return Content::Problem(start_of_line, ProblemKind::NoSeparator { separator: '=' });
+        let text = line.text.get(start..end).unwrap_or_default();
+        let Some((length, separator)) = p_code_before_separator(text) else {
+            return Content::problem(line.start + start, text);
         };
-        let (key, value) = line.text.split_at(separator);
-        let key = key.trim_ascii();
-        if key.is_empty() {
-            return Content::Problem(start_of_line, ProblemKind::NoKey { separator: '=' });
-        }
-        if !is_p_code(key) {
-            let key = charset::decode(key).chars().take(40).collect();
-            return Content::Problem(start_of_line, ProblemKind::NotAPCode { key });
-        }
-        let value_start = line.start + separator + 1;
-        let (from, to) = trimmed(value.get(1..).unwrap_or_default());
+        let key_start = line.start + start;
+        let value = text.get(separator + 1..).unwrap_or_default();
+        let value_start = key_start + separator + 1;
+        // An empty value stands where a person would write it, among the blanks that were cut off.
+        let (from, to) = trimmed(if value.is_empty() {
+            line.text.get(start + separator + 1..).unwrap_or_default()
+        } else {
+            value
+        });
         Content::Setting(Entry {
-            key: KeySpans::plain(Span::new(start_of_line, start_of_line + key.len())),
+            key: KeySpans::plain(Span::new(key_start, key_start + length)),
             mark: Mark::None,
             shape: Shape::Written,
-            start: Span::empty(start_of_line).start,
+            start: Span::empty(key_start).start,
             value: Span::new(value_start + from, value_start + to),
             whole: Span::new(line.start, line.next()),
         })
     }
+
+    fn problem(at: usize, text: &[u8]) -> Self {
+        let separator = '=';
+        let key = memchr(b'=', text).and_then(|separator| text.get(..separator));
+        let kind = match key.map(<[u8]>::trim_ascii) {
+            None => ProblemKind::NoSeparator { separator },
+            Some([]) => ProblemKind::NoKey { separator },
+            Some(key) => ProblemKind::NotAPCode {
+                key: charset::decode(key).chars().take(40).collect(),
+            },
+        };
+        Content::Problem(at, kind)
+    }
+}
+
+/// How long the P-code at the start of a line is, and where the `=` behind it stands.
+fn p_code_before_separator(text: &[u8]) -> Option<(usize, usize)> {
+    let number = text.strip_prefix(b"P")?;
+    let digits = number
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let behind = number.get(digits..)?;
+    let blanks = behind
+        .iter()
+        .take_while(|byte| is_key_blank(**byte))
+        .count();
+    let found = digits > 0 && behind.get(blanks) == Some(&b'=');
+    found.then_some((1 + digits, 1 + digits + blanks))
+}
+
+/// What may stand between a key and its separator.
+fn is_key_blank(byte: u8) -> bool {
+    byte.is_ascii_whitespace()
 }
 
 #[cfg(test)]
