@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use trestle::gateway::{Clock, Gateway, GatewaySettings, ImportOptions, ProductClass};
+use trestle::gateway::{
+    Clock, FilePasswords, Gateway, GatewaySettings, ImportOptions, ProductClass,
+};
 use trestle::mapping::{Packs, Rows};
 use trestle::native::{Document, Layer, LayerKind, Layers, Mac};
 use trestle::store::{AssetStore, SledStore, StoreOptions};
@@ -146,6 +148,7 @@ fn open(folder: &Path) -> Gateway {
         },
         periodic_inform_interval: 3600,
         product_class: ProductClass::Model,
+        file_passwords: FilePasswords::default(),
     };
     let packs = Packs::embedded().expect("the packs are right");
     Gateway::open(Arc::new(store), assets, packs, settings, Arc::new(Standing)).expect("a gateway")

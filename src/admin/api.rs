@@ -15,11 +15,11 @@ use subtle::ConstantTimeEq as _;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use super::protocol::{
-    ControlReply, ErrorReply, ExportRequest, ImportRequest, SetReply, TreeRequest,
-};
+use super::protocol::{ControlReply, ErrorReply, ExportRequest, ImportRequest, TreeRequest};
 use crate::cwmp::FaultCode;
-use crate::gateway::{ChangeError, Gateway, GatewayError, ImportOptions};
+use crate::gateway::{
+    ChangeError, ConvertError, ConvertRequest, Gateway, GatewayError, ImportOptions,
+};
 use crate::native::Mac;
 use crate::wire::Secret;
 
@@ -203,8 +203,7 @@ async fn set(
     match parse(&mac) {
         Ok(mac) => {
             let values = values.into_inner().into_iter().collect();
-            let outcome = shared.gateway.set_by_operator(mac, values).await;
-            reply_or_fault(outcome.map(|applied_later| SetReply { applied_later }))
+            reply_or_fault(shared.gateway.set_by_operator(mac, values).await)
         }
         Err(refusal) => refusal,
     }

@@ -14,11 +14,10 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 
 use super::key::AdminKey;
-use super::protocol::{
-    ControlReply, ErrorReply, ExportRequest, ImportRequest, SetReply, TreeRequest,
-};
+use super::protocol::{ControlReply, ErrorReply, ExportRequest, ImportRequest, TreeRequest};
 use crate::gateway::{
-    DeviceDetail, DeviceSummary, ExportReport, ImportReport, ParameterLine, VerifyReport,
+    ConvertRequest, ConvertedFile, DeviceDetail, DeviceSummary, ExportReport, ImportReport,
+    ParameterLine, SetReport, VerifyReport,
 };
 use crate::native::Mac;
 
@@ -99,7 +98,7 @@ impl AdminClient {
         &self,
         mac: Mac,
         values: &BTreeMap<String, String>,
-    ) -> Result<SetReply, AdminClientError> {
+    ) -> Result<SetReport, AdminClientError> {
         let target = format!("/v1/devices/{mac}/parameters");
         self.ask(Method::PATCH, &target, values).await
     }

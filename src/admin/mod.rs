@@ -9,5 +9,5 @@ pub use api::{AdminServer, AdminServerError};
 pub use client::{AdminClient, AdminClientError};
 pub use key::{AdminKey, AdminKeyError};
 pub use protocol::{
-    ControlReply, ErrorReply, ExportRequest, ImportRequest, SetReply, TreeRequest, WrongParameter,
+    ControlReply, ErrorReply, ExportRequest, ImportRequest, TreeRequest, WrongParameter,
 };

@@ -37,13 +37,6 @@ pub struct ExportRequest {
     pub directory: PathBuf,
 }
 
-/// The answer to `PATCH /v1/devices/{mac}/parameters`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SetReply {
-    /// True: the change is on disk and takes effect once the phone has fetched its file.
-    pub applied_later: bool,
-}
-
 /// The answer to `POST /v1/devices/{mac}/resync` and `.../reboot`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ControlReply {

@@ -92,6 +92,7 @@ fn make_private(folder: &Path) -> std::io::Result<()> {
 /// [`OpenError`]; [`StoreError::InUse`] in it when another process has the store.
 pub fn open_gateway(settings: &Settings) -> Result<Gateway, OpenError> {
     let packs = load_packs(settings.mappings.path.as_deref())?;
+    let packs = packs.with_template(settings.acs.template);
     let options = StoreOptions {
         cache_bytes: u64::from(settings.store.cache_mib.get()) << 20,
     };

@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use crate::acs::{AcsSettings, ConnectionRequestSettings, TransferSettings};
-use crate::gateway::{GatewaySettings, ProductClass};
+use crate::gateway::{FilePassword, FilePasswords, GatewaySettings, ProductClass};
+use crate::mapping::Template;
 use crate::phone::PhoneSettings;
 use crate::wire::{Credentials, Secret};
 
@@ -79,6 +80,8 @@ pub struct PhonesSection {
     pub tftp: String,
     /// What a phone must show before it gets secrets; `open` is the one that is offered.
     pub proof: String,
+    /// Passwords of encrypted files: `[[phones.file_password]]`.
+    pub file_password: Vec<FilePassword>,
 }
 
 impl Default for PhonesSection {
@@ -91,6 +94,7 @@ impl Default for PhonesSection {
             tls_key: phones.tls_key,
             tftp: String::new(),
             proof: "open".to_owned(),
+            file_password: Vec::new(),
         }
     }
 }
@@ -108,8 +112,9 @@ pub struct AcsSection {
     pub password: Secret,
     /// Seconds.
     pub periodic_inform_interval: NonZeroU32,
-    /// Data model that it sees; `device1` is the one that is offered.
-    pub template: String,
+    /// Data model that it sees: `device1`, or `vendor` for the vendors' own trees.
+    #[serde(deserialize_with = "from_text")]
+    pub template: Template,
     /// `{model}`, or one text for all phones.
     #[serde(deserialize_with = "from_text")]
     pub product_class: ProductClass,
@@ -131,7 +136,7 @@ impl Default for AcsSection {
             username: String::new(),
             password: Secret::default(),
             periodic_inform_interval: const { NonZeroU32::new(3600).unwrap() },
-            template: "device1".to_owned(),
+            template: Template::default(),
             product_class: ProductClass::Model,
             max_sessions: acs.max_sessions,
             bind: acs.bind,
@@ -283,12 +288,6 @@ impl Settings {
         let offers = [
             ("phones.tftp", &self.phones.tftp, "", "leave it empty"),
             ("phones.proof", &self.phones.proof, "open", "write \"open\""),
-            (
-                "acs.template",
-                &self.acs.template,
-                "device1",
-                "write \"device1\"",
-            ),
             ("syslog.udp", &self.syslog.udp, "", "leave it empty"),
             ("syslog.tcp", &self.syslog.tcp, "", "leave it empty"),
         ];
@@ -313,7 +312,13 @@ impl Settings {
             },
             periodic_inform_interval: self.acs.periodic_inform_interval.get(),
             product_class: self.acs.product_class.clone(),
+            file_passwords: self.file_passwords(),
         }
+    }
+
+    /// What encrypted files of phones are opened with.
+    pub fn file_passwords(&self) -> FilePasswords {
+        FilePasswords::new(self.phones.file_password.clone())
     }
 
     pub(super) fn acs(&self) -> AcsSettings {
@@ -421,6 +426,29 @@ mod tests {
     }
 
     #[test]
+    fn a_password_of_files_is_for_all_phones_or_for_some() {
+        let settings = read(
+            "[[phones.file_password]]\npassword = \"a\"\n\
+             [[phones.file_password]]\npassword = \"b\"\nmodel = \"gxp21*\"\nmac = \"00:0B:82:A1:B2:C3\"\n",
+        )
+        .unwrap();
+        assert_eq!(settings.phones.file_password.len(), 2);
+        for text in [
+            "[[phones.file_password]]\npassword = 31337\n",
+            "[[phones.file_password]]\npassword = \"hunter2\"\nmac = \"\"\n",
+            "[[phones.file_password]]\npassword = \"\"\n",
+            "[[phones.file_password]]\nmodel = \"x\"\n",
+        ] {
+            let error = read(text).unwrap_err();
+            let shown = format!("{error} {error:?}");
+            assert!(
+                !shown.contains("hunter2") && !shown.contains("31337"),
+                "{shown}"
+            );
+        }
+    }
+
+    #[test]
     fn an_acs_url_has_a_scheme_that_can_be_spoken() {
         for url in [
             "acs.example.net:7547",
@@ -436,7 +464,6 @@ mod tests {
         for text in [
             "[phones]\ntftp = \"0.0.0.0:69\"",
             "[phones]\nproof = \"digest\"",
-            "[acs]\ntemplate = \"device2\"",
             "[syslog]\nudp = \"0.0.0.0:514\"",
         ] {
             let error = read(text).unwrap_err();
@@ -444,5 +471,7 @@ mod tests {
         }
         assert!(read("[acs]\nperiodic_inform_interval = 0").is_err());
         assert!(read("[acs]\nurl = \"not a url\"").is_err());
+        assert!(read("[acs]\ntemplate = \"device3\"").is_err());
+        assert!(read("[acs]\ntemplate = \"vendor\"").is_ok());
     }
 }

@@ -8,12 +8,12 @@ use tokio_util::sync::CancellationToken;
 use super::arguments::Place;
 use super::exit::CommandError;
 use crate::admin::{
-    AdminClient, AdminKey, ControlReply, ExportRequest, ImportRequest, SetReply, TreeRequest,
+    AdminClient, AdminKey, ControlReply, ExportRequest, ImportRequest, TreeRequest,
 };
 use crate::app::{OpenError, Settings, open_gateway};
 use crate::gateway::{
-    ChangeError, ConvertRequest, ConvertedFile, DeviceDetail, DeviceSummary, ExportReport, Gateway, ImportOptions, ImportReport,
-    ParameterLine, Progress, VerifyReport,
+    ChangeError, ConvertRequest, ConvertedFile, DeviceDetail, DeviceSummary, ExportReport, Gateway,
+    ImportOptions, ImportReport, ParameterLine, Progress, SetReport, VerifyReport,
 };
 use crate::native::Mac;
 use crate::phone::ControlSender;
@@ -102,15 +102,13 @@ impl Access {
         &self,
         mac: Mac,
         values: BTreeMap<String, String>,
-    ) -> Result<SetReply, CommandError> {
+    ) -> Result<SetReport, CommandError> {
         match self {
             Self::Here(gateway) => {
                 let outcome = gateway
                     .set_by_operator(mac, values.into_iter().collect())
                     .await;
-                outcome
-                    .map(|applied_later| SetReply { applied_later })
-                    .map_err(change_error)
+                outcome.map_err(change_error)
             }
             Self::There(client) => client.set(mac, &values).await.map_err(|error| {
                 if let crate::admin::AdminClientError::Refused(reply) = &error

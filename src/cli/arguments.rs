@@ -10,6 +10,7 @@ use super::exit::{CommandError, ERROR, Ending};
 use super::temporary::Temporary;
 use super::{check, convert, demo, device, export, import, serve, verify};
 use crate::app::{Settings, start_telemetry};
+use crate::gateway::FindingKind;
 use crate::native::Mac;
 
 /// Carries phone fleets that are provisioned by files over to TR-069.
@@ -77,6 +78,12 @@ enum Command {
         /// Folder with mapping packs of your own
         #[arg(long, value_name = "DIR")]
         mappings: Option<PathBuf>,
+        /// List everything of one kind, each with its place; the report names the kinds
+        #[arg(long, value_name = "NAME")]
+        list: Option<FindingKind>,
+        /// Settings file, for passwords of encrypted files; trestle.toml in this folder if there is one
+        #[arg(long, value_name = "FILE", env = "TRESTLE_CONFIG")]
+        config: Option<PathBuf>,
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
@@ -264,8 +271,13 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
             Command::Check {
                 tree,
                 mappings,
+                list,
+                config,
                 format,
-            } => check::run(&tree, mappings.as_deref(), format),
+            } => {
+                let settings = Place { config, data: None }.settings()?;
+                check::run(&tree, mappings.as_deref(), &settings, list, format)
+            }
             Command::Import {
                 tree,
                 dry_run,

@@ -7,7 +7,7 @@ use super::arguments::{DeviceCommand, Format};
 use super::exit::{CommandError, Ending};
 use super::output;
 use crate::admin::ControlReply;
-use crate::gateway::{ControlOutcome, DeviceDetail, DeviceSummary, ParameterLine};
+use crate::gateway::{ControlOutcome, DeviceDetail, DeviceSummary, ParameterLine, SetReport};
 
 pub(super) async fn run(command: DeviceCommand) -> Result<Ending, CommandError> {
     match command {
@@ -50,13 +50,10 @@ pub(super) async fn run(command: DeviceCommand) -> Result<Ending, CommandError> 
                     "a parameter is named twice; nothing was changed",
                 ));
             }
-            let reply = Access::open(&place)?.set(mac, values).await?;
+            let report = Access::open(&place)?.set(mac, values).await?;
             match format {
-                Format::Json => output::json(&reply)?,
-                Format::Text if reply.applied_later => {
-                    output::line("on disk; in effect once the phone has fetched its file");
-                }
-                Format::Text => output::line("on disk and in effect"),
+                Format::Json => output::json(&report)?,
+                Format::Text => print_report(&report),
             }
         }
         DeviceCommand::Resync { mac, place, format } => {
@@ -69,6 +66,19 @@ pub(super) async fn run(command: DeviceCommand) -> Result<Ending, CommandError> 
         }
     }
     Ok(Ending::Clean)
+}
+
+fn print_report(report: &SetReport) {
+    output::line(if report.applied_later {
+        "on disk; in effect once the phone has fetched its file"
+    } else {
+        "on disk and in effect"
+    });
+    for edit in &report.edits {
+        for note in edit.notes() {
+            output::line(&format!("  {}: {note}", edit.key));
+        }
+    }
 }
 
 fn print_list(devices: &[DeviceSummary]) {

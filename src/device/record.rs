@@ -1,5 +1,7 @@
 //! The record of a device, and of the parameters derived from its files.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -34,16 +36,20 @@ pub struct DeviceRecord {
     pub delivery: DeliveryState,
     /// What its virtual CPE remembers.
     pub cpe: CpeState,
+    /// The lenses by which its rows and parameters were derived: set, version and template.
+    pub lenses: String,
+    /// Values of parameters for which no file has a place.
+    pub kept: BTreeMap<ParameterPath, String>,
 }
 
 /// The parameters that the lenses gave from the device's files, as of its last change. They can
 /// always be derived anew; kept, they tell what a change of a file has changed for the ACS.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct StoredParameters {
-    /// Version of the mapping pack that derived them.
-    pub pack_version: u32,
+    /// The lenses that derived them: set, version and template.
+    pub lenses: String,
     /// Path and canonical value of each parameter that a file sets, in order of the paths; the
-    /// others have the default of that version of the pack. Values of hidden parameters are
+    /// others have the default of those lenses. Values of hidden parameters are
     /// hashed: a change shows, the secret does not stand here a second time.
     pub values: Vec<(ParameterPath, String)>,
 }

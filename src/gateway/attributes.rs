@@ -3,7 +3,7 @@
 use super::core::Gateway;
 use super::rpc::{printable, unknown_name};
 use crate::cwmp::{Fault, FaultCode, Notification, SetAttribute};
-use crate::datamodel::{PathQuery, Schema};
+use crate::datamodel::PathQuery;
 use crate::device::Attribute;
 use crate::native::Mac;
 
@@ -37,7 +37,7 @@ impl Gateway {
                     check_access_list(list)?;
                 }
                 for parameter in parameters {
-                    let can_deny = Schema::device1()
+                    let can_deny = view
                         .entry(parameter.path.as_str())
                         .and_then(|entry| entry.parameter())
                         .is_some_and(|facts| facts.can_deny_active_notification);

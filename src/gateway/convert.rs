@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::core::Gateway;
 use super::door::GatewayError;
 use crate::datamodel::ParameterPath;
-use crate::mapping::LeftBehind;
+use crate::mapping::{LeftBehind, Rows, Template};
 use crate::native::{Document, Mac};
 
 /// What a phone's settings are wanted for.
@@ -76,7 +76,8 @@ impl Gateway {
         mac: Mac,
         request: &ConvertRequest,
     ) -> Result<ConvertedFile, ConvertError> {
-        let packs = &self.inner.packs;
+        // What an ACS is shown does not matter here: all makers have their settings in one tree.
+        let packs = self.inner.packs.clone().with_template(Template::Device1);
         let model = request.model.as_deref();
         let Some(target) = packs.for_phone(&request.vendor, model) else {
             return Err(ConvertError::UnknownVendor {
@@ -85,23 +86,26 @@ impl Gateway {
             });
         };
         let new_mac = request.mac.unwrap_or(mac);
-        let empty = target.new_file(model, new_mac);
         let covered = model.is_none_or(|model| target.covers_model(model));
-        let (Some((name, dialect, text)), true) = (empty, covered) else {
+        let empty = target.new_file(model, new_mac).filter(|_| covered);
+        let Some(empty) = empty else {
             return Err(ConvertError::UnknownModel {
                 vendor: request.vendor.clone(),
                 model: request.model.clone().unwrap_or_default(),
             });
         };
         let mut draft = self.draft(mac)?;
-        let source = draft.pack.clone();
-        let rows = draft.record.rows.clone();
+        let (vendor, old_model) = (draft.record.vendor.clone(), draft.record.model.clone());
+        let source = packs.for_phone(&vendor, old_model.as_deref());
+        let source = source.unwrap_or_else(|| draft.pack.clone());
         let layers = &draft.documents(self)?.layers;
+        let rows = source.rows(layers, &Rows::default());
         let parameters = source.read(layers, &rows);
-        let outcome = target.carry_over(&parameters, &rows, Document::parse(dialect, text));
+        let document = Document::parse(empty.dialect, empty.text);
+        let outcome = target.carry_over(&source, &parameters, &rows, document);
         let shown = |path: ParameterPath| path.to_string();
         Ok(ConvertedFile {
-            name,
+            name: empty.name,
             content: String::from_utf8_lossy(outcome.document.bytes()).into_owned(),
             carried: outcome.carried.into_iter().map(shown).collect(),
             left: outcome.left.into_iter().map(left_parameter).collect(),

@@ -154,12 +154,14 @@ impl Gateway {
         }
     }
 
-    pub(super) fn pack(&self, vendor: &str) -> Result<&Arc<Pack>, GatewayError> {
+    /// The lenses for a device, as far as its model is known.
+    pub(super) fn lenses(&self, record: &DeviceRecord) -> Result<Arc<Pack>, GatewayError> {
+        let model = record.model.as_deref();
         self.inner
             .packs
-            .by_vendor(vendor)
+            .for_phone(&record.vendor, model)
             .ok_or_else(|| GatewayError::MissingPack {
-                vendor: vendor.to_owned(),
+                vendor: record.vendor.clone(),
             })
     }
 

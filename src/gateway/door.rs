@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::cwmp::{Inform, TransferComplete};
 use crate::device::TreePath;
-use crate::native::Mac;
+use crate::native::{Mac, SealError};
 use crate::store::{AssetError, RecordError, StoreError};
 use crate::wire::Credentials;
 
@@ -41,6 +41,16 @@ pub enum GatewayError {
     MissingContent {
         /// The file.
         path: TreePath,
+    },
+    /// A file is encrypted and can't be opened any more. It is served as it is.
+    #[error(
+        "`{path}` is {source}; write its password into [[phones.file_password]] of the settings"
+    )]
+    Sealed {
+        /// The file.
+        path: TreePath,
+        /// Why it stays closed.
+        source: SealError,
     },
     /// A phone was imported with a mapping pack that is not there now.
     #[error("there is no mapping pack `{vendor}`; put it back into the folder of the packs")]

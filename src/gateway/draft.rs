@@ -1,17 +1,21 @@
 //! A change of one device: worked out on a copy, committed whole or not at all.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::closed::if_open;
 use super::core::Gateway;
 use super::door::GatewayError;
+use super::file_passwords::Whose;
 use super::live::Live;
+use super::tree::sealed;
 use super::view::{View, provisional_identity};
 use crate::cwmp::{Event, EventCode, Notification};
 use crate::datamodel::ParameterPath;
 use crate::device::{DeviceRecord, FileRecord, FileRole, Mark, StoredParameters, TreePath};
-use crate::mapping::{Change, Pack, Parameter, Refusal, ValueState};
-use crate::native::{Document, Layers, Mac};
+use crate::mapping::{Change, NativeEdit, Pack, Parameter, Refusal, ValueState};
+use crate::native::{Document, Layers, Mac, Seal};
 use crate::store::{Batch, Table, encode};
 use crate::wire::ContentHash;
 
@@ -39,6 +43,8 @@ pub(super) struct Draft {
 pub(super) struct Documents {
     pub(super) layers: Layers,
     pub(super) own_file: FileRecord,
+    /// What the own document is encrypted with, when it is.
+    seal: Option<Seal>,
     /// The own document, or what is noted about it, is not as stored.
     is_changed: bool,
     /// Where the own document stood before, when it has moved.
@@ -46,26 +52,41 @@ pub(super) struct Documents {
 }
 
 impl Documents {
-    pub(super) fn new(layers: Layers, own_file: FileRecord) -> Self {
+    pub(super) fn new(layers: Layers, own_file: FileRecord, seal: Option<Seal>) -> Self {
         Self {
             layers,
             own_file,
+            seal,
             is_changed: false,
             moved_from: None,
         }
     }
 
-    /// The bytes of the phone's own file as the change has them so far.
-    pub(super) fn own_bytes(&self) -> &[u8] {
+    /// The bytes of the phone's own file as the change has them so far; encrypted, if it is.
+    fn own_bytes(&self) -> Cow<'_, [u8]> {
+        match self.layers.own() {
+            Some(own) => sealed(&own.document, self.seal.as_ref()),
+            None => Cow::Borrowed(&[]),
+        }
+    }
+
+    /// The same before it is encrypted.
+    fn own_text(&self) -> &[u8] {
         self.layers.own().map_or(&[], |own| own.document.bytes())
+    }
+
+    /// What the phone's own file is encrypted with, when it is.
+    pub(super) fn seal(&self) -> Option<&Seal> {
+        self.seal.as_ref()
     }
 
     /// Puts another document in the place of the phone's own file. Whether it is one for this
     /// phone has been checked.
-    pub(super) fn replace_own(&mut self, document: Document) {
-        if self.own_bytes() != document.bytes() {
+    pub(super) fn replace_own(&mut self, document: Document, seal: Option<Seal>) {
+        if self.own_bytes() != sealed(&document, seal.as_ref()) {
             self.is_changed = true;
         }
+        self.seal = seal;
         if let Some(own) = self.layers.own_mut() {
             *own = document;
         }
@@ -73,7 +94,7 @@ impl Documents {
 
     /// Says that the own file's present bytes are those of the imported tree.
     pub(super) fn own_file_is_imported(&mut self) {
-        self.own_file.imported_hash = ContentHash::of(self.own_bytes());
+        self.own_file.imported_hash = ContentHash::of(&self.own_bytes());
         self.is_changed = true;
     }
 
@@ -127,19 +148,17 @@ impl Draft {
         &mut self,
         gateway: &Gateway,
         changes: &[Change],
-    ) -> Result<Result<(), Vec<Refusal>>, GatewayError> {
+    ) -> Result<Result<Vec<NativeEdit>, Vec<Refusal>>, GatewayError> {
         if changes.is_empty() {
-            return Ok(Ok(()));
+            return Ok(Ok(Vec::new()));
         }
         let pack = Arc::clone(&self.pack);
         let rows = self.record.rows.clone();
         let documents = self.documents(gateway)?;
-        let before = documents.own_bytes().to_vec();
-        if let Err(refusals) = pack.write(&mut documents.layers, &rows, changes) {
-            return Ok(Err(refusals));
-        }
-        documents.is_changed |= documents.own_bytes() != before;
-        Ok(Ok(()))
+        let before = documents.own_text().to_vec();
+        let outcome = pack.write(&mut documents.layers, &rows, changes);
+        documents.is_changed |= documents.own_text() != before;
+        Ok(outcome)
     }
 
     /// What the refusals of these changes would be, without making any.
@@ -189,8 +208,8 @@ impl Gateway {
     /// Loads a device to work on.
     pub(super) fn draft(&self, mac: Mac) -> Result<Draft, GatewayError> {
         let (record, original) = self.load(mac)?.ok_or(GatewayError::UnknownPhone(mac))?;
-        let pack = Arc::clone(self.pack(&record.vendor)?);
-        Ok(Draft {
+        let pack = self.lenses(&record)?;
+        let mut draft = Draft {
             mac,
             before: Some(record.clone()),
             record,
@@ -200,7 +219,18 @@ impl Gateway {
             derive_anew: false,
             news: false,
             set_by_acs: BTreeSet::new(),
-        })
+        };
+        // Rows and parameters of other lenses mean nothing to these. A file that can't be read is
+        // told where it is needed.
+        if draft.record.lenses != draft.pack.id().to_string() {
+            let pack = Arc::clone(&draft.pack);
+            let previous = draft.record.rows.clone();
+            if let Ok(documents) = draft.documents(self) {
+                draft.record.rows = pack.rows(&documents.layers, &previous);
+                draft.derive_anew = true;
+            }
+        }
+        Ok(draft)
     }
 
     fn open_documents(
@@ -212,13 +242,18 @@ impl Gateway {
             path: record.own_file.clone(),
         };
         let own_file = self.load_file(&record.own_file)?.ok_or_else(missing)?;
-        let FileRole::Phone { dialect, .. } = &own_file.role else {
+        let FileRole::Phone { mac, dialect, .. } = own_file.role else {
             return Err(missing());
         };
         let bytes = self.content_bytes(&record.own_file, &own_file)?;
-        let own = Document::parse(*dialect, bytes);
+        let whose = Whose {
+            vendor: Some(&record.vendor),
+            model: record.model.as_deref(),
+            mac: Some(mac),
+        };
+        let (own, seal) = self.open_document(&record.own_file, dialect, whose, bytes)?;
         let layers = self.layers(record, own, pack.merges_layers())?;
-        Ok(Documents::new(layers, own_file))
+        Ok(Documents::new(layers, own_file, seal))
     }
 
     /// Changes a device: loads it, lets `work` change the copy, and has the outcome on disk before
@@ -251,10 +286,10 @@ impl Gateway {
             .as_ref()
             .is_some_and(|before| before.model != draft.record.model);
         if model_is_new {
-            self.read_layers_anew(&mut draft)?;
+            if_open(self.read_layers_anew(&mut draft))?;
         }
         if draft.gives_another_file() || draft.derive_anew {
-            self.derive(&mut draft, &mut batch)?;
+            if_open(self.derive(&mut draft, &mut batch))?;
         }
         self.identify(&mut draft);
         self.note_own_changes(&mut draft);
@@ -289,6 +324,8 @@ impl Gateway {
 
     fn read_layers_anew(&self, draft: &mut Draft) -> Result<(), GatewayError> {
         let record = draft.record.clone();
+        // Another model can have other lenses.
+        draft.pack = self.lenses(&record)?;
         let merges = draft.pack.merges_layers();
         let documents = draft.documents(self)?;
         let Some(own) = documents.layers.own() else {
@@ -304,17 +341,19 @@ impl Gateway {
         let mac = draft.mac;
         let pack = Arc::clone(&draft.pack);
         let previous = draft.record.rows.clone();
+        let kept = draft.record.kept.clone();
         let documents = draft.documents(self)?;
         let rows = pack.rows(&documents.layers, &previous);
-        let parameters = pack.read(&documents.layers, &rows);
+        let parameters = pack.read_with_kept(&documents.layers, &rows, &kept);
         draft.record.rows = rows;
+        draft.record.lenses = pack.id().to_string();
         let stored = StoredParameters {
-            pack_version: pack.version(),
+            lenses: draft.record.lenses.clone(),
             values: parameters.iter().filter_map(stored_value).collect(),
         };
         let before = self.load_parameters(mac)?;
         if before != stored {
-            if draft.before.is_some() && before.pack_version == stored.pack_version {
+            if draft.before.is_some() && before.lenses == stored.lenses {
                 draft.note_changes(&before, &stored);
             }
             batch.put_long(Table::Parameters, &mac.bytes(), encode(&stored)?);
@@ -329,7 +368,7 @@ impl Gateway {
         if !documents.is_changed {
             return Ok(());
         }
-        let bytes = documents.own_bytes().to_vec();
+        let bytes = documents.own_bytes().into_owned();
         let content_hash = ContentHash::of(&bytes);
         let own_file = &mut documents.own_file;
         if is_known && content_hash != own_file.content_hash {
@@ -427,8 +466,7 @@ impl Gateway {
             });
         }
         let pack = Arc::clone(&draft.pack);
-        let rows = draft.record.rows.clone();
-        let lenses = pack.read(&draft.documents(self)?.layers, &rows);
+        let lenses = self.lens_parameters(&mut draft)?;
         let url = self.connection_request_url(&draft.record);
         let settings = &self.inner.settings;
         let view = Arc::new(View::new(mac, draft.record, pack, lenses, settings, url));
@@ -474,7 +512,7 @@ fn uncovered_model(draft: &Draft) -> Option<&str> {
 /// A parameter as it is kept beside the files: a hidden value as the hash of it, and a default not
 /// at all, since the pack of that version has it.
 fn stored_value(parameter: &Parameter) -> Option<(ParameterPath, String)> {
-    if !matches!(parameter.state, ValueState::Set { .. }) {
+    if !matches!(parameter.state, ValueState::Set { .. } | ValueState::Kept) {
         return None;
     }
     let value = if parameter.hidden && !parameter.value.is_empty() {

@@ -6,13 +6,14 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use super::check::Progress;
 use super::core::Gateway;
+use super::door::GatewayError;
+use super::file_passwords::Whose;
 use super::import::ImportError;
 use super::report::{ExportReport, Finding, FindingKind, VerifyReport};
-use super::survey::Progress;
-use super::tree::{TreeError, walk};
-use crate::device::{FileRecord, TreePath};
-use crate::native::Document;
+use super::tree::{TreeError, sealed, walk};
+use crate::device::{FileRecord, FileRole, TreePath};
 
 impl Gateway {
     /// Renders every file and compares its bytes with the tree's.
@@ -106,10 +107,31 @@ impl Gateway {
     /// The bytes of a file, through its parsed form where it has one: what a phone is given.
     fn render(&self, path: &TreePath, record: &FileRecord) -> Result<Vec<u8>, ImportError> {
         let bytes = self.content_bytes(path, record)?;
-        Ok(match record.role.dialect() {
-            Some(dialect) => Document::parse(dialect, bytes).into_bytes(),
-            None => bytes,
-        })
+        let Some(dialect) = record.role.dialect() else {
+            return Ok(bytes);
+        };
+        match self.open_document(path, dialect, whose(&record.role), bytes.clone()) {
+            Ok((document, seal)) => Ok(sealed(&document, seal.as_ref()).into_owned()),
+            // Nobody here can read it; a phone may.
+            Err(GatewayError::Sealed { .. }) => Ok(bytes),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn whose(role: &FileRole) -> Whose<'_> {
+    match role {
+        FileRole::Phone { mac, vendor, .. } => Whose {
+            vendor: Some(vendor),
+            model: None,
+            mac: Some(*mac),
+        },
+        FileRole::Shared { vendor, model, .. } => Whose {
+            vendor: Some(vendor),
+            model: model.as_deref(),
+            mac: None,
+        },
+        FileRole::Orphan { .. } | FileRole::Other => Whose::default(),
     }
 }
 

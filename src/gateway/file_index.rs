@@ -5,8 +5,9 @@ use std::sync::PoisonError;
 
 use super::core::Gateway;
 use super::door::GatewayError;
+use super::file_passwords::Whose;
 use crate::device::{DeviceRecord, FileContent, FileRecord, FileRole, TreePath};
-use crate::native::{Dialect, Document, Layer, LayerKind, Layers};
+use crate::native::{Dialect, Document, Layer, LayerKind, Layers, Seal};
 use crate::store::{StoreError, Table, decode};
 
 /// Shared files by folder: phones read those of their vendor that lie beside their own file.
@@ -105,6 +106,12 @@ impl Gateway {
             let Some(bytes) = self.file_bytes(&path)? else {
                 continue;
             };
+            let whose = Whose {
+                vendor: Some(&file.vendor),
+                model: file.model.as_deref(),
+                mac: None,
+            };
+            let (document, _) = self.open_document(&path, file.dialect, whose, bytes)?;
             layers.push(Layer {
                 path: path.to_string(),
                 kind: if file.model.is_some() {
@@ -112,7 +119,7 @@ impl Gateway {
                 } else {
                     LayerKind::Shared
                 },
-                document: Document::parse(file.dialect, bytes),
+                document,
             });
         }
         layers.push(Layer {
@@ -121,6 +128,25 @@ impl Gateway {
             document: own,
         });
         Ok(Layers::new(layers, merges))
+    }
+
+    /// Reads a file as a document; of an encrypted one the plain text, with the seal for it.
+    pub(super) fn open_document(
+        &self,
+        path: &TreePath,
+        dialect: Dialect,
+        whose: Whose<'_>,
+        bytes: Vec<u8>,
+    ) -> Result<(Document, Option<Seal>), GatewayError> {
+        let passwords = &self.inner.settings.file_passwords;
+        let (plain, seal) =
+            passwords
+                .unseal(dialect, whose, bytes)
+                .map_err(|source| GatewayError::Sealed {
+                    path: path.clone(),
+                    source,
+                })?;
+        Ok((Document::parse(dialect, plain), seal))
     }
 
     /// The bytes of a file of the tree; `None` when there is no such file.

@@ -3,22 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+use super::check::Progress;
 use super::core::Gateway;
 use super::door::GatewayError;
 use super::draft::{Documents, Draft};
 use super::random;
 use super::report::{Finding, FindingKind, ImportReport};
-use super::survey::Progress;
-use super::tree::{Candidate, TreeError, TreeFile, choose, classify, walk};
+use super::tree::{Candidate, Classified, TreeError, TreeFile, choose, classify, sealed, walk};
 use crate::device::{
     CpeState, DeliveryState, DeviceRecord, FileContent, FileRecord, FileRole, TreePath,
 };
 use crate::mapping::Rows;
-use crate::native::{Document, Mac};
+use crate::native::{Document, Mac, Seal};
 use crate::store::{Batch, StoreError, Table, encode};
 use crate::wire::{ContentHash, Secret};
 
@@ -87,7 +86,7 @@ impl Gateway {
                 continue;
             };
             report.summary.files += 1;
-            let mut classified = classify(&self.inner.packs, &file.path, &content);
+            let mut classified = self.classify(&file.path, &content);
             report.findings.append(&mut classified.findings);
             if let FileRole::Phone { mac, vendor, .. } = classified.role {
                 let candidate = Candidate { file, vendor };
@@ -154,6 +153,11 @@ impl Gateway {
         Ok(report)
     }
 
+    fn classify(&self, path: &TreePath, content: &[u8]) -> Classified {
+        let passwords = &self.inner.settings.file_passwords;
+        classify(&self.inner.packs, passwords, path, content)
+    }
+
     /// Takes over a file that is no phone's own.
     async fn import_other(
         &self,
@@ -164,10 +168,15 @@ impl Gateway {
     ) -> Result<Imported, GatewayError> {
         let content_hash = ContentHash::of(content);
         let old = self.load_file(path)?;
-        if let Some(FileRole::Phone { mac, .. }) = old.as_ref().map(|old| &old.role)
+        if let Some(old) = &old
+            && let FileRole::Phone { mac, .. } = &old.role
             && let Some((record, _)) = self.load(*mac)?
             && record.own_file == *path
         {
+            if old.imported_hash == content_hash {
+                // Encrypted, and the password is gone.
+                return Ok(Outcome::Unchanged.into());
+            }
             let why = format!(
                 "the file of phone {mac} can't be read as its settings any more; the one here \
                  was kept"
@@ -246,7 +255,8 @@ impl Gateway {
             Ok(content) => content,
             Err(failed) => return Ok(failed),
         };
-        let classified = classify(&self.inner.packs, &file.path, &content);
+        let classified = self.classify(&file.path, &content);
+        let seal = classified.seal;
         let (FileRole::Phone { .. }, Some(document)) = (&classified.role, classified.document)
         else {
             let why = "changed while it was imported; import again";
@@ -263,7 +273,7 @@ impl Gateway {
         let Some(known) = known else {
             if !options.dry_run {
                 let record = self.first_record(&classified.role, &file.path)?;
-                let draft = self.draft_of_tree(mac, record, classified.role, document)?;
+                let draft = self.draft_of_tree(mac, record, classified.role, document, seal)?;
                 self.commit(draft, &mut live).await?;
             }
             return Ok(Outcome::Added.into());
@@ -283,7 +293,7 @@ impl Gateway {
                 if !options.dry_run {
                     let mut record = known;
                     record.own_file = file.path.clone();
-                    let draft = self.draft_of_tree(mac, record, classified.role, document)?;
+                    let draft = self.draft_of_tree(mac, record, classified.role, document, seal)?;
                     self.commit(draft, &mut live).await?;
                 }
                 return Ok(Outcome::Updated.into());
@@ -305,7 +315,7 @@ impl Gateway {
         }
         if !options.dry_run {
             if own_file.imported_hash != content_hash {
-                documents.replace_own(document);
+                documents.replace_own(document, seal);
                 documents.own_file_is_imported();
             }
             if has_moved {
@@ -359,6 +369,8 @@ impl Gateway {
             contact: None,
             delivery: DeliveryState::default(),
             cpe: CpeState::new(random::text()?, Secret::new(random::text()?)),
+            lenses: String::new(),
+            kept: BTreeMap::new(),
         })
     }
 
@@ -369,11 +381,13 @@ impl Gateway {
         record: DeviceRecord,
         role: FileRole,
         document: Document,
+        seal: Option<Seal>,
     ) -> Result<Draft, GatewayError> {
-        let pack = Arc::clone(self.pack(&record.vendor)?);
-        let content_hash = ContentHash::of(document.bytes());
+        let pack = self.lenses(&record)?;
+        let bytes = sealed(&document, seal.as_ref());
+        let content_hash = ContentHash::of(&bytes);
         let own_file = FileRecord {
-            length: document.bytes().len() as u64,
+            length: bytes.len() as u64,
             role,
             content: FileContent::Document,
             content_hash,
@@ -383,7 +397,7 @@ impl Gateway {
         };
         let original = self.inner.store.get(Table::Device, &mac.bytes())?;
         let layers = self.layers(&record, document, pack.merges_layers())?;
-        let documents = Documents::new(layers, own_file);
+        let documents = Documents::new(layers, own_file, seal);
         Ok(Draft::of_tree(mac, record, original, pack, documents))
     }
 

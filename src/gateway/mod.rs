@@ -2,15 +2,19 @@
 //! scheduler, which serves both sides. Only the gateway changes a device.
 
 mod attributes;
+mod check;
 mod clock;
+mod closed;
 mod controls;
 mod convert;
 mod core;
 mod cpe_parameters;
 mod door;
 mod draft;
+mod edit_report;
 mod export;
 mod file_index;
+mod file_passwords;
 mod import;
 mod live;
 mod overview;
@@ -22,7 +26,7 @@ mod rpc;
 mod schedule;
 mod sessions;
 mod settings;
-mod survey;
+
 mod timed_queue;
 mod transfers;
 mod tree;
@@ -30,9 +34,14 @@ mod values;
 mod view;
 
 #[cfg(test)]
+mod lens_set_tests;
+#[cfg(test)]
+mod sealed_tests;
+#[cfg(test)]
 mod tests;
 
 pub use self::core::Gateway;
+pub use check::{Progress, check};
 pub use clock::Clock;
 pub use convert::{ConvertError, ConvertRequest, ConvertedFile, LeftParameter};
 pub use door::{
@@ -40,13 +49,14 @@ pub use door::{
     FetchAnswer, FetchReceipt, FetchRequest, GatewayError, OpenSession, PendingTransfer,
     SessionOutcome, TransferDirection, TransferJob,
 };
+pub use edit_report::{EditReport, SetReport};
+pub use file_passwords::{FilePassword, FilePasswords, ModelPattern};
 pub use import::{ImportError, ImportOptions};
 pub use overview::{DeviceDetail, DeviceSummary, ParameterLine, TransferSummary};
 pub use report::{
-    CheckReport, ExportReport, Finding, FindingKind, ImportReport, ImportSummary, TreeSummary,
-    VerifyReport, VerifySummary,
+    CheckReport, ExportReport, Finding, FindingKind, ImportReport, ImportSummary, KindError,
+    TreeSummary, UnknownKey, VerifyReport, VerifySummary, Weight,
 };
 pub use settings::{GatewaySettings, ProductClass, ProductClassError};
-pub use survey::{Progress, check};
 pub use tree::TreeError;
 pub use values::ChangeError;

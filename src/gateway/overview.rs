@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::closed::if_open;
 use super::core::Gateway;
 use super::door::GatewayError;
 use super::values::ChangeError;
@@ -126,12 +127,15 @@ impl Gateway {
     pub async fn show(&self, mac: Mac) -> Result<DeviceDetail, GatewayError> {
         let mut draft = self.draft(mac)?;
         let merges = draft.pack.merges_layers();
-        let layers = &draft.documents(self)?.layers;
-        let files = layers
-            .iter()
-            .filter(|layer| merges || layer.kind == LayerKind::Phone)
-            .map(|layer| layer.path.clone())
-            .collect();
+        let files = match if_open(draft.documents(self))? {
+            Some(documents) => documents
+                .layers
+                .iter()
+                .filter(|layer| merges || layer.kind == LayerKind::Phone)
+                .map(|layer| layer.path.clone())
+                .collect(),
+            None => vec![draft.record.own_file.to_string()],
+        };
         let record = &draft.record;
         let identity = record.identity.clone().unwrap_or_else(|| {
             provisional_identity(mac, record, &draft.pack, &self.inner.settings)
@@ -218,7 +222,7 @@ impl Gateway {
 impl Gateway {
     fn summary(&self, mac: Mac, record: &DeviceRecord) -> DeviceSummary {
         let covered = record.model.as_ref().is_none_or(|model| {
-            self.pack(&record.vendor)
+            self.lenses(record)
                 .is_ok_and(|pack| pack.covers_model(model))
         });
         DeviceSummary {

@@ -3,13 +3,68 @@
 //! A change of a struct's fields is a new version: the old struct stays here with an upgrade, and
 //! its golden bytes in `fixtures/store`.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
 use super::core::Installation;
-use crate::device::{DeviceRecord, FileRecord, StoredParameters};
-use crate::store::Record;
+use crate::cwmp::DeviceId;
+use crate::device::{
+    Contact, CpeState, DeliveryState, DeviceRecord, FileRecord, StoredParameters, TreePath,
+};
+use crate::mapping::Rows;
+use crate::store::{Record, RecordError, decode_body};
 
 impl Record for DeviceRecord {
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
     const KIND: &'static str = "device";
+
+    fn upgrade(version: u8, fields: &[u8]) -> Result<Self, RecordError> {
+        if version != 1 {
+            return Err(RecordError::UnknownVersion {
+                kind: Self::KIND,
+                found: version,
+                known: Self::VERSION,
+            });
+        }
+        decode_body::<DeviceRecordV1>(Self::KIND, fields).map(Self::from)
+    }
+}
+
+/// A device before it said by which lenses it was derived.
+#[derive(Deserialize)]
+struct DeviceRecordV1 {
+    vendor: String,
+    own_file: TreePath,
+    model: Option<String>,
+    software_version: Option<String>,
+    identity: Option<DeviceId>,
+    rows: Rows,
+    booted_at: Option<Timestamp>,
+    contact: Option<Contact>,
+    delivery: DeliveryState,
+    cpe: CpeState,
+}
+
+impl From<DeviceRecordV1> for DeviceRecord {
+    /// Without the name of its lenses a device is derived anew.
+    fn from(old: DeviceRecordV1) -> Self {
+        Self {
+            vendor: old.vendor,
+            own_file: old.own_file,
+            model: old.model,
+            software_version: old.software_version,
+            identity: old.identity,
+            rows: old.rows,
+            booted_at: old.booted_at,
+            contact: old.contact,
+            delivery: old.delivery,
+            cpe: old.cpe,
+            lenses: String::new(),
+            kept: BTreeMap::new(),
+        }
+    }
 }
 
 impl Record for FileRecord {
@@ -17,8 +72,9 @@ impl Record for FileRecord {
     const KIND: &'static str = "file";
 }
 
+// Parameters of an older version are derived anew.
 impl Record for StoredParameters {
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
     const KIND: &'static str = "parameters";
 }
 
@@ -29,29 +85,30 @@ impl Record for Installation {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     use super::*;
-    use crate::cwmp::{
-        DeviceId, Event, EventCode, FaultCode, Notification, TransferComplete, TransferFault,
-    };
+    use crate::cwmp::{Event, EventCode, FaultCode, Notification, TransferComplete, TransferFault};
     use crate::device::{
-        Attribute, Contact, CpeState, DeliveryState, FileContent, FileRole, RebootOrders, Served,
-        Transfer, TransferKind, TransferState,
+        Attribute, FileContent, FileRole, RebootOrders, Served, Transfer, TransferKind,
+        TransferState,
     };
-    use crate::mapping::Rows;
     use crate::native::{Dialect, Mac};
     use crate::store::{decode, encode};
     use crate::wire::{ContentHash, Secret};
 
     const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
 
+    fn fixture(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("fixtures/store")
+            .join(name)
+    }
+
     /// The bytes of a record must not change without a new version: stores out there hold them.
     /// With UPDATE_FIXTURES set the golden files are written anew.
     fn golden<T: Record + PartialEq + std::fmt::Debug>(name: &str, record: &T) {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("fixtures/store")
-            .join(name);
+        let path = fixture(name);
         let bytes = encode(record).unwrap();
         if std::env::var_os("UPDATE_FIXTURES").is_some() {
             std::fs::write(&path, &bytes).unwrap();
@@ -147,8 +204,21 @@ mod tests {
                 },
             },
             cpe,
+            lenses: "vendor/1/device1".to_owned(),
+            kept: BTreeMap::from([(
+                "Device.Time.NTPServer1".parse().unwrap(),
+                "ntp.example.net".to_owned(),
+            )]),
         };
-        golden("device.v1", &record);
+        golden("device.v2", &record);
+        let old = std::fs::read(fixture("device.v1")).unwrap();
+        let upgraded: DeviceRecord = decode(&old).unwrap();
+        let expected = DeviceRecord {
+            lenses: String::new(),
+            kept: BTreeMap::new(),
+            ..record
+        };
+        assert_eq!(upgraded, expected);
     }
 
     #[test]
@@ -184,13 +254,13 @@ mod tests {
     #[test]
     fn the_bytes_of_parameters_and_the_installation_stay() {
         let parameters = StoredParameters {
-            pack_version: 2,
+            lenses: "vendor/2/device1".to_owned(),
             values: vec![(
                 "Device.Time.NTPServer1".parse().unwrap(),
                 "ntp.example.net".to_owned(),
             )],
         };
-        golden("parameters.v1", &parameters);
+        golden("parameters.v2", &parameters);
         let installation = Installation {
             phase_key: 0x0123_4567_89ab_cdef,
             connection_request_base: "http://192.0.2.1:7547".to_owned(),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::native::Mac;
 
-/// What is wrong, or worth a look; what weighs most comes first.
+/// What a person is told; what weighs most comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
@@ -19,18 +19,146 @@ pub enum FindingKind {
     Unreadable,
     /// The file is not in the store, or not in the tree.
     Missing,
-    /// The file has other bytes here than in the tree.
+    /// The file has other bytes here than in the tree, or when it is rendered again.
     Different,
     /// The file or folder is not taken over, or not as settings.
     LeftOut,
+    /// The file is encrypted or binary in a way that can't be read here; it is served as it is.
+    Encrypted,
     /// One phone has several files.
     SeveralFiles,
+    /// One key stands in one file several times, with different values.
+    ConflictingValues,
     /// Settings that are not read: the name or the form is none that is known.
     Orphan,
     /// A value that no lens understands; the ACS sees the default.
     OddValue,
     /// A line or element that the dialect does not know; kept as it is.
     Syntax,
+    /// A password that everybody knows.
+    DefaultPassword,
+    /// A password that several phones have.
+    ReusedPassword,
+    /// A password or key that can be read in a file.
+    SecretInClear,
+    /// The phone's own TR-069 client is on.
+    PhoneTr069,
+    /// A key that no lens covers.
+    UnknownKey,
+    /// A phone whose model no file tells.
+    ModelUnknown,
+    /// A model that has a file.
+    Model,
+    /// A phone.
+    Phone,
+    /// A file.
+    File,
+}
+
+/// How much a kind of finding weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// Somebody should mend it.
+    Problem,
+    /// Somebody should know it.
+    Note,
+    /// It is what there is.
+    Fact,
+}
+
+impl FindingKind {
+    /// Every kind.
+    pub const ALL: [FindingKind; 21] = [
+        Self::Conflict,
+        Self::WrongPhone,
+        Self::Unreadable,
+        Self::Missing,
+        Self::Different,
+        Self::LeftOut,
+        Self::Encrypted,
+        Self::SeveralFiles,
+        Self::ConflictingValues,
+        Self::Orphan,
+        Self::OddValue,
+        Self::Syntax,
+        Self::DefaultPassword,
+        Self::ReusedPassword,
+        Self::SecretInClear,
+        Self::PhoneTr069,
+        Self::UnknownKey,
+        Self::ModelUnknown,
+        Self::Model,
+        Self::Phone,
+        Self::File,
+    ];
+
+    /// The name under which it is listed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Conflict => "conflict",
+            Self::WrongPhone => "wrong-phone",
+            Self::Unreadable => "unreadable",
+            Self::Missing => "missing",
+            Self::Different => "different",
+            Self::LeftOut => "left-out",
+            Self::Encrypted => "encrypted",
+            Self::SeveralFiles => "several-files",
+            Self::ConflictingValues => "conflicting-values",
+            Self::Orphan => "orphan",
+            Self::OddValue => "odd-value",
+            Self::Syntax => "syntax",
+            Self::DefaultPassword => "default-password",
+            Self::ReusedPassword => "reused-password",
+            Self::SecretInClear => "secret-in-clear",
+            Self::PhoneTr069 => "phone-tr069",
+            Self::UnknownKey => "unknown-key",
+            Self::ModelUnknown => "model-unknown",
+            Self::Model => "model",
+            Self::Phone => "phone",
+            Self::File => "file",
+        }
+    }
+
+    /// How much it weighs.
+    pub fn weight(self) -> Weight {
+        match self {
+            Self::DefaultPassword
+            | Self::ReusedPassword
+            | Self::SecretInClear
+            | Self::PhoneTr069
+            | Self::UnknownKey
+            | Self::ModelUnknown => Weight::Note,
+            Self::Model | Self::Phone | Self::File => Weight::Fact,
+            _ => Weight::Problem,
+        }
+    }
+
+    /// What a person can do about it; empty for a fact.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Conflict => "take the tree's with --replace, or keep the one here",
+            Self::WrongPhone => "correct the mac element: the phone refuses the file",
+            Self::Unreadable => "look at the permissions of the file",
+            Self::Missing => "import again",
+            Self::Different => "report it: a file must give the same bytes again",
+            Self::LeftOut => "move it into the tree if phones ask for it",
+            Self::Encrypted => "put its password into [[phones.file_password]] of the settings",
+            Self::SeveralFiles => "keep the file that the phone asks for, move the others away",
+            Self::ConflictingValues => "the last one counts: remove the others",
+            Self::Orphan => "rename it to what the phone asks for, or leave it: it is served",
+            Self::OddValue => "correct the value: an ACS sees the default in its place",
+            Self::Syntax => "correct the line; until then it is served as it stands",
+            Self::DefaultPassword => "set another one, through the ACS or in the file",
+            Self::ReusedPassword => "give each phone its own",
+            Self::SecretInClear => "serve them over HTTPS only",
+            Self::PhoneTr069 => {
+                "one ACS has to go: set Device.X_TRESTLE_PhoneTR069.Enable to 0, or leave the phone out"
+            }
+            Self::UnknownKey => "nothing to do: an ACS reaches them under Device.X_TRESTLE_Native.",
+            Self::ModelUnknown => "nothing to do: the first fetch of a phone tells it",
+            Self::Model | Self::Phone | Self::File => "",
+        }
+    }
 }
 
 impl fmt::Display for FindingKind {
@@ -41,13 +169,52 @@ impl fmt::Display for FindingKind {
             Self::LeftOut => "left out",
             Self::Orphan => "orphan",
             Self::SeveralFiles => "several files",
+            Self::ConflictingValues => "conflicting values",
+            Self::Encrypted => "encrypted",
             Self::WrongPhone => "wrong phone",
             Self::OddValue => "odd value",
             Self::Conflict => "conflict",
             Self::Missing => "missing",
             Self::Different => "different",
+            Self::DefaultPassword => "default password",
+            Self::ReusedPassword => "reused password",
+            Self::SecretInClear => "secret in clear",
+            Self::PhoneTr069 => "TR-069 in the phone",
+            Self::UnknownKey => "unknown key",
+            Self::ModelUnknown => "model unknown",
+            Self::Model => "model",
+            Self::Phone => "phone",
+            Self::File => "file",
         })
     }
+}
+
+/// No kind of finding has this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{name}` is nothing that can be listed: one of {} is wanted",
+    list_names()
+)]
+pub struct KindError {
+    /// What was asked for.
+    pub name: String,
+}
+
+impl std::str::FromStr for FindingKind {
+    type Err = KindError;
+
+    fn from_str(name: &str) -> Result<Self, KindError> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .ok_or_else(|| KindError {
+                name: name.to_owned(),
+            })
+    }
+}
+
+fn list_names() -> String {
+    FindingKind::ALL.map(FindingKind::name).join(", ")
 }
 
 /// One thing that a person should know.
@@ -68,6 +235,9 @@ pub struct Finding {
     pub mac: Option<Mac>,
     /// What it is; no secret stands in it.
     pub message: String,
+    /// The line of the file, where one is named; not if a secret may stand in it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub source: Option<String>,
 }
 
 impl Finding {
@@ -80,7 +250,16 @@ impl Finding {
             column: None,
             mac: None,
             message: message.to_string(),
+            source: None,
         }
+    }
+
+    /// The same, at this place of the file.
+    #[must_use]
+    pub fn at(mut self, line: u32, column: u32) -> Self {
+        self.line = Some(line);
+        self.column = Some(column);
+        self
     }
 
     /// The same, about this phone.
@@ -126,6 +305,29 @@ pub struct TreeSummary {
     pub native_parameters: u64,
     /// Files whose rendering has the same bytes.
     pub same_bytes: u64,
+    /// Settings in phones' own files that have a named parameter.
+    pub understood_settings: u64,
+    /// The others of them: kept as they are.
+    pub kept_settings: u64,
+    /// Lines and elements that are no setting of the dialect.
+    pub unread_lines: u64,
+    /// How many findings there are of each kind, listed or not.
+    pub findings: BTreeMap<FindingKind, u64>,
+    /// The keys that no lens covers, the most used first; the first ones of them.
+    pub unknown_keys: Vec<UnknownKey>,
+    /// The ACSs that phones are told to go to themselves, and how many go there.
+    pub phones_by_acs: BTreeMap<String, u64>,
+}
+
+/// A key that no lens covers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnknownKey {
+    /// Name of the mapping pack.
+    pub vendor: String,
+    /// The key.
+    pub key: String,
+    /// How many phones have it.
+    pub phones: u64,
 }
 
 /// What `check` reports.

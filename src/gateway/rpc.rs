@@ -29,7 +29,13 @@ impl From<GatewayError> for Fault {
     fn from(error: GatewayError) -> Self {
         // The ACS learns that it failed; why is for the operator.
         tracing::error!(%error, "a request of the ACS failed");
-        Fault::new(FaultCode::InternalError, "internal error")
+        let text = match error {
+            GatewayError::Sealed { .. } => {
+                "the phone's file is encrypted, and no password in phones.file_password opens it"
+            }
+            _ => "internal error",
+        };
+        Fault::new(FaultCode::InternalError, text)
     }
 }
 

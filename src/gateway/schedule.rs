@@ -60,9 +60,9 @@ impl Gateway {
             .filter_map(Result::ok)
             .filter(|(_, record)| record.identity.is_none())
             .filter(|(mac, record)| {
-                self.pack(&record.vendor).is_ok_and(|pack| {
+                self.lenses(record).is_ok_and(|pack| {
                     let settings = &self.inner.settings;
-                    let identity = provisional_identity(*mac, record, pack, settings);
+                    let identity = provisional_identity(*mac, record, &pack, settings);
                     !identity.product_class.is_empty()
                 })
             })

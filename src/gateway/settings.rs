@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use url::Url;
 
+use super::file_passwords::FilePasswords;
 use crate::wire::Credentials;
 
 /// Longest ProductClass (cwmp.md I1).
@@ -21,6 +22,8 @@ pub struct GatewaySettings {
     pub periodic_inform_interval: u32,
     /// How the ProductClass is made.
     pub product_class: ProductClass,
+    /// What encrypted files of phones are opened with.
+    pub file_passwords: FilePasswords,
 }
 
 /// How a device's ProductClass is made, and with it when a device is announced to the ACS.

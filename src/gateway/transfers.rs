@@ -1,5 +1,6 @@
 //! Download and Upload of the vendor configuration file (cwmp.md M90–M112, T1–T5).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,13 +9,14 @@ use url::Url;
 use super::core::Gateway;
 use super::door::{GatewayError, TransferDirection, TransferJob};
 use super::draft::Draft;
+use super::file_passwords::Whose;
 use super::rpc::printable;
 use super::schedule::after;
 use crate::cwmp::{
     Download, Fault, FaultCode, TransferComplete, TransferFault, TransferStatus, Upload,
 };
 use crate::device::{Transfer, TransferKind, TransferState};
-use crate::native::{Document, LayerKind, Mac};
+use crate::native::{Document, LayerKind, Mac, Seal};
 use crate::store::MAX_LONG_VALUE_BYTES;
 use crate::wire::{Credentials, Secret};
 
@@ -265,8 +267,15 @@ impl Draft {
         file_size: u32,
     ) -> Result<Result<(), TransferFault>, GatewayError> {
         let (mac, name) = (self.mac, self.record.own_file.file_name().to_owned());
-        let identity = self.pack.identify(&name, &content);
-        let documents = self.documents(gateway)?;
+        let pack = Arc::clone(&self.pack);
+        let model = self.record.model.clone();
+        let documents = match self.documents(gateway) {
+            Err(error @ GatewayError::Sealed { .. }) => {
+                let fault = Fault::from(error);
+                return Ok(Err(transfer_fault(fault.code, fault.text)));
+            }
+            documents => documents?,
+        };
         let own_dialect = documents.own_file.role.dialect();
         let corrupted = |text: String| Ok(Err(transfer_fault(FaultCode::FileCorrupted, text)));
         if file_size != 0 && content.len() as u64 != u64::from(file_size) {
@@ -282,6 +291,23 @@ impl Draft {
             );
             return Ok(Err(transfer_fault(FaultCode::TransferFailure, text)));
         }
+        let whose = Whose {
+            vendor: Some(pack.vendor()),
+            model: model.as_deref(),
+            mac: Some(mac),
+        };
+        let passwords = &gateway.inner.settings.file_passwords;
+        let is_plain = !Seal::may_be_on(&content) || pack.identify(&name, &content).is_some();
+        let (plain, seal) = if is_plain && !Seal::is_on(&content) {
+            // A file that was encrypted stays so: the phone's secrets are not to go out in clear.
+            (content.to_vec(), documents.seal().cloned())
+        } else {
+            match passwords.open(whose, &content) {
+                Ok((plain, seal)) => (plain, Some(seal)),
+                Err(error) => return corrupted(format!("the file can't be read: {error}")),
+            }
+        };
+        let identity = pack.identify(&name, &plain);
         let Some(identity) = identity.filter(|identity| identity.layer == LayerKind::Phone) else {
             return corrupted(format!("the file is none that this phone reads as {name}"));
         };
@@ -291,7 +317,14 @@ impl Draft {
                 identity.dialect.name()
             ));
         }
-        let document = Document::parse(identity.dialect, content.to_vec());
+        let document = Document::parse(identity.dialect, plain);
+        if let Some(problem) = document
+            .problems()
+            .iter()
+            .find(|problem| problem.kind.is_damage())
+        {
+            return corrupted(problem.to_string());
+        }
         match document.declared_mac() {
             Some(Ok(declared)) if declared != mac => {
                 return corrupted(format!("the file is for phone {declared}"));
@@ -299,7 +332,7 @@ impl Draft {
             Some(Err(error)) => return corrupted(error.to_string()),
             Some(Ok(_)) | None => {}
         }
-        documents.replace_own(document);
+        documents.replace_own(document, seal);
         Ok(Ok(()))
     }
 }

@@ -1,12 +1,17 @@
 //! The tree of a config server on disk: which files are there, and what each of them is.
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::file_passwords::{FilePasswords, Whose};
 use super::report::{Finding, FindingKind};
 use crate::device::{FileRole, TreePath};
-use crate::mapping::Packs;
-use crate::native::{Dialect, Document, LayerKind, Mac, sniff};
+use crate::mapping::{Pack, Packs};
+use crate::native::{
+    Dialect, Document, FileIdentity, LayerKind, Mac, Opaque, Seal, SealError, sniff,
+};
 use crate::store::MAX_LONG_VALUE_BYTES;
 
 /// Largest file that is read as a document; a larger one is served as it is.
@@ -51,7 +56,25 @@ pub(super) struct Classified {
     pub(super) role: FileRole,
     /// The parsed file, when it is one that phones read as settings.
     pub(super) document: Option<Document>,
+    /// What to encrypt it with again, when it is encrypted.
+    pub(super) seal: Option<Seal>,
     pub(super) findings: Vec<Finding>,
+}
+
+impl Classified {
+    /// The bytes that are served for the document.
+    pub(super) fn rendered(&self) -> Option<Cow<'_, [u8]>> {
+        let document = self.document.as_ref()?;
+        Some(sealed(document, self.seal.as_ref()))
+    }
+}
+
+/// The bytes of a file: of its document as it is, or encrypted.
+pub(super) fn sealed<'a>(document: &'a Document, seal: Option<&Seal>) -> Cow<'a, [u8]> {
+    match seal {
+        Some(seal) => Cow::Owned(seal.close(document.bytes())),
+        None => Cow::Borrowed(document.bytes()),
+    }
 }
 
 /// Lists the files below `root`, in order of their paths. What can't be taken over becomes a
@@ -141,10 +164,16 @@ pub(super) fn walk(root: &Path) -> Result<(Vec<TreeFile>, Vec<Finding>), TreeErr
 }
 
 /// Says what a file is, from its name and content, by the rules of the mapping packs.
-pub(super) fn classify(packs: &Packs, path: &TreePath, content: &[u8]) -> Classified {
+pub(super) fn classify(
+    packs: &Packs,
+    passwords: &FilePasswords,
+    path: &TreePath,
+    content: &[u8],
+) -> Classified {
     let other = |findings| Classified {
         role: FileRole::Other,
         document: None,
+        seal: None,
         findings,
     };
     if content.len() as u64 > MAX_DOCUMENT_LENGTH {
@@ -154,10 +183,19 @@ pub(super) fn classify(packs: &Packs, path: &TreePath, content: &[u8]) -> Classi
         });
         return other(findings.into_iter().collect());
     }
+    let by_name = packs.identify_by_name(path.file_name());
+    let (content, seal) = match unseal(packs, passwords, path, by_name.as_ref(), content) {
+        Ok(opened) => opened,
+        Err(error) => return other(vec![sealed_finding(path, by_name.as_ref(), error)]),
+    };
+    let content = content.as_ref();
     let Some((pack, identity)) = packs.identify(path.file_name(), content) else {
         return match sniff(content) {
-            Some(sniffed) => orphan(path, sniffed.dialect, content),
-            None => other(Vec::new()),
+            Some(sniffed) => Classified {
+                seal,
+                ..orphan(path, sniffed.dialect, content)
+            },
+            None => other(opaque_finding(path, by_name.is_some(), content)),
         };
     };
     let document = Document::parse(identity.dialect, content);
@@ -193,8 +231,95 @@ pub(super) fn classify(packs: &Packs, path: &TreePath, content: &[u8]) -> Classi
     Classified {
         role,
         document: Some(document),
+        seal,
         findings,
     }
+}
+
+/// What a file holds, and the seal on it: of an encrypted file the plain text.
+fn unseal<'a>(
+    packs: &Packs,
+    passwords: &FilePasswords,
+    path: &TreePath,
+    by_name: Option<&(&Arc<Pack>, FileIdentity)>,
+    content: &'a [u8],
+) -> Result<(Cow<'a, [u8]>, Option<Seal>), SealError> {
+    let whose = by_name.map_or_else(Whose::default, |(pack, identity)| Whose {
+        vendor: Some(pack.vendor()),
+        model: identity.model.as_deref(),
+        mac: identity.mac,
+    });
+    if Seal::is_on(content) {
+        let (plain, seal) = passwords.open(whose, content)?;
+        return Ok((Cow::Owned(plain), Some(seal)));
+    }
+    // Nothing in the file says that it is encrypted without salt: only that a password fits, and
+    // that it then is what its name says.
+    let name = path.file_name();
+    if by_name.is_some()
+        && Seal::may_be_on(content)
+        && packs.identify(name, content).is_none()
+        && let Ok((plain, seal)) = passwords.open(whose, content)
+        && packs.identify(name, &plain).is_some()
+    {
+        return Ok((Cow::Owned(plain), Some(seal)));
+    }
+    Ok((Cow::Borrowed(content), None))
+}
+
+fn sealed_finding(
+    path: &TreePath,
+    by_name: Option<&(&Arc<Pack>, FileIdentity)>,
+    error: SealError,
+) -> Finding {
+    let mac = by_name.and_then(|(_, identity)| identity.mac);
+    let advice = match (error, mac) {
+        (SealError::Length { .. }, _) => String::new(),
+        (_, Some(mac)) => format!(
+            "; to have it read, write [[phones.file_password]] with password and mac = \"{mac}\" \
+             into the settings"
+        ),
+        (_, None) => "; to have it read, write [[phones.file_password]] with password into the \
+                      settings"
+            .to_owned(),
+    };
+    let why = format!("{error}; it is served as it is{advice}");
+    let mut finding = Finding::of_file(FindingKind::Encrypted, path.to_string(), why);
+    finding.mac = mac;
+    finding
+}
+
+/// What is said of a file that is no text: always of one that a vendor's tool has encrypted, of
+/// others if phones read settings under that name.
+fn opaque_finding(path: &TreePath, is_named_by_rule: bool, content: &[u8]) -> Vec<Finding> {
+    let (why, mac) = match Opaque::of(path.file_name(), content) {
+        Some(Opaque::Tuz { for_one_phone, mac }) => {
+            let reader = if for_one_phone {
+                "the phone that it was made for"
+            } else {
+                "phones"
+            };
+            let why = format!(
+                "encrypted by the vendor's tool: only {reader} can open it, and it is served as \
+                 it is; a phone prefers it to the .cfg of the same name, so an edit of that one \
+                 may have no effect"
+            );
+            (why, mac)
+        }
+        Some(Opaque::TuzPassword) => {
+            let why = "holds the password of encrypted files for the phones; it is served as it is";
+            (why.to_owned(), None)
+        }
+        Some(Opaque::Binary) if is_named_by_rule => {
+            let why = "no text and no binary form that is known: encrypted or binary in a form \
+                       that is not documented; it is served as it is";
+            (why.to_owned(), None)
+        }
+        Some(Opaque::Binary) | None => return Vec::new(),
+    };
+    let mut finding = Finding::of_file(FindingKind::Encrypted, path.to_string(), why);
+    finding.mac = mac;
+    vec![finding]
 }
 
 /// Settings, and no phone asks for this name: a copy, or a name of the operator's own.
@@ -204,21 +329,14 @@ fn orphan(path: &TreePath, dialect: Dialect, content: &[u8]) -> Classified {
         Some(Ok(mac)) => format!("looks like the settings of phone {mac}"),
         _ => "looks like settings".to_owned(),
     };
-    let has_settings = document.settings().next().is_some();
-    let why = if has_settings {
-        format!("{whose}, but no phone asks for this name; it is served as it is")
-    } else {
-        format!(
-            "{whose} by name (item and part, or an element each), which is not read yet; it is \
-             served as it is"
-        )
-    };
+    let why = format!("{whose}, but no phone asks for this name; it is served as it is");
     let finding = Finding::of_file(FindingKind::Orphan, path.to_string(), why);
     let mut findings = vec![finding];
     findings.extend(syntax_findings(path, &document, None));
     Classified {
         role: FileRole::Orphan { dialect },
         document: Some(document),
+        seal: None,
         findings,
     }
 }
@@ -234,6 +352,7 @@ fn syntax_findings(path: &TreePath, document: &Document, mac: Option<Mac>) -> Ve
             column: Some(problem.column),
             mac,
             message: problem.kind.to_string(),
+            source: None,
         })
         .collect()
 }

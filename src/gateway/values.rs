@@ -1,16 +1,18 @@
 //! SetParameterValues: all or nothing (cwmp.md M20–M31).
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use url::Url;
 
 use super::core::Gateway;
 use super::door::GatewayError;
 use super::draft::Draft;
+use super::edit_report::{EditReport, SetReport};
 use super::rpc::printable;
 use super::view::{Shown, View};
 use crate::cwmp::{Fault, FaultCode, ParameterFault, SetValue};
-use crate::datamodel::{ParameterPath, Schema, ValueProblem, ValueType};
+use crate::datamodel::{ParameterPath, ValueProblem, ValueType};
 use crate::device::CpeState;
 use crate::mapping::{Change, Refusal, RefusalReason};
 use crate::native::Mac;
@@ -40,6 +42,8 @@ struct Checked {
     /// The ACS is another one from now on.
     another_acs: bool,
     lens: Vec<Change>,
+    /// What no file has a place for, in canonical form.
+    kept: Vec<(ParameterPath, String)>,
 }
 
 impl Gateway {
@@ -55,9 +59,9 @@ impl Gateway {
             let view = self.view(mac, live)?;
             let checked = self.check(draft, &view, &parameters)?;
             draft.set_by_acs = checked.paths();
-            let applied_later = self.apply(draft, checked)?;
+            let report = self.apply(draft, checked)?;
             draft.record.cpe.parameter_key = parameter_key;
-            Ok(applied_later)
+            Ok(report.applied_later)
         })
         .await
     }
@@ -70,7 +74,7 @@ impl Gateway {
         &self,
         mac: Mac,
         values: Vec<(String, String)>,
-    ) -> Result<bool, ChangeError> {
+    ) -> Result<SetReport, ChangeError> {
         let parameters: Vec<SetValue> = values
             .into_iter()
             .map(|(name, value)| SetValue {
@@ -107,14 +111,17 @@ impl Gateway {
         let mut checked = Checked::default();
         let mut faults = Vec::new();
         for parameter in parameters {
-            let outcome = view
-                .parameter(&parameter.name, now)
+            let shown = match view.parameter(&parameter.name, now) {
+                Some(shown) => Some(shown),
+                None => self.unshown(draft, &parameter.name)?,
+            };
+            let outcome = shown
                 .ok_or((
                     FaultCode::InvalidParameterName,
                     "no such parameter".to_owned(),
                 ))
                 .and_then(|shown| {
-                    let value = check_one(&shown, parameter)?;
+                    let value = check_one(view, &shown, parameter)?;
                     checked.add(view, shown, value)
                 });
             if let Err((code, text)) = outcome {
@@ -135,12 +142,27 @@ impl Gateway {
     }
 }
 
+impl Gateway {
+    /// A parameter that is not shown as long as no file sets it, but can be written.
+    fn unshown(&self, draft: &mut Draft, name: &str) -> Result<Option<Shown>, GatewayError> {
+        let Ok(path) = name.parse::<ParameterPath>() else {
+            return Ok(None);
+        };
+        let pack = Arc::clone(&draft.pack);
+        let rows = draft.record.rows.clone();
+        let documents = draft.documents(self)?;
+        let parameter = pack.parameter(&documents.layers, &rows, &path);
+        Ok(parameter.map(Shown::from))
+    }
+}
+
 impl Checked {
     /// Every parameter that the call names.
     fn paths(&self) -> BTreeSet<ParameterPath> {
         let own = self.own.iter().map(|change| &change.path);
         let lens = self.lens.iter().map(|change| &change.path);
-        own.chain(lens).cloned().collect()
+        let kept = self.kept.iter().map(|(path, _)| path);
+        own.chain(lens).chain(kept).cloned().collect()
     }
 
     fn add(&mut self, view: &View, shown: Shown, value: String) -> Result<(), (FaultCode, String)> {
@@ -158,6 +180,11 @@ impl Checked {
                     value,
                 });
             }
+            None if view.pack.is_kept(&shown.path, &view.record.rows) => {
+                let rows = &view.record.rows;
+                let value = view.pack.check_kept(&shown.path, rows, &value);
+                self.kept.push((shown.path, value.map_err(fault_of)?));
+            }
             None => self.lens.push(Change {
                 path: shown.path,
                 value,
@@ -167,7 +194,11 @@ impl Checked {
     }
 }
 
-fn check_one(shown: &Shown, parameter: &SetValue) -> Result<String, (FaultCode, String)> {
+fn check_one(
+    view: &View,
+    shown: &Shown,
+    parameter: &SetValue,
+) -> Result<String, (FaultCode, String)> {
     if !shown.writable {
         return Err(not_writable());
     }
@@ -184,8 +215,7 @@ fn check_one(shown: &Shown, parameter: &SetValue) -> Result<String, (FaultCode, 
             ),
         ));
     }
-    let entry = Schema::device1().entry(shown.path.as_str());
-    match entry {
+    match view.entry(shown.path.as_str()) {
         Some(entry) => entry
             .check(&parameter.value)
             .map_err(|problem| (value_fault(&problem), problem.to_string())),
@@ -241,11 +271,15 @@ fn check_acs_url(text: &str) -> Result<(), (FaultCode, String)> {
 }
 
 impl Gateway {
-    /// Makes the changes on the draft. Says whether the phone has to fetch a file for them.
-    fn apply(&self, draft: &mut Draft, checked: Checked) -> Result<bool, Fault> {
-        if let Err(refusals) = draft.set(self, &checked.lens)? {
+    /// Makes the changes on the draft. Says what came of them.
+    fn apply(&self, draft: &mut Draft, checked: Checked) -> Result<SetReport, Fault> {
+        let edits = draft.set(self, &checked.lens)?.map_err(|refusals| {
             let faults = refusals.into_iter().map(parameter_fault).collect();
-            return Err(invalid_arguments(faults));
+            invalid_arguments(faults)
+        })?;
+        for (path, value) in checked.kept {
+            let before = draft.record.kept.insert(path, value.clone());
+            draft.derive_anew |= before.as_ref() != Some(&value);
         }
         for change in checked.own {
             (change.write)(&mut draft.record.cpe, &change.value);
@@ -254,12 +288,25 @@ impl Gateway {
             draft.begin_with_a_new_acs();
         }
         let was_outstanding = draft.record.delivery.is_outstanding();
-        Ok(draft.gives_another_file() || was_outstanding && !checked.lens.is_empty())
+        Ok(SetReport {
+            applied_later: draft.gives_another_file()
+                || was_outstanding && !checked.lens.is_empty(),
+            edits: edits.into_iter().map(EditReport::from).collect(),
+        })
     }
 }
 
 fn parameter_fault(refusal: Refusal) -> ParameterFault {
-    let (code, text) = match refusal.reason {
+    let (code, text) = fault_of(refusal.reason);
+    ParameterFault {
+        name: refusal.path.to_string(),
+        code,
+        text,
+    }
+}
+
+fn fault_of(reason: RefusalReason) -> (FaultCode, String) {
+    match reason {
         RefusalReason::Unknown => (
             FaultCode::InvalidParameterName,
             "no such parameter".to_owned(),
@@ -270,11 +317,6 @@ fn parameter_fault(refusal: Refusal) -> ParameterFault {
             "the value is of another type".to_owned(),
         ),
         RefusalReason::BadValue { why } => (FaultCode::InvalidParameterValue, why),
-    };
-    ParameterFault {
-        name: refusal.path.to_string(),
-        code,
-        text,
     }
 }
 

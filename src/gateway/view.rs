@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::cpe_parameters::{CPE_PARAMETERS, CpeParameter, Reading};
 use super::settings::{GatewaySettings, ProductClass};
 use crate::cwmp::{DeviceId, ParameterInfo, ParameterValue};
-use crate::datamodel::{ObjectPath, ParameterPath, PathQuery, Schema, ValueType};
+use crate::datamodel::{Entry, ObjectPath, ParameterPath, PathQuery, Schema, ValueType};
 use crate::device::DeviceRecord;
 use crate::mapping::{Pack, Parameter, ValueState};
 use crate::native::Mac;
@@ -42,6 +42,19 @@ impl Shown {
                 self.value
             },
             value_type: self.value_type,
+        }
+    }
+}
+
+impl From<Parameter> for Shown {
+    fn from(parameter: Parameter) -> Self {
+        Self {
+            path: parameter.path,
+            value_type: parameter.value_type,
+            writable: parameter.writable,
+            hidden: parameter.hidden,
+            value: parameter.value,
+            state: Some(parameter.state),
         }
     }
 }
@@ -89,6 +102,7 @@ impl View {
             .identity
             .clone()
             .unwrap_or_else(|| provisional_identity(mac, &record, &pack, settings));
+        let schema = pack.schema();
         let mut sources = BTreeMap::new();
         for (place, parameter) in lenses.iter().enumerate() {
             sources.insert(parameter.path.clone(), Source::Lens(place));
@@ -98,7 +112,9 @@ impl View {
                 sources.insert(path, Source::Cpe(place));
             }
         }
-        if let Ok(path) = LAN_ADDRESS.parse::<ParameterPath>() {
+        if let Ok(path) = LAN_ADDRESS.parse::<ParameterPath>()
+            && schema.entry(LAN_ADDRESS).is_some()
+        {
             let lens = match sources.get(&path) {
                 Some(Source::Lens(place)) => Some(*place),
                 _ => None,
@@ -108,7 +124,7 @@ impl View {
         let mut objects = BTreeSet::new();
         for (table, rows) in record.rows.tables() {
             if let Ok(path) = counter_path(table).parse::<ParameterPath>()
-                && Schema::device1().entry(path.as_str()).is_some()
+                && schema.entry(path.as_str()).is_some()
             {
                 sources.insert(path, Source::Count(rows.len()));
             }
@@ -116,7 +132,7 @@ impl View {
                 let row = format!("{table}{}.", row.instance);
                 // Each account is a profile with one line (DESIGN.md section 5).
                 if let Ok(path) = format!("{row}NumberOfLines").parse::<ParameterPath>()
-                    && Schema::device1().entry(path.as_str()).is_some()
+                    && schema.entry(path.as_str()).is_some()
                 {
                     sources.insert(path, Source::Count(1));
                 }
@@ -129,11 +145,14 @@ impl View {
             }
         }
         for table in EMPTY_TABLES {
+            if schema.entry(table).is_none() {
+                continue;
+            }
             if let Ok(table) = table.parse() {
                 insert_with_parents(&mut objects, table);
             }
             if let Ok(path) = counter_path(table).parse::<ParameterPath>()
-                && Schema::device1().entry(path.as_str()).is_some()
+                && schema.entry(path.as_str()).is_some()
             {
                 sources.insert(path, Source::Count(0));
             }
@@ -170,6 +189,16 @@ impl View {
             periodic_inform_interval,
             connection_request_url,
         }
+    }
+
+    /// What the data model says of a path. The CPE's own parameters are those of Device:1 also
+    /// beside a vendor's tree that does not list them.
+    pub(super) fn entry(&self, path: &str) -> Option<&'static Entry> {
+        let device1 = || match self.sources.get(path) {
+            Some(Source::Cpe(_)) => Schema::device1().entry(path),
+            _ => None,
+        };
+        self.pack.schema().entry(path).or_else(device1)
     }
 
     /// One parameter; `None` when there is no such one.
@@ -242,8 +271,7 @@ impl View {
         self.sources
             .iter()
             .filter(|(path, _)| {
-                Schema::device1()
-                    .entry(path.as_str())
+                self.entry(path.as_str())
                     .and_then(|entry| entry.parameter())
                     .is_some_and(|facts| facts.forced_inform)
             })
@@ -260,7 +288,7 @@ impl View {
     }
 
     fn show(&self, path: &ParameterPath, source: &Source, now: Timestamp) -> Option<Shown> {
-        let facts = Schema::device1()
+        let facts = self
             .entry(path.as_str())
             .and_then(|entry| entry.parameter());
         let shown = match source {
@@ -314,15 +342,7 @@ impl View {
     }
 
     fn show_lens(&self, place: usize) -> Option<Shown> {
-        let parameter = self.lenses.get(place)?;
-        Some(Shown {
-            path: parameter.path.clone(),
-            value_type: parameter.value_type,
-            writable: parameter.writable,
-            hidden: parameter.hidden,
-            value: parameter.value.clone(),
-            state: Some(parameter.state.clone()),
-        })
+        self.lenses.get(place).cloned().map(Shown::from)
     }
 
     fn parameter_info(&self, path: &ParameterPath, source: &Source) -> ParameterInfo {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::datamodel::{PathError, ValueProblem};
+use crate::native::NativeKey;
 
 /// A mapping pack that cannot be used, with the place in its file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -161,9 +162,45 @@ pub enum PackProblem {
         /// What does not fit.
         reason: String,
     },
+    /// A set for a vendor's own tree, whose tree is not there.
+    #[error(
+        "the tree of `{vendor}` itself is not there: `mappings/datamodel/{vendor}.tsv` is missing"
+    )]
+    MissingModel {
+        /// The vendor.
+        vendor: String,
+    },
+    /// A lens set for a vendor without a base pack.
+    #[error("there is no base pack of `{vendor}`")]
+    MissingBase {
+        /// The vendor.
+        vendor: String,
+    },
+    /// The name of an alias is a key of a lens.
+    #[error("the alias `{name}` is itself a key of a lens")]
+    AliasIsKey {
+        /// The name.
+        name: NativeKey,
+    },
     /// A regular expression that cannot be read.
     #[error("{0}")]
     Pattern(String),
+}
+
+/// Where the lines of a text begin, to find many places in it quickly.
+#[derive(Debug)]
+pub(super) struct LineStarts(Vec<usize>);
+
+impl LineStarts {
+    pub(super) fn of(text: &str) -> Self {
+        let breaks = memchr::memchr_iter(b'\n', text.as_bytes());
+        Self(breaks.collect())
+    }
+
+    /// The line of a byte, from 1.
+    pub(super) fn line(&self, offset: usize) -> usize {
+        self.0.partition_point(|newline| *newline < offset) + 1
+    }
 }
 
 /// A pack's text with its name, to say where something stands.

@@ -232,7 +232,7 @@ impl Phone {
         Self::new(&key_value_text(), vec![shared, own])
     }
 
-    fn new(pack: &str, layers: Vec<Layer>) -> Self {
+    pub(super) fn new(pack: &str, layers: Vec<Layer>) -> Self {
         let pack = Pack::parse("example.toml", pack).unwrap();
         let layers = Layers::new(layers, pack.merges_layers());
         let rows = pack.rows(&layers, &Rows::default());
@@ -272,7 +272,7 @@ impl Phone {
 }
 
 /// `VP2.x` and `L2.x` written out.
-fn long(path: &str) -> String {
+pub(super) fn long(path: &str) -> String {
     const PROFILE: &str = "Device.Services.VoiceService.1.VoiceProfile.";
     if let Some(rest) = path.strip_prefix("VP") {
         return format!("{PROFILE}{rest}");
@@ -283,7 +283,7 @@ fn long(path: &str) -> String {
     }
 }
 
-fn layer(path: &str, kind: LayerKind, dialect: Dialect, text: &str) -> Layer {
+pub(super) fn layer(path: &str, kind: LayerKind, dialect: Dialect, text: &str) -> Layer {
     Layer {
         path: path.to_owned(),
         kind,

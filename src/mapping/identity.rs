@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use regex::Regex;
 
+use super::models::ModelPatterns;
+use super::vendor::with_mac;
 use crate::native::{FileIdentity, FileRule, Mac};
 
 /// What a User-Agent header says.
@@ -28,7 +30,7 @@ pub(super) struct Identity {
     /// Short names of models.
     pub(super) models: BTreeMap<String, String>,
     /// Models of the vendor whose keys mean other things.
-    pub(super) other_models: Vec<Regex>,
+    pub(super) other_models: ModelPatterns,
     pub(super) files: Vec<FileRule>,
     /// File names with `{mac}` or `{MAC}` in them.
     pub(super) served_as: Vec<String>,
@@ -48,8 +50,8 @@ impl Identity {
             .find_map(|pattern| pattern.captures(user_agent))?;
         let group = |name: &str| found.name(name).map(|text| text.as_str());
         let model = group("model").map(|model| {
-            let full = self.models.get(model);
-            full.map_or_else(|| model.to_owned(), String::clone)
+            let full = self.full_model(model);
+            full.unwrap_or(model).to_owned()
         });
         Some(Recognised {
             vendor: vendor.to_owned(),
@@ -61,24 +63,42 @@ impl Identity {
 
     /// What a file is by the first rule that fits. Short names of models are written out.
     pub(super) fn identify(&self, file_name: &str, content: &[u8]) -> Option<FileIdentity> {
-        let mut identity = self
+        let found = self
             .files
             .iter()
             .find_map(|rule| rule.identify(file_name, content))?;
+        Some(self.with_full_model(found))
+    }
+
+    /// What a file should be by the first rule that its name fits.
+    pub(super) fn identify_by_name(&self, file_name: &str) -> Option<FileIdentity> {
+        let found = self
+            .files
+            .iter()
+            .find_map(|rule| rule.identify_by_name(file_name))?;
+        Some(self.with_full_model(found))
+    }
+
+    fn with_full_model(&self, mut identity: FileIdentity) -> FileIdentity {
         if let Some(full) = identity
             .model
             .as_ref()
-            .and_then(|model| self.models.get(model))
+            .and_then(|model| self.full_model(model))
         {
-            identity.model = Some(full.clone());
+            identity.model = Some(full.to_owned());
         }
-        Some(identity)
+        identity
+    }
+
+    /// The model that a short name stands for.
+    fn full_model(&self, short: &str) -> Option<&str> {
+        self.models
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(short))
+            .map(|(_, full)| full.as_str())
     }
 
     pub(super) fn served_names(&self, mac: Mac) -> impl Iterator<Item = String> {
-        let (lower, upper) = (mac.to_string(), mac.upper());
-        self.served_as
-            .iter()
-            .map(move |name| name.replace("{mac}", &lower).replace("{MAC}", &upper))
+        self.served_as.iter().map(move |name| with_mac(name, mac))
     }
 }

@@ -1,13 +1,19 @@
 //! From one `[[lens]]` of a pack's text to a compiled lens.
 
-use super::convert::{Checker, Convert, Part};
-use super::error::{PackError, PackProblem};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::convert::{Checker, CodecRows, Convert, Part};
+use super::error::{LineStarts, PackError, PackProblem};
+use super::index::{Index, LineSet, index_named};
 use super::lens::{Face, KeyColumn, Lens};
 use super::lens_limits::{Limits, expand_in, value_error, vendor_type};
-use super::pack::{Index, LineSet};
-use super::pack_file::index_named;
+use super::models::ConditionReader;
+use super::redirect::{Redirect, redirects_of};
 use super::section::{Section, Text, Value};
-use super::template::{IndexName, PathTemplate};
+use super::template::{Expanded, IndexName, PathTemplate};
+use super::template_view::Template;
 use crate::datamodel::{Schema, ValueRule, ValueType};
 use crate::native::NativeKey;
 
@@ -21,6 +27,13 @@ pub(super) struct LensReader<'a> {
     pub(super) indexes: &'a [Index],
     pub(super) prefixes: &'a [(Text<'a>, Text<'a>)],
     pub(super) line_sets: &'a [LineSet],
+    pub(super) conditions: &'a ConditionReader,
+    pub(super) redirects: &'a [Arc<Redirect>],
+    pub(super) template: Template,
+    pub(super) schema: &'a Schema,
+    pub(super) lines: &'a LineStarts,
+    /// How the pack spells keys, where that is not their normal form.
+    pub(super) spellings: &'a RefCell<HashMap<NativeKey, String>>,
 }
 
 /// A path of a lens, with its prefix written out.
@@ -49,10 +62,14 @@ impl LensReader<'_> {
     /// stand behind both.
     pub(super) fn read(&self, section: Section<'_>) -> Result<Vec<(Lens, Vec<String>)>, PackError> {
         let paths = self.read_paths(&section)?;
-        let codecs = section
-            .text("convert")?
-            .is_some_and(|convert| convert.value == "codecs");
+        let convert = section.text("convert")?;
+        let convert = convert.as_ref().map(|convert| convert.value.as_ref());
+        let codec_rows = convert == Some("codec_rows");
+        let by_part = codec_rows || convert == Some("codecs");
         let limits = Limits::read(&section)?;
+        let condition = self.conditions.read(&section)?;
+        let only_if_set = section.flag("only_if_set")?.unwrap_or(false);
+        let reboot = section.flag("reboot")?.unwrap_or(false);
         let mut indexes: Vec<Option<usize>> = paths.iter().map(|path| path.index).collect();
         indexes.sort_unstable();
         indexes.dedup();
@@ -60,16 +77,21 @@ impl LensReader<'_> {
         let mut lenses = Vec::new();
         for index in indexes {
             let slots = index.and_then(|index| self.indexes.get(index));
-            let name = slots.map(|index| IndexName {
-                name: &index.name,
-                slots: index.slots,
-            });
-            let keys = self.read_keys(&section, name)?;
+            let name = slots.map(Index::as_name);
+            let mut keys = if codec_rows {
+                self.read_codec_keys(&section, name)?
+            } else {
+                self.read_keys(&section, name)?
+            };
+            let redirects = redirects_of(&section, self.redirects, index, keys.len())?;
+            for (column, redirect) in keys.iter_mut().zip(redirects) {
+                column.redirect = redirect;
+            }
             let of_index = paths.iter().filter(|path| path.index == index);
             let mut drafts = Vec::new();
             for path in of_index.clone() {
-                if !codecs {
-                    drafts.push(draft_parameter(&section, path, &limits)?);
+                if !by_part {
+                    drafts.push(self.draft_parameter(&section, path, &limits)?);
                 }
             }
             let convert = {
@@ -81,15 +103,26 @@ impl LensReader<'_> {
                 };
                 Convert::parse(&section, &checker, keys.len())?
             };
-            if let Convert::Codecs(codecs) = &convert {
+            let rows: Vec<Option<&str>> = match &convert {
+                Convert::Codecs(codecs) => codecs.names().map(Some).collect(),
+                Convert::CodecRows(_) => vec![None; keys.len() / CodecRows::FIELDS],
+                _ => Vec::new(),
+            };
+            if by_part {
                 for path in of_index {
-                    drafts.extend(draft_codecs(&section, path, codecs.names(), &limits)?);
+                    drafts.extend(self.draft_codecs(&section, path, &rows, &limits)?);
                 }
             }
+            let percent = convert.is_text_like() && section.flag("percent")?.unwrap_or(false);
             let templates = drafts.iter().map(|draft| draft.whole.clone()).collect();
             let mut faces = Vec::new();
             for draft in drafts {
-                faces.push(finish_face(&section, draft, &convert, &limits, name)?);
+                let mut face = finish_face(&section, draft, &convert, &limits, name)?;
+                if only_if_set {
+                    // Few of them are ever shown: their paths are made when they are.
+                    face.paths = Vec::new();
+                }
+                faces.push(face);
             }
             let lens = Lens {
                 index,
@@ -97,6 +130,11 @@ impl LensReader<'_> {
                 convert,
                 faces,
                 note: limits.note.clone(),
+                condition,
+                only_if_set,
+                reboot,
+                percent,
+                line: self.lines.line(section.span.start),
             };
             lenses.push((lens, templates));
         }
@@ -133,6 +171,7 @@ impl LensReader<'_> {
             },
             None => text.value.clone().into_owned(),
         };
+        let whole = self.template.path(&whole).into_owned();
         let (index, template) = match whole.split_once('{') {
             None => (None, PathTemplate::new(whole.clone(), None)),
             Some((before, after)) => {
@@ -211,6 +250,20 @@ impl LensReader<'_> {
         Ok(columns)
     }
 
+    /// The keys of a table of codecs with fixed rows.
+    fn read_codec_keys(
+        &self,
+        section: &Section<'_>,
+        index: Option<IndexName<'_>>,
+    ) -> Result<Vec<KeyColumn>, PackError> {
+        let mut columns = Vec::new();
+        for template in CodecRows::key_templates(section)? {
+            let own = expand_in(section, &template, &section.span, index)?;
+            columns.push(self.column(own, None));
+        }
+        Ok(columns)
+    }
+
     fn read_column(
         &self,
         section: &Section<'_>,
@@ -218,60 +271,45 @@ impl LensReader<'_> {
         fallback: Option<&Text<'_>>,
         index: Option<IndexName<'_>>,
     ) -> Result<KeyColumn, PackError> {
-        let own_key = |text: &str| (!text.is_empty()).then(|| NativeKey::new(text));
-        let (own, by_slot) = if key.get_ref().is_array() {
-            let texts: Vec<Option<NativeKey>> = section
-                .array_of("key", key)?
-                .into_iter()
-                .map(|item| match item.get_ref().as_str() {
-                    Some(text) => Ok(own_key(text)),
-                    None => Err(section.error(
-                        &item.span(),
-                        PackProblem::WrongKind {
-                            key: "key".to_owned(),
-                            seen: item.get_ref().type_str().to_owned(),
-                            wanted: "a text",
-                        },
-                    )),
-                })
-                .collect::<Result<_, _>>()?;
-            let slots = index.map_or(0, |index| index.slots as usize);
-            if texts.len() != slots {
-                let problem = PackProblem::TableLength {
-                    length: texts.len(),
-                    slots,
-                };
-                return Err(section.error(&key.span(), problem));
-            }
-            (texts, true)
-        } else {
-            let Some(text) = key.get_ref().as_str() else {
-                let problem = PackProblem::WrongKind {
-                    key: "key".to_owned(),
-                    seen: key.get_ref().type_str().to_owned(),
-                    wanted: "a text, or an array with a text for every slot",
-                };
-                return Err(section.error(&key.span(), problem));
-            };
-            let expanded = expand_in(section, text, &key.span(), index)?;
-            let own = expanded.texts.iter().map(|text| own_key(text)).collect();
-            (own, expanded.by_slot)
-        };
+        let own = read_key_texts(section, key, index)?;
         let fallback = match fallback {
             Some(text) if !text.value.is_empty() => {
-                let expanded = expand_in(section, &text.value, &text.span, index)?;
-                let keys = expanded.texts.iter().map(|text| NativeKey::new(text));
-                Some(keys.collect())
+                Some(expand_in(section, &text.value, &text.span, index)?)
             }
             _ => None,
         };
-        let line_set = self.line_set_of(own.iter().flatten().next());
-        Ok(KeyColumn {
+        Ok(self.column(own, fallback))
+    }
+
+    fn column(&self, own: Expanded, fallback: Option<Expanded>) -> KeyColumn {
+        let by_slot = own.by_slot;
+        let own = self.keys(own.texts);
+        let fallback_by_slot = fallback.as_ref().is_some_and(|fallback| fallback.by_slot);
+        KeyColumn {
+            line_set: self.line_set_of(own.iter().flatten().next()),
             own,
-            fallback,
-            line_set,
+            fallback: fallback.map_or_else(Vec::new, |fallback| self.keys(fallback.texts)),
+            fallback_by_slot,
             by_slot,
-        })
+            redirect: None,
+        }
+    }
+
+    /// Keys, whose spelling is kept for lines that are inserted.
+    fn keys(&self, texts: Vec<String>) -> Vec<Option<NativeKey>> {
+        texts
+            .into_iter()
+            .map(|text| {
+                if text.is_empty() {
+                    return None;
+                }
+                let key = NativeKey::new(&text);
+                if key.as_str() != text {
+                    self.spellings.borrow_mut().insert(key.clone(), text);
+                }
+                Some(key)
+            })
+            .collect()
     }
 
     fn line_set_of(&self, key: Option<&NativeKey>) -> Option<usize> {
@@ -279,6 +317,137 @@ impl LensReader<'_> {
         self.line_sets
             .iter()
             .position(|set| set.members.iter().any(|member| member.own.contains(key)))
+    }
+
+    fn draft_parameter(
+        &self,
+        section: &Section<'_>,
+        path: &LensPath<'_>,
+        limits: &Limits<'_>,
+    ) -> Result<Draft, PackError> {
+        let concrete = schema_path(&path.template, section, &path.text)?;
+        let mut draft = self.draft(section, path, &concrete, Part::Whole, limits)?;
+        limits.narrow(section, &draft.whole, &mut draft.rule)?;
+        Ok(draft)
+    }
+
+    /// One parameter by the data model, or by the lens where the model says nothing about it.
+    fn draft(
+        &self,
+        section: &Section<'_>,
+        path: &LensPath<'_>,
+        concrete: &str,
+        part: Part,
+        limits: &Limits<'_>,
+    ) -> Result<Draft, PackError> {
+        let whole = path.whole.clone();
+        let template = path.template.clone();
+        if self.is_free_path(concrete) {
+            let mut rule = ValueRule::any(vendor_type(section, limits)?);
+            if rule.value_type == ValueType::String && limits.max_length.is_none() {
+                rule.max_length = Some(VENDOR_LENGTH);
+            }
+            return Ok(Draft {
+                whole,
+                template,
+                part,
+                rule,
+                schema_default: None,
+                writable: limits.writable.unwrap_or(true),
+                hidden: limits.secret,
+            });
+        }
+        let entry = self.schema.entry(concrete);
+        let Some((entry, facts)) = entry.and_then(|entry| Some((entry, entry.parameter()?))) else {
+            let problem = PackProblem::UnknownPath {
+                path: whole,
+                wanted: "parameter",
+            };
+            return Err(section.error(&path.text.span, problem));
+        };
+        if let Some(value_type) = &limits.value_type
+            && vendor_type(section, limits)? != facts.rule.wire_type()
+        {
+            let problem = PackProblem::Parameter {
+                path: whole,
+                reason: format!(
+                    "the data model says {}; `type` is for vendor parameters",
+                    facts.rule.wire_type().xsd_name()
+                ),
+            };
+            return Err(section.error(&value_type.span, problem));
+        }
+        if limits.writable == Some(true) && !entry.writable() {
+            let problem = PackProblem::Parameter {
+                path: whole,
+                reason: "is read-only in the data model".to_owned(),
+            };
+            return Err(section.error(&path.text.span, problem));
+        }
+        Ok(Draft {
+            whole,
+            template,
+            part,
+            rule: facts.rule.clone(),
+            schema_default: facts.default.clone(),
+            writable: entry.writable() && limits.writable.unwrap_or(true),
+            hidden: facts.hidden || limits.secret,
+        })
+    }
+
+    /// The parameters of a table of codecs.
+    fn draft_codecs(
+        &self,
+        section: &Section<'_>,
+        path: &LensPath<'_>,
+        names: &[Option<&str>],
+        limits: &Limits<'_>,
+    ) -> Result<Vec<Draft>, PackError> {
+        if !path.whole.ends_with('.') {
+            let problem = PackProblem::UnknownPath {
+                path: path.whole.clone(),
+                wanted: "table",
+            };
+            return Err(section.error(&path.text.span, problem));
+        }
+        let mut drafts = Vec::new();
+        for (row, name) in names.iter().enumerate() {
+            for (field, part, value_type) in [
+                ("Codec", Part::Codec(row), ValueType::String),
+                ("Enable", Part::Enable(row), ValueType::Boolean),
+                ("Priority", Part::Priority(row), ValueType::UnsignedInt),
+            ] {
+                let after = format!("{}.{field}", row + 1);
+                let in_row = LensPath {
+                    text: path.text.clone(),
+                    whole: format!("{}{after}", path.whole),
+                    index: path.index,
+                    template: path.template.extended(&after),
+                };
+                let concrete = schema_path(&in_row.template, section, &in_row.text)?;
+                let mut draft = self.draft(section, &in_row, &concrete, part, limits)?;
+                if self.is_free_path(&concrete) {
+                    draft.rule = ValueRule::any(value_type);
+                }
+                if let Part::Codec(_) = part {
+                    draft.writable = false;
+                    if let Some(name) = name {
+                        draft.rule.admits(name).map_err(|problem| {
+                            value_error(section, &path.text, name, &in_row.whole, problem)
+                        })?;
+                    }
+                }
+                drafts.push(draft);
+            }
+        }
+        Ok(drafts)
+    }
+
+    /// Whether the data model says nothing about a path, so that the lens has to: one with a vendor's
+    /// segment. A vendor's own tree knows its vendor's segments.
+    fn is_free_path(&self, path: &str) -> bool {
+        is_vendor_path(path)
+            && !(self.template == Template::Vendor && self.schema.entry(path).is_some())
     }
 }
 
@@ -297,125 +466,6 @@ fn schema_path(
     let path = template.path(u32::MAX);
     let path = path.map_err(|error| section.error(&text.span, PackProblem::Path(error)))?;
     Ok(path.as_str().to_owned())
-}
-
-fn draft_parameter(
-    section: &Section<'_>,
-    path: &LensPath<'_>,
-    limits: &Limits<'_>,
-) -> Result<Draft, PackError> {
-    let concrete = schema_path(&path.template, section, &path.text)?;
-    let mut draft = draft(section, path, &concrete, Part::Whole, limits)?;
-    limits.narrow(section, &draft.whole, &mut draft.rule)?;
-    Ok(draft)
-}
-
-/// One parameter by the data model, or by the lens where the model says nothing about it.
-fn draft(
-    section: &Section<'_>,
-    path: &LensPath<'_>,
-    concrete: &str,
-    part: Part,
-    limits: &Limits<'_>,
-) -> Result<Draft, PackError> {
-    let whole = path.whole.clone();
-    let template = path.template.clone();
-    if is_vendor_path(concrete) {
-        let mut rule = ValueRule::any(vendor_type(section, limits)?);
-        if rule.value_type == ValueType::String && limits.max_length.is_none() {
-            rule.max_length = Some(VENDOR_LENGTH);
-        }
-        return Ok(Draft {
-            whole,
-            template,
-            part,
-            rule,
-            schema_default: None,
-            writable: limits.writable.unwrap_or(true),
-            hidden: limits.secret,
-        });
-    }
-    let entry = Schema::device1().entry(concrete);
-    let Some((entry, facts)) = entry.and_then(|entry| Some((entry, entry.parameter()?))) else {
-        let problem = PackProblem::UnknownPath {
-            path: whole,
-            wanted: "parameter",
-        };
-        return Err(section.error(&path.text.span, problem));
-    };
-    if let Some(value_type) = &limits.value_type
-        && vendor_type(section, limits)? != facts.rule.wire_type()
-    {
-        let problem = PackProblem::Parameter {
-            path: whole,
-            reason: format!(
-                "the data model says {}; `type` is for vendor parameters",
-                facts.rule.wire_type().xsd_name()
-            ),
-        };
-        return Err(section.error(&value_type.span, problem));
-    }
-    if limits.writable == Some(true) && !entry.writable() {
-        let problem = PackProblem::Parameter {
-            path: whole,
-            reason: "is read-only in the data model".to_owned(),
-        };
-        return Err(section.error(&path.text.span, problem));
-    }
-    Ok(Draft {
-        whole,
-        template,
-        part,
-        rule: facts.rule.clone(),
-        schema_default: facts.default.clone(),
-        writable: entry.writable() && limits.writable.unwrap_or(true),
-        hidden: facts.hidden || limits.secret,
-    })
-}
-
-/// The parameters of a table of codecs.
-fn draft_codecs<'n>(
-    section: &Section<'_>,
-    path: &LensPath<'_>,
-    names: impl Iterator<Item = &'n str>,
-    limits: &Limits<'_>,
-) -> Result<Vec<Draft>, PackError> {
-    if !path.whole.ends_with('.') {
-        let problem = PackProblem::UnknownPath {
-            path: path.whole.clone(),
-            wanted: "table",
-        };
-        return Err(section.error(&path.text.span, problem));
-    }
-    let mut drafts = Vec::new();
-    for (row, name) in names.enumerate() {
-        for (field, part, value_type) in [
-            ("Codec", Part::Codec(row), ValueType::String),
-            ("Enable", Part::Enable(row), ValueType::Boolean),
-            ("Priority", Part::Priority(row), ValueType::UnsignedInt),
-        ] {
-            let after = format!("{}.{field}", row + 1);
-            let in_row = LensPath {
-                text: path.text.clone(),
-                whole: format!("{}{after}", path.whole),
-                index: path.index,
-                template: path.template.extended(&after),
-            };
-            let concrete = schema_path(&in_row.template, section, &in_row.text)?;
-            let mut draft = draft(section, &in_row, &concrete, part, limits)?;
-            if is_vendor_path(&concrete) {
-                draft.rule = ValueRule::any(value_type);
-            }
-            if let Part::Codec(_) = part {
-                draft.writable = false;
-                draft.rule.admits(name).map_err(|problem| {
-                    value_error(section, &path.text, name, &in_row.whole, problem)
-                })?;
-            }
-            drafts.push(draft);
-        }
-    }
-    Ok(drafts)
 }
 
 fn finish_face(
@@ -460,5 +510,54 @@ fn finish_face(
         default_given,
         writable: draft.writable && !matches!(convert, Convert::Constant(_)),
         hidden: draft.hidden,
+    })
+}
+
+/// Keys in one of the forms that packs have: a text with formulas, or a table by slot.
+pub(super) fn read_key_texts(
+    section: &Section<'_>,
+    key: Value<'_>,
+    index: Option<IndexName<'_>>,
+) -> Result<Expanded, PackError> {
+    let wrong_kind = |value: Value<'_>, wanted| {
+        let problem = PackProblem::WrongKind {
+            key: "key".to_owned(),
+            seen: value.get_ref().type_str().to_owned(),
+            wanted,
+        };
+        section.error(&value.span(), problem)
+    };
+    if !key.get_ref().is_array() {
+        let text = key
+            .get_ref()
+            .as_str()
+            .ok_or_else(|| wrong_kind(key, "a text, or an array with a text for every slot"))?;
+        return expand_in(section, text, &key.span(), index);
+    }
+    let mut texts: Vec<String> = section
+        .array_of("key", key)?
+        .into_iter()
+        .map(|item| {
+            let text = item.get_ref().as_str();
+            text.map(str::to_owned)
+                .ok_or_else(|| wrong_kind(item, "a text"))
+        })
+        .collect::<Result<_, _>>()?;
+    let (slots, listed) = index.map_or((0, 0), |index| {
+        (index.slots as usize, index.listed as usize)
+    });
+    if texts.len() == listed {
+        texts.resize(slots, String::new());
+    }
+    if texts.len() != slots {
+        let problem = PackProblem::TableLength {
+            length: texts.len(),
+            slots,
+        };
+        return Err(section.error(&key.span(), problem));
+    }
+    Ok(Expanded {
+        texts,
+        by_slot: true,
     })
 }

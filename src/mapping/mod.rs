@@ -5,33 +5,54 @@
 //! writes them back, by laws: writing back what was read changes no byte, and what was written is
 //! what is read.
 
+mod alias;
 mod carry;
+mod change;
 mod convert;
 mod embedded;
 mod error;
 mod identity;
+mod in_force;
+mod index;
+pub mod laws;
 mod lens;
 mod lens_file;
 mod lens_limits;
+mod lens_set;
+mod models;
 mod native_names;
 mod pack;
 mod pack_file;
 mod packs;
+mod parameter;
 mod read;
+mod redirect;
 mod rows;
+mod scratch;
 mod section;
 mod template;
+mod template_view;
+mod unset;
+mod vendor;
+mod vendor_file;
 mod write;
 
 #[cfg(test)]
 mod example;
 #[cfg(test)]
-mod laws;
+mod example_patch;
+#[cfg(test)]
+mod laws_on_files;
+#[cfg(test)]
+mod shared_profiles;
 
 pub use carry::{CarriedOver, LeftBehind};
+pub use change::{Change, Effects, NativeEdit, Refusal, RefusalReason};
 pub use error::{PackError, PackProblem};
 pub use identity::Recognised;
-pub use pack::{Pack, Parameter, ValueState};
+pub use pack::{Pack, PackId};
 pub use packs::Packs;
+pub use parameter::{Parameter, ValueState};
 pub use rows::{Row, Rows};
-pub use write::{Change, NativeEdit, Refusal, RefusalReason};
+pub use template_view::{Template, TemplateError};
+pub use vendor::NewFile;

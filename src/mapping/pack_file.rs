@@ -1,32 +1,64 @@
-//! From a pack's TOML text to a compiled pack.
+//! From the TOML text of a pack or lens set to its compiled form.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use regex::Regex;
 use toml::de::DeTable;
 
-use super::error::{PackError, PackProblem, Source};
-use super::identity::Identity;
-use super::lens::Lens;
+use super::alias::Aliases;
+use super::embedded::vendor_schema;
+use super::error::{LineStarts, PackError, PackProblem, Source};
+use super::index::{read_indexes, read_line_sets};
 use super::lens_file::LensReader;
-use super::pack::{FacePlace, Index, LineSet, Pack, SecretKeys, SetMember};
-use super::section::{Section, Text};
-use super::template::{IndexName, expand};
-use crate::native::{FileRule, LayerKind, NativeKey};
+use super::lens_set::{LensSet, Lenses, SecretKeys, check_size, contested};
+use super::models::{ConditionReader, ModelPatterns};
+use super::pack::Pack;
+use super::redirect::read_redirects;
+use super::section::Section;
+use super::template_view::Template;
+use super::vendor::Vendor;
+use super::vendor_file::{read_vendor, required_text};
+use crate::datamodel::Schema;
+use crate::native::NativeKey;
 
 /// Largest pack in bytes.
-const MAX_PACK_SIZE: usize = 1 << 20;
-/// Most slots of an index.
-const MAX_SLOTS: usize = 256;
-/// Most native keys and paths of a pack, slots counted one by one.
-const MAX_COMPILED: usize = 200_000;
+const MAX_PACK_SIZE: usize = 4 << 20;
+
+/// What one file of the folder `mappings` holds.
+pub(super) enum PackFile {
+    /// A base pack.
+    Base(Arc<Vendor>, Arc<LensSet>),
+    /// A further set for the vendor of this name.
+    Further(String, Arc<LensSet>),
+}
 
 impl Pack {
-    /// Reads and compiles a pack. `file` is its name in errors.
+    /// Reads and compiles a base pack. `file` is its name in errors.
     ///
     /// # Errors
     /// The first problem in the text.
     pub fn parse(file: &str, text: &str) -> Result<Self, PackError> {
+        match PackFile::parse(file, text)? {
+            PackFile::Base(vendor, set) => Ok(Self::new(vendor, set, None)),
+            PackFile::Further(..) => {
+                let problem = PackProblem::Missing {
+                    section: "a pack".to_owned(),
+                    key: "[pack]",
+                };
+                Err(Source { file, text }.error(&(0..0), problem))
+            }
+        }
+    }
+}
+
+impl PackFile {
+    /// Reads and compiles a file. `file` is its name in errors.
+    ///
+    /// # Errors
+    /// The first problem in the text.
+    pub(super) fn parse(file: &str, text: &str) -> Result<Self, PackError> {
         let source = Source { file, text };
         if text.len() > MAX_PACK_SIZE {
             let problem = PackProblem::TooMany {
@@ -41,147 +73,125 @@ impl Pack {
             source.error(&error.span().unwrap_or(0..0), problem)
         })?;
         let span = document.span();
-        let top = Section::new(source, "a pack", span, document.get_ref());
-
-        let head = top.required("[pack]", top.section("pack", "[pack]")?)?;
-        let control = top.required("[control]", top.section("control", "[control]")?)?;
-        let layers = top.required("[layers]", top.section("layers", "[layers]")?)?;
-        let indexes = read_indexes(&top)?;
-        let prefixes = top.pairs("prefix")?;
-        let line_sets = read_line_sets(&top, &indexes)?;
-
-        let reader = LensReader {
-            indexes: &indexes,
-            prefixes: &prefixes,
-            line_sets: &line_sets,
-        };
-        let mut lenses = Lenses::default();
-        for section in top.sections("lens", "a lens")? {
-            let span = section.span.clone();
-            for lens in reader.read(section)? {
-                lenses.add(lens, &indexes, source, &span)?;
-            }
+        if document.get_ref().contains_key("lenses") {
+            let top = Section::new(source, "a lens set", span, document.get_ref());
+            let head = top.required("[lenses]", top.section("lenses", "[lenses]")?)?;
+            let of = required_text(&head, "of")?;
+            let scope = (read_template(&head)?, ModelPatterns::read(&head)?);
+            let set = read_set(source, &top, &head, scope, &of)?;
+            head.finish()?;
+            top.finish()?;
+            Ok(Self::Further(of, Arc::new(set)))
+        } else {
+            let top = Section::new(source, "a pack", span, document.get_ref());
+            let head = top.required("[pack]", top.section("pack", "[pack]")?)?;
+            let vendor = read_vendor(&top, &head)?;
+            let scope = (Template::Device1, ModelPatterns::default());
+            let set = read_set(source, &top, &head, scope, &vendor.name)?;
+            head.finish()?;
+            top.finish()?;
+            Ok(Self::Base(Arc::new(vendor), Arc::new(set)))
         }
-
-        let pack = Self {
-            vendor: required_text(&head, "vendor")?,
-            manufacturer: required_text(&head, "manufacturer")?,
-            version: read_version(&head)?,
-            merge: layers.required("merge", layers.flag("merge")?)?,
-            resync: required_text(&control, "resync")?,
-            reboot: required_text(&control, "reboot")?,
-            identity: read_identity(&top)?,
-            secret_keys: read_secret_keys(&head)?,
-            presence: lenses.presence(),
-            hidden_keys: lenses.hidden_keys(),
-            covered: lenses.covered(),
-            lenses: lenses.lenses,
-            by_path: lenses.by_path,
-            indexes,
-            line_sets,
-        };
-        head.finish()?;
-        control.finish()?;
-        layers.finish()?;
-        top.finish()?;
-        Ok(pack)
     }
 }
 
-#[derive(Default)]
-struct Lenses {
-    lenses: Vec<Lens>,
-    by_path: HashMap<String, FacePlace>,
-    compiled: usize,
-}
-
-impl Lenses {
-    fn add(
-        &mut self,
-        (lens, templates): (Lens, Vec<String>),
-        indexes: &[Index],
-        source: Source<'_>,
-        span: &std::ops::Range<usize>,
-    ) -> Result<(), PackError> {
-        let slots = lens
-            .index
-            .and_then(|index| indexes.get(index))
-            .map_or(1, |index| index.slots as usize);
-        self.compiled += slots * (lens.keys.len() + lens.faces.len());
-        if self.compiled > MAX_COMPILED {
-            let problem = PackProblem::TooMany {
-                what: "keys and paths by slot",
-                seen: self.compiled,
-                max: MAX_COMPILED,
+/// Reads the lenses of a file and what they refer to.
+fn read_set(
+    source: Source<'_>,
+    top: &Section<'_>,
+    head: &Section<'_>,
+    (template, models): (Template, ModelPatterns),
+    vendor: &str,
+) -> Result<LensSet, PackError> {
+    let schema = match template {
+        Template::Device1 => Schema::device1(),
+        Template::Vendor => vendor_schema(vendor).ok_or_else(|| {
+            let problem = PackProblem::MissingModel {
+                vendor: vendor.to_owned(),
             };
-            return Err(source.error(span, problem));
+            head.error(&head.span, problem)
+        })?,
+    };
+    let conditions = ConditionReader::default();
+    let indexes = read_indexes(top, |path| template.path(path).into_owned(), &conditions)?;
+    let prefixes = top.pairs("prefix")?;
+    let line_sets = read_line_sets(top, &indexes)?;
+    let redirects = read_redirects(top, &indexes)?;
+    let spellings = RefCell::new(HashMap::new());
+    let lines = LineStarts::of(source.text);
+    let reader = LensReader {
+        indexes: &indexes,
+        prefixes: &prefixes,
+        line_sets: &line_sets,
+        conditions: &conditions,
+        redirects: &redirects,
+        template,
+        schema,
+        lines: &lines,
+        spellings: &spellings,
+    };
+    let mut lenses = Lenses::default();
+    let listed = top.sections("rows", "a row")?;
+    for section in top.sections("lens", "a lens")?.into_iter().chain(listed) {
+        let span = section.span.clone();
+        for lens in reader.read(section)? {
+            lenses.add(lens, &indexes, source, &span)?;
         }
-        for (face, template) in templates.into_iter().enumerate() {
-            let place = FacePlace {
-                lens: self.lenses.len(),
-                face,
-            };
-            if self.by_path.insert(template.clone(), place).is_some() {
-                let problem = PackProblem::DuplicatePath { path: template };
-                return Err(source.error(span, problem));
+    }
+    let aliases = Aliases::read(top, &indexes, &conditions)?;
+    check_size(lenses.compiled + aliases.count, source, &head.span)?;
+    let by_key = lenses.by_key();
+    if let Some((name, _)) = aliases.all().find(|(name, _)| by_key.contains_key(name)) {
+        let problem = PackProblem::AliasIsKey { name: name.clone() };
+        return Err(head.error(&head.span, problem));
+    }
+    let mut spellings = spellings.into_inner();
+    for member in line_sets.iter().flat_map(|set| &set.members) {
+        for (key, text) in member.own.iter().zip(&member.spellings) {
+            if key.as_str() != text {
+                spellings.insert(key.clone(), text.clone());
             }
         }
-        self.lenses.push(lens);
-        Ok(())
     }
-
-    fn covered(&self) -> HashSet<NativeKey> {
-        let columns = self.lenses.iter().flat_map(|lens| &lens.keys);
-        columns
-            .flat_map(|column| {
-                let own = column.own.iter().flatten();
-                own.chain(column.fallback.iter().flatten())
-            })
-            .cloned()
-            .collect()
-    }
-
-    fn hidden_keys(&self) -> HashSet<NativeKey> {
-        let hidden = self
-            .lenses
-            .iter()
-            .filter(|lens| lens.faces.iter().any(|face| face.hidden));
-        hidden
-            .flat_map(|lens| &lens.keys)
-            .flat_map(|column| {
-                let own = column.own.iter().flatten();
-                own.chain(column.fallback.iter().flatten())
-            })
-            .cloned()
-            .collect()
-    }
-
-    /// Keys that belong to one slot of an index only.
-    fn presence(&self) -> HashMap<NativeKey, Vec<(usize, u32)>> {
-        let mut slots: HashMap<(&NativeKey, usize), BTreeSet<u32>> = HashMap::new();
-        for lens in &self.lenses {
-            let Some(index) = lens.index else { continue };
-            for column in lens.keys.iter().filter(|column| column.by_slot) {
-                for (slot, key) in (1..).zip(&column.own) {
-                    if let Some(key) = key {
-                        slots.entry((key, index)).or_default().insert(slot);
-                    }
-                }
-            }
-        }
-        let mut presence: HashMap<NativeKey, Vec<(usize, u32)>> = HashMap::new();
-        for ((key, index), slots) in slots {
-            if let (Some(&slot), 1) = (slots.first(), slots.len()) {
-                presence.entry(key.clone()).or_default().push((index, slot));
-            }
-        }
-        presence
-    }
+    Ok(LensSet {
+        name: stem(source.file).to_owned(),
+        file: source.file.to_owned(),
+        version: read_version(head)?,
+        template,
+        schema,
+        models,
+        secret_keys: read_secret_keys(head)?,
+        contested: contested(&lenses.by_path),
+        by_key,
+        lenses: lenses.lenses,
+        by_path: lenses.by_path,
+        aliases,
+        conditions: conditions.finish(),
+        spellings,
+        indexes,
+        line_sets,
+        redirects,
+    })
 }
 
-fn required_text(section: &Section<'_>, key: &'static str) -> Result<String, PackError> {
-    let text = section.required(key, section.text(key)?)?;
-    Ok(text.value.into_owned())
+/// A file's name without folders and ending.
+fn stem(file: &str) -> &str {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    name.strip_suffix(".toml").unwrap_or(name)
+}
+
+fn read_template(head: &Section<'_>) -> Result<Template, PackError> {
+    let Some(text) = head.text("template")? else {
+        return Ok(Template::default());
+    };
+    text.value.parse().map_err(|_| {
+        let problem = PackProblem::UnknownWord {
+            what: "template",
+            seen: text.value.clone().into_owned(),
+            allowed: Template::ALL.map(|known| known.name().to_owned()).to_vec(),
+        };
+        head.error(&text.span, problem)
+    })
 }
 
 fn read_version(head: &Section<'_>) -> Result<u32, PackError> {
@@ -204,206 +214,22 @@ fn read_secret_keys(head: &Section<'_>) -> Result<SecretKeys, PackError> {
             continue;
         }
         let parts: Vec<String> = text.value.split('*').map(regex::escape).collect();
-        let pattern = format!("(?is)^{}$", parts.join(".*"));
-        secret_keys.patterns.push(regex_of(head, &text, &pattern)?);
+        let pattern = Regex::new(&format!("(?is)^{}$", parts.join(".*")));
+        secret_keys
+            .patterns
+            .push(pattern.map_err(|error| {
+                head.error(&text.span, PackProblem::Pattern(error.to_string()))
+            })?);
     }
     Ok(secret_keys)
-}
-
-fn regex_of(section: &Section<'_>, text: &Text<'_>, pattern: &str) -> Result<Regex, PackError> {
-    Regex::new(pattern)
-        .map_err(|error| section.error(&text.span, PackProblem::Pattern(error.to_string())))
-}
-
-fn read_indexes(top: &Section<'_>) -> Result<Vec<Index>, PackError> {
-    let Some(section) = top.section("index", "[index]")? else {
-        return Ok(Vec::new());
-    };
-    let mut indexes = Vec::new();
-    for (name, value) in section.entries() {
-        let section = section.section_of(&name.value, format!("[index.{}]", name.value), value)?;
-        let table = section.required("table", section.text("table")?)?;
-        let path: crate::datamodel::ObjectPath = table
-            .value
-            .parse()
-            .map_err(|error| section.error(&table.span, PackProblem::Path(error)))?;
-        let slots = section.required("slots", section.count("slots")?)?;
-        let slots = small(&section, "slots", slots, MAX_SLOTS)?;
-        let mut always = BTreeSet::new();
-        for value in section.array("always")?.unwrap_or_default() {
-            let slot = section.number_of("always", value)?;
-            match u32::try_from(slot) {
-                Ok(slot) if (1..=slots).contains(&slot) => {
-                    always.insert(slot);
-                }
-                _ => {
-                    let problem = PackProblem::UnknownWord {
-                        what: "slot",
-                        seen: slot.to_string(),
-                        allowed: vec![format!("1 to {slots}")],
-                    };
-                    return Err(section.error(&value.span(), problem));
-                }
-            }
-        }
-        section.finish()?;
-        indexes.push(Index {
-            name: name.value.into_owned(),
-            table: path.as_str().to_owned(),
-            slots,
-            always,
-        });
-    }
-    Ok(indexes)
-}
-
-fn small(
-    section: &Section<'_>,
-    what: &'static str,
-    seen: usize,
-    max: usize,
-) -> Result<u32, PackError> {
-    match u32::try_from(seen) {
-        Ok(number) if seen <= max => Ok(number),
-        _ => {
-            let problem = PackProblem::TooMany { what, seen, max };
-            Err(section.error(&section.span, problem))
-        }
-    }
-}
-
-/// The place of the index with this name.
-pub(super) fn index_named(
-    section: &Section<'_>,
-    indexes: &[Index],
-    name: &Text<'_>,
-) -> Result<usize, PackError> {
-    let place = indexes.iter().position(|index| index.name == name.value);
-    place.ok_or_else(|| {
-        let problem = PackProblem::UnknownWord {
-            what: "index",
-            seen: name.value.clone().into_owned(),
-            allowed: indexes.iter().map(|index| index.name.clone()).collect(),
-        };
-        section.error(&name.span, problem)
-    })
-}
-
-fn read_line_sets(top: &Section<'_>, indexes: &[Index]) -> Result<Vec<LineSet>, PackError> {
-    let mut line_sets = Vec::new();
-    for section in top.sections("line_set", "a line set")? {
-        let name = section.required("index", section.text("index")?)?;
-        let index = index_named(&section, indexes, &name)?;
-        let name = indexes.get(index).map(|index| IndexName {
-            name: &index.name,
-            slots: index.slots,
-        });
-        let keys = section.required("keys", section.texts("keys")?)?;
-        let globals = section.required("globals", section.texts("globals")?)?;
-        if keys.len() != globals.len() {
-            let problem = PackProblem::UnequalLists {
-                key: "globals",
-                seen: globals.len(),
-                wanted: keys.len(),
-                beside: "keys",
-            };
-            return Err(section.error(&section.span, problem));
-        }
-        let mut members = Vec::new();
-        for (key, global) in keys.iter().zip(&globals) {
-            let expanded = expand(&key.value, name).map_err(|reason| {
-                let problem = PackProblem::Template {
-                    text: key.value.clone().into_owned(),
-                    reason,
-                };
-                section.error(&key.span, problem)
-            })?;
-            members.push(SetMember {
-                own: expanded
-                    .texts
-                    .iter()
-                    .map(|text| NativeKey::new(text))
-                    .collect(),
-                global: NativeKey::new(&global.value),
-            });
-        }
-        section.finish()?;
-        line_sets.push(LineSet { index, members });
-    }
-    Ok(line_sets)
-}
-
-fn read_identity(top: &Section<'_>) -> Result<Identity, PackError> {
-    let section = top.required("[identity]", top.section("identity", "[identity]")?)?;
-    let ouis = section.texts("ouis")?.unwrap_or_default();
-    let mut user_agents = Vec::new();
-    for text in section.texts("user_agents")?.unwrap_or_default() {
-        user_agents.push(regex_of(&section, &text, &text.value)?);
-    }
-    let models = section.pairs("models")?;
-    let mut other_models = Vec::new();
-    for text in section.texts("other_models")?.unwrap_or_default() {
-        other_models.push(regex_of(&section, &text, &text.value)?);
-    }
-    section.finish()?;
-
-    let mut files = Vec::new();
-    let mut served_as = Vec::new();
-    for section in top.sections("file", "a file rule")? {
-        files.push(read_file_rule(&section)?);
-        if let Some(name) = section.text("served_as")? {
-            served_as.push(name.value.into_owned());
-        }
-        section.finish()?;
-    }
-    served_as.dedup();
-    Ok(Identity {
-        ouis: ouis
-            .into_iter()
-            .map(|text| text.value.to_ascii_uppercase())
-            .collect(),
-        user_agents,
-        models: models
-            .into_iter()
-            .map(|(short, full)| (short.value.into_owned(), full.value.into_owned()))
-            .collect(),
-        other_models,
-        files,
-        served_as,
-    })
-}
-
-fn read_file_rule(section: &Section<'_>) -> Result<FileRule, PackError> {
-    let name = section.required("name", section.text("name")?)?;
-    let layer = section.required("layer", section.text("layer")?)?;
-    let dialect = section.required("dialect", section.text("dialect")?)?;
-    let unknown = |text: &Text<'_>, what, allowed: &[&str]| {
-        let problem = PackProblem::UnknownWord {
-            what,
-            seen: text.value.clone().into_owned(),
-            allowed: allowed.iter().map(|&word| word.to_owned()).collect(),
-        };
-        section.error(&text.span, problem)
-    };
-    let layer = match layer.value.as_ref() {
-        "shared" => LayerKind::Shared,
-        "model" => LayerKind::Model,
-        "phone" => LayerKind::Phone,
-        _ => return Err(unknown(&layer, "layer", &["shared", "model", "phone"])),
-    };
-    let dialect = dialect.value.parse().map_err(|_| {
-        let allowed = ["p-code-text", "p-code-xml", "key-value"];
-        unknown(&dialect, "dialect", &allowed)
-    })?;
-    let root = section.text("root")?.map(|text| text.value.into_owned());
-    FileRule::new(&name.value, layer, dialect, root)
-        .map_err(|error| section.error(&name.span, PackProblem::Pattern(error.to_string())))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mapping::Rows;
     use crate::mapping::example::{key_value_text, p_code_text};
+    use crate::mapping::example_patch::PATCH;
 
     /// The error when a piece of the example pack is replaced.
     fn error_of(from: &str, to: &str) -> PackError {
@@ -491,6 +317,73 @@ mod tests {
         let text = p_code_text().replacen("scale = 60", "scales = 60", 1);
         assert_eq!(text.lines().nth(error.line - 1), Some("scales = 60"));
         assert_eq!(error.column, 1);
+    }
+
+    #[test]
+    fn rows_aliases_and_models_are_read() {
+        let pack = Pack::parse("patched.toml", PATCH).unwrap();
+        assert!(pack.patches() && pack.local_wins());
+        assert_eq!(pack.lens_count(), 10);
+        let rows = Rows::default();
+        let tone = "Device.X_EX_Ring".parse().unwrap();
+        let line = PATCH.lines().position(|line| line.contains("X_EX_Ring"));
+        let place = pack.lens_place(&tone, &rows).unwrap();
+        assert_eq!(place, ("patched.toml", line.unwrap() + 1));
+        let mac = "02aabb000001".parse().unwrap();
+        let file = |model| pack.new_file(model, mac).unwrap();
+        assert_eq!(file(Some("A1")).text, "<mac>02AABB000001</mac>");
+        assert_eq!(file(Some("B1")).name, "02AABB000001.cfg");
+        let alias = NativeKey::new("account.2.sip.password");
+        assert!(pack.is_secret_key(&alias));
+        assert!(pack.is_default_password(&NativeKey::new("P34"), "admin"));
+        assert!(!pack.is_default_password(&alias, "admin"));
+    }
+
+    #[test]
+    fn mistakes_in_rows_and_aliases_are_named_with_their_place() {
+        for (from, to, wanted) in [
+            (
+                "key = \"P8001\", only_if_set",
+                "key = \"P8001\", only_set",
+                "`only_set` has no meaning",
+            ),
+            (
+                "key = \"P91\", values",
+                "key = [\"P91\"], values",
+                "the table has 1 keys",
+            ),
+            (
+                "index = \"account\" },",
+                "index = \"line\" },",
+                "is no index",
+            ),
+            (
+                "models = ['^B'], convert",
+                "models = ['^A'], convert",
+                "has a lens already",
+            ),
+            (
+                "key = \"P8200\", models = ['^B'] }",
+                "key = \"P8200\", models = ['('] }",
+                "regex",
+            ),
+            ("only.on.b", "P8001", "is itself a key of a lens"),
+            ("count = 3", "count = 300", "at most 20"),
+            ("count = 3\n", "", "needs `count`"),
+            (
+                "dialect = \"p-code-xml\"",
+                "dialect = \"ini\"",
+                "is no dialect",
+            ),
+            ("patch = true", "patch = 1", "true or false"),
+        ] {
+            assert!(PATCH.contains(from), "{from}");
+            let text = PATCH.replacen(from, to, 1);
+            let error = Pack::parse("patched.toml", &text).unwrap_err();
+            let shown = error.to_string();
+            assert!(shown.contains(wanted), "{to}: {shown}");
+            assert!(shown.starts_with("patched.toml:"), "{shown}");
+        }
     }
 
     #[test]

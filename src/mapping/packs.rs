@@ -3,15 +3,31 @@
 use std::sync::Arc;
 
 use super::embedded::EMBEDDED;
-use super::error::PackError;
+use super::error::{PackError, PackProblem};
 use super::identity::Recognised;
+use super::lens_set::LensSet;
 use super::pack::Pack;
+use super::pack_file::PackFile;
+use super::template_view::Template;
+use super::vendor::Vendor;
 use crate::native::FileIdentity;
 
 /// The mapping packs, each compiled once.
 #[derive(Debug, Clone)]
 pub struct Packs {
+    /// The base packs, for any model.
     packs: Vec<Arc<Pack>>,
+    /// The further lens sets, for any model; of one vendor those of an operator go first.
+    sets: Vec<Arc<Pack>>,
+    template: Template,
+}
+
+/// Files that are read before they are put together.
+#[derive(Default)]
+struct Collected {
+    bases: Vec<(Arc<Vendor>, Arc<LensSet>)>,
+    /// With the name of the vendor.
+    sets: Vec<(String, Arc<LensSet>)>,
 }
 
 impl Packs {
@@ -23,40 +39,95 @@ impl Packs {
         Self::with_overrides([])
     }
 
-    /// The packs that the program carries, and an operator's own (file name, text): one replaces
-    /// the carried pack of the same vendor, or comes after it.
+    /// The packs that the program carries, and an operator's own (file name, text): a base pack
+    /// replaces the carried one of the same vendor, or comes after it; a lens set replaces the
+    /// carried one of the same file name, or goes before it.
     ///
     /// # Errors
     /// The first problem in a pack.
     pub fn with_overrides(
         files: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, PackError> {
-        let mut packs = Self { packs: Vec::new() };
+        let mut collected = Collected::default();
         for (file, text) in EMBEDDED {
-            packs.add(Pack::parse(file, text)?);
+            collected.add(PackFile::parse(file, text)?, false);
         }
         for (file, text) in files {
-            packs.add(Pack::parse(&file, &text)?);
+            collected.add(PackFile::parse(&file, &text)?, true);
         }
-        Ok(packs)
+        collected.put_together()
     }
 
-    /// All packs.
+    /// The same packs for another data model.
+    #[must_use]
+    pub fn with_template(mut self, template: Template) -> Self {
+        self.template = template;
+        self
+    }
+
+    /// The data model that they are for.
+    pub fn template(&self) -> Template {
+        self.template
+    }
+
+    /// The base packs, one a vendor.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Pack>> {
         self.packs.iter()
     }
 
-    /// The pack of a vendor, by its short name.
+    /// All that has lenses: the base packs, then the further sets; each for any model.
+    pub fn lens_sets(&self) -> impl Iterator<Item = &Arc<Pack>> {
+        self.packs.iter().chain(&self.sets)
+    }
+
+    /// The base pack of a vendor, by its short name: who its phones are and which files they have.
+    /// What the settings of a phone mean is [`Self::for_phone`].
     pub fn by_vendor(&self, vendor: &str) -> Option<&Arc<Pack>> {
         self.packs.iter().find(|pack| pack.vendor() == vendor)
+    }
+
+    /// The lenses for a phone: of the vendor's sets for the data model the first that names its
+    /// model, then one for all models. A vendor without a tree of its own is shown as Device:1.
+    pub fn for_phone(&self, vendor: &str, model: Option<&str>) -> Option<Arc<Pack>> {
+        let chosen = self
+            .choose(vendor, model, self.template)
+            .or_else(|| self.choose(vendor, model, Template::Device1))?;
+        if chosen.holds.is_empty() || model.is_none() {
+            return Some(Arc::clone(chosen));
+        }
+        let (vendor, set) = (Arc::clone(&chosen.vendor), Arc::clone(&chosen.set));
+        Some(Arc::new(Pack::new(vendor, set, model)))
+    }
+
+    fn choose(&self, vendor: &str, model: Option<&str>, template: Template) -> Option<&Arc<Pack>> {
+        let of_template = || {
+            let sets = self.sets.iter().chain(&self.packs);
+            sets.filter(|pack| pack.vendor() == vendor && pack.template() == template)
+        };
+        let for_model =
+            model.and_then(|model| of_template().find(|pack| pack.set.models.matches(model)));
+        for_model.or_else(|| of_template().find(|pack| pack.set.models.is_empty()))
     }
 
     /// What a file is, by name (without folders) and content. If the rules of several packs fit,
     /// the one that knows the OUI of the MAC address in the name goes first.
     pub fn identify(&self, file_name: &str, content: &[u8]) -> Option<(&Arc<Pack>, FileIdentity)> {
+        self.first_that_fits(|pack| pack.vendor.identity.identify(file_name, content))
+    }
+
+    /// What a file should be by its name (without folders), whatever it holds; chosen in the same
+    /// way.
+    pub fn identify_by_name(&self, file_name: &str) -> Option<(&Arc<Pack>, FileIdentity)> {
+        self.first_that_fits(|pack| pack.vendor.identity.identify_by_name(file_name))
+    }
+
+    fn first_that_fits(
+        &self,
+        identify: impl Fn(&Pack) -> Option<FileIdentity>,
+    ) -> Option<(&Arc<Pack>, FileIdentity)> {
         let mut first = None;
         for pack in &self.packs {
-            let Some(identity) = pack.identity.identify(file_name, content) else {
+            let Some(identity) = identify(pack) else {
                 continue;
             };
             if identity.mac.is_some_and(|mac| pack.knows_oui(&mac.oui())) {
@@ -71,18 +142,54 @@ impl Packs {
     pub fn recognise(&self, user_agent: &str) -> Option<Recognised> {
         self.packs
             .iter()
-            .find_map(|pack| pack.identity.recognise(pack.vendor(), user_agent))
+            .find_map(|pack| pack.vendor.identity.recognise(pack.vendor(), user_agent))
+    }
+}
+
+impl Collected {
+    fn add(&mut self, file: PackFile, is_operators: bool) {
+        match file {
+            PackFile::Base(vendor, set) => {
+                let base = (vendor, set);
+                let mut known = self.bases.iter_mut();
+                match known.find(|(known, _)| known.name == base.0.name) {
+                    Some(known) => *known = base,
+                    None => self.bases.push(base),
+                }
+            }
+            PackFile::Further(vendor, set) => {
+                let mut known = self.sets.iter_mut();
+                match known.find(|(_, known)| known.name == set.name) {
+                    Some(known) => *known = (vendor, set),
+                    None if is_operators => self.sets.insert(0, (vendor, set)),
+                    None => self.sets.push((vendor, set)),
+                }
+            }
+        }
     }
 
-    fn add(&mut self, pack: Pack) {
-        let same = self
-            .packs
-            .iter_mut()
-            .find(|known| known.vendor == pack.vendor);
-        match same {
-            Some(known) => *known = Arc::new(pack),
-            None => self.packs.push(Arc::new(pack)),
+    fn put_together(self) -> Result<Packs, PackError> {
+        let mut sets = Vec::new();
+        for (name, set) in self.sets {
+            let base = self.bases.iter().find(|(vendor, _)| vendor.name == name);
+            let Some((vendor, _)) = base else {
+                return Err(PackError {
+                    file: set.file.clone(),
+                    line: 1,
+                    column: 1,
+                    problem: Box::new(PackProblem::MissingBase { vendor: name }),
+                });
+            };
+            sets.push(Arc::new(Pack::new(Arc::clone(vendor), set, None)));
         }
+        let bases = self.bases.into_iter();
+        Ok(Packs {
+            packs: bases
+                .map(|(vendor, set)| Arc::new(Pack::new(vendor, set, None)))
+                .collect(),
+            sets,
+            template: Template::default(),
+        })
     }
 }
 
@@ -130,6 +237,60 @@ mod tests {
         let packs = Packs::with_overrides(both).unwrap();
         assert_eq!(packs.iter().count(), carried + 1);
         assert_eq!(packs.by_vendor("example").unwrap().version(), 4);
+    }
+
+    const FAMILY: &str = r#"
+[lenses]
+of = "example"
+models = ['^HT', '^GXW']
+version = 7
+[[lens]]
+path = "Device.X_EX_Hook"
+key = "P271"
+"#;
+
+    fn with_family() -> Packs {
+        Packs::with_overrides([
+            ("family.toml".to_owned(), FAMILY.to_owned()),
+            ("folder/example.toml".to_owned(), p_code_text()),
+        ])
+        .unwrap()
+    }
+
+    #[test]
+    fn a_family_of_models_has_lenses_of_its_own() {
+        let packs = with_family();
+        let set = |model| packs.for_phone("example", model).unwrap();
+        assert_eq!(set(None).id().to_string(), "example/3/device1");
+        assert_eq!(set(Some("X1")).id().to_string(), "example/3/device1");
+        let family = set(Some("ht801"));
+        assert_eq!(family.id().to_string(), "family/7/device1");
+        assert_eq!(family.manufacturer(), "Example");
+        assert!(family.covers_model("HT801"));
+        let key = crate::native::NativeKey::new("P271");
+        let rows = crate::mapping::Rows::default();
+        let paths = family.parameters_of(&key, &rows);
+        assert_eq!(paths.len(), 1);
+        assert_eq!(paths[0].as_str(), "Device.X_EX_Hook");
+        assert!(packs.for_phone("nobody", None).is_none());
+    }
+
+    #[test]
+    fn a_vendor_without_a_tree_of_its_own_is_shown_as_device_1() {
+        let packs = with_family().with_template(Template::Vendor);
+        let set = packs.for_phone("example", Some("HT801")).unwrap();
+        assert_eq!(set.id().to_string(), "family/7/device1");
+    }
+
+    #[test]
+    fn a_set_needs_its_base_pack() {
+        let alone = FAMILY.replace("\"example\"", "\"nobody\"");
+        let error = Packs::with_overrides([("family.toml".to_owned(), alone)]).unwrap_err();
+        let wanted = "family.toml:1:1: there is no base pack of `nobody`";
+        assert_eq!(error.to_string(), wanted);
+        let without_tree = FAMILY.replace("version", "template = \"vendor\"\nversion");
+        let error = Packs::with_overrides([("family.toml".to_owned(), without_tree)]).unwrap_err();
+        assert!(error.to_string().contains("example.tsv"), "{error}");
     }
 
     #[test]

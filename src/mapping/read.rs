@@ -1,66 +1,50 @@
 //! From native files to parameters.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::lens::Seen;
+use super::in_force::{Found, InForce};
+use super::lens::{Lens, Seen};
 use super::native_names::path_of;
-use super::pack::{Pack, Parameter, ValueState};
+use super::pack::{Pack, Target};
+use super::parameter::{Parameter, ValueState};
 use super::rows::Rows;
-use crate::datamodel::ValueType;
-use crate::native::{Effective, Layers};
+use crate::datamodel::{ParameterPath, ValueType};
+use crate::native::Layers;
+
+/// Line sets that are set for a slot.
+type OwnSets = HashMap<(usize, u32), bool>;
 
 impl Pack {
     /// All parameters of a phone, sorted by path: those of the lenses, and one under
-    /// `Device.X_TRESTLE_Native.` for every key that no lens covers.
+    /// `Device.X_TRESTLE_Native.` for every key that no lens covers. Rows that are shown only
+    /// while a file sets them are found from the keys that are there, so that the many others cost
+    /// nothing.
     pub fn read(&self, layers: &Layers, rows: &Rows) -> Vec<Parameter> {
+        let in_force = self.in_force(layers);
         let mut parameters = Vec::with_capacity(512);
-        let mut own_sets: HashMap<(usize, u32), bool> = HashMap::new();
-        for (set, line_set) in self.line_sets.iter().enumerate() {
-            let Some(index) = self.indexes.get(line_set.index) else {
+        let own_sets = self.own_sets(&in_force, rows);
+        for (place, lens) in self.set.lenses.iter().enumerate() {
+            if lens.only_if_set || !self.has(lens) {
                 continue;
-            };
-            for row in rows.instances(&index.name) {
-                let own = self.set_is_own(layers, set, row.slot);
-                own_sets.insert((set, row.slot), own);
+            }
+            for (instance, slot) in self.instances(lens, rows) {
+                let at = (place, lens, instance, slot);
+                self.read_lens(at, &in_force, &own_sets, &mut parameters);
             }
         }
-        for lens in &self.lenses {
-            for (instance, slot) in self.instances(lens, rows) {
-                let is_own = |set| own_sets.get(&(set, slot)).copied().unwrap_or(false);
-                let Some(cells) = lens.cells(layers, slot, is_own) else {
-                    continue;
-                };
-                let first = cells.iter().find_map(|cell| cell.found.as_ref());
-                for (face, seen) in lens.read(&cells, slot) {
-                    let Some(path) = face.path(instance) else {
-                        continue;
-                    };
-                    let (value, state) = match seen {
-                        Seen::Set(value) => (value, first.map_or(ValueState::Default, set_state)),
-                        Seen::Default(value) => (value, ValueState::Default),
-                        Seen::Unreadable { native, default } => {
-                            (default, ValueState::Unreadable { native })
-                        }
-                    };
-                    parameters.push(Parameter {
-                        path: path.into_owned(),
-                        value_type: face.value_type(),
-                        writable: face.writable,
-                        hidden: face.hidden,
-                        value,
-                        state,
-                    });
+        for (place, slot) in self.shown_if_set(&in_force) {
+            let Some(lens) = self.set.lenses.get(place) else {
+                continue;
+            };
+            for (instance, of_row) in self.instances(lens, rows) {
+                if slot.is_none_or(|slot| slot == of_row) {
+                    let at = (place, lens, instance, of_row);
+                    self.read_lens(at, &in_force, &own_sets, &mut parameters);
                 }
             }
         }
-        self.read_uncovered(layers, &mut parameters);
-        parameters.sort_unstable_by(|one, two| one.path.cmp(&two.path));
-        parameters
-    }
-
-    fn read_uncovered(&self, layers: &Layers, parameters: &mut Vec<Parameter>) {
-        for (key, found) in layers.effective_settings() {
-            if self.covered.contains(key) {
+        for (key, found) in in_force.iter() {
+            if self.covers(key) {
                 continue;
             }
             let Some(path) = path_of(key) else { continue };
@@ -69,14 +53,156 @@ impl Pack {
                 value_type: ValueType::String,
                 writable: true,
                 hidden: self.is_secret_key(key),
-                state: set_state(&found),
-                value: found.value.into_owned(),
+                state: set_state(found),
+                value: found.value.clone().into_owned(),
             });
+        }
+        parameters.sort_unstable_by(|one, two| one.path.cmp(&two.path));
+        parameters
+    }
+
+    /// All parameters of a phone, as [`Self::read`] gives them, with the values that are kept
+    /// beside it because no file has a place for them.
+    pub fn read_with_kept(
+        &self,
+        layers: &Layers,
+        rows: &Rows,
+        kept: &BTreeMap<ParameterPath, String>,
+    ) -> Vec<Parameter> {
+        let mut parameters = self.read(layers, rows);
+        for (path, value) in kept {
+            let place = parameters.binary_search_by(|parameter| parameter.path.cmp(path));
+            if let Ok(place) = place
+                && let Some(parameter) = parameters.get_mut(place)
+                && self.is_kept(path, rows)
+            {
+                parameter.value.clone_from(value);
+                parameter.state = ValueState::Kept;
+            }
+        }
+        parameters
+    }
+
+    /// One parameter, also if it is not shown because no file sets it; `None` for a path that is
+    /// none of the pack's.
+    pub fn parameter(
+        &self,
+        layers: &Layers,
+        rows: &Rows,
+        path: &ParameterPath,
+    ) -> Option<Parameter> {
+        let (place, slot) = match self.target(path, rows)? {
+            Target::Face { place, slot } => (place, slot),
+            Target::Native(key) => {
+                let found = self.effective(layers, &key)?;
+                return Some(Parameter {
+                    path: path.clone(),
+                    value_type: ValueType::String,
+                    writable: true,
+                    hidden: self.is_secret_key(&key),
+                    state: set_state(&found),
+                    value: found.value.into_owned(),
+                });
+            }
+        };
+        let lens = self.set.lenses.get(place.lens)?;
+        let cells = lens.cells(
+            slot,
+            |key| self.effective(layers, key),
+            |set| self.set_is_own(layers, set, slot),
+        )?;
+        let first = cells.iter().find_map(|cell| cell.found.as_ref());
+        let (face, seen) = lens.read(&cells, slot).nth(place.face)?;
+        Some(face_parameter(path.clone(), face, seen, first))
+    }
+
+    /// Lenses that are shown only if set, with the slots (`None`: all) for which a key is there.
+    /// Each once: a slot is not named beside "all".
+    fn shown_if_set(&self, in_force: &InForce<'_>) -> BTreeSet<(usize, Option<u32>)> {
+        let mut shown = BTreeSet::new();
+        for (key, _) in in_force.iter() {
+            for key_use in self.uses(key) {
+                let lens = self.set.lenses.get(key_use.lens);
+                if let Some(lens) = lens.filter(|lens| lens.only_if_set) {
+                    let slot = key_use.slot.filter(|_| !lens.is_redirected());
+                    shown.insert((key_use.lens, slot));
+                }
+            }
+        }
+        let everywhere: Vec<usize> = shown
+            .iter()
+            .filter(|(_, slot)| slot.is_none())
+            .map(|(lens, _)| *lens)
+            .collect();
+        shown.retain(|(lens, slot)| slot.is_none() || everywhere.binary_search(lens).is_err());
+        shown
+    }
+
+    fn own_sets(&self, in_force: &InForce<'_>, rows: &Rows) -> OwnSets {
+        let mut own_sets = OwnSets::new();
+        for (set, line_set) in self.set.line_sets.iter().enumerate() {
+            let Some(index) = self.set.indexes.get(line_set.index) else {
+                continue;
+            };
+            for row in rows.instances(&index.name) {
+                let own = self
+                    .set_members(set, row.slot)
+                    .any(|key| in_force.holds(key));
+                own_sets.insert((set, row.slot), own);
+            }
+        }
+        own_sets
+    }
+
+    fn read_lens(
+        &self,
+        (place, lens, instance, slot): (usize, &Lens, u32, u32),
+        in_force: &InForce<'_>,
+        own_sets: &OwnSets,
+        parameters: &mut Vec<Parameter>,
+    ) {
+        let is_own = |set| own_sets.get(&(set, slot)).copied().unwrap_or(false);
+        let Some(cells) = lens.cells(slot, |key| in_force.get(key), is_own) else {
+            return;
+        };
+        let first = cells.iter().find_map(|cell| cell.found.as_ref());
+        if lens.only_if_set && first.is_none() {
+            return;
+        }
+        for (number, (face, seen)) in lens.read(&cells, slot).enumerate() {
+            if self.is_shadowed(place, number) {
+                continue;
+            }
+            let Some(path) = face.path(instance) else {
+                continue;
+            };
+            parameters.push(face_parameter(path.into_owned(), face, seen, first));
         }
     }
 }
 
-fn set_state(found: &Effective<'_>) -> ValueState {
+fn face_parameter(
+    path: ParameterPath,
+    face: &super::lens::Face,
+    seen: Seen,
+    first: Option<&Found<'_>>,
+) -> Parameter {
+    let (value, state) = match seen {
+        Seen::Set(value) => (value, first.map_or(ValueState::Default, set_state)),
+        Seen::Default(value) => (value, ValueState::Default),
+        Seen::Unreadable { native, default } => (default, ValueState::Unreadable { native }),
+    };
+    Parameter {
+        path,
+        value_type: face.value_type(),
+        writable: face.writable,
+        hidden: face.hidden,
+        value,
+        state,
+    }
+}
+
+fn set_state(found: &Found<'_>) -> ValueState {
     ValueState::Set {
         layer: found.layer.path.clone(),
         line: found.line,

@@ -1,76 +1,13 @@
 //! From changed parameters to edits of the phone's own file.
 
-use std::collections::BTreeMap;
-
+use super::change::{Change, NativeEdit, Refusal, RefusalReason};
 use super::convert::Convert;
-use super::lens::{Cell, Face, Lens, Seen, slot_place, values};
-use super::pack::{FacePlace, Pack, Target};
+use super::lens::{Cell, Face, Lens, Seen, slot_place};
+use super::lens_set::FacePlace;
+use super::pack::{Pack, Target};
 use super::rows::Rows;
-use crate::datamodel::{ParameterPath, ValueProblem};
+use super::scratch::{Scratch, Written};
 use crate::native::{Layers, NativeKey};
-
-/// What stands in an edit for the value of a secret key.
-const MASK: &str = "***";
-
-/// A parameter and the value that it should get.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Change {
-    /// Full path.
-    pub path: ParameterPath,
-    /// The new value, in any form that the parameter's type allows.
-    pub value: String,
-}
-
-impl std::fmt::Debug for Change {
-    /// The value can be a password, so it is not shown.
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Change")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A change that is not possible.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{path}: {reason}")]
-pub struct Refusal {
-    /// The parameter.
-    pub path: ParameterPath,
-    /// Why not.
-    pub reason: RefusalReason,
-}
-
-/// Why a change is not possible. Secret values are in no text here.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RefusalReason {
-    /// There is no such parameter (fault 9005).
-    #[error("there is no such parameter")]
-    Unknown,
-    /// The parameter cannot be written (fault 9008).
-    #[error("the parameter cannot be written")]
-    ReadOnly,
-    /// The text is no value of the parameter's type (fault 9006).
-    #[error("the value is of another type than the parameter")]
-    WrongType,
-    /// The parameter, or the phone, cannot have this value (fault 9007).
-    #[error("{why}")]
-    BadValue {
-        /// For a person.
-        why: String,
-    },
-}
-
-/// One native key that was written in the phone's own file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NativeEdit {
-    /// The key.
-    pub key: NativeKey,
-    /// What was in effect before; `None`: nothing was set. `***` for a secret key.
-    pub old: Option<String>,
-    /// What is there now; `***` for a secret key.
-    pub new: String,
-}
 
 /// A change whose path and type are known to be right.
 struct Ask<'c> {
@@ -92,8 +29,9 @@ enum Group {
 impl Pack {
     /// Carries out changes in the phone's own document, all of them or none.
     ///
-    /// A parameter that reads as wanted already is not written, so writing back what was read
-    /// changes no byte. After the changes every parameter is read again; one that does not read as
+    /// A parameter that reads as wanted already is not written, so writing back what stands in the
+    /// files changes no byte. Where a file is a patch, a parameter that no file sets is written
+    /// also if its default is wanted, because the phone may hold something else. After the changes every parameter is read again; one that does not read as
     /// wanted is refused. The order of the changes has no meaning (cwmp.md M20).
     ///
     /// # Errors
@@ -113,11 +51,14 @@ impl Pack {
             }
         }
 
-        let mut scratch = Scratch {
-            layers: layers.clone(),
-            written: Vec::new(),
-        };
+        let mut scratch = Scratch::new(self, layers);
         let mut pending = self.groups(&asks);
+        // What says whose keys count comes before all that depends on it.
+        // What of an address is the user depends on the host, which can be set in the same call.
+        pending.sort_by_key(|group| {
+            let is_address = self.is_address(&asks, *group);
+            (!self.is_redirecting(&asks, *group), is_address)
+        });
         // A change can depend on another of the same call, such as a URI on its host: what was not
         // possible is tried again for as long as anything else went through.
         let refused = loop {
@@ -144,7 +85,7 @@ impl Pack {
         if !refusals.is_empty() {
             return Err(refusals);
         }
-        let edits = self.edits(layers, &scratch);
+        let edits = scratch.edits(layers);
         *layers = scratch.layers;
         Ok(edits)
     }
@@ -161,7 +102,7 @@ impl Pack {
             .ok_or(RefusalReason::Unknown)?;
         let wanted = match &target {
             Target::Native(key) => {
-                layers.effective(key).ok_or(RefusalReason::Unknown)?;
+                self.effective(layers, key).ok_or(RefusalReason::Unknown)?;
                 change.value.clone()
             }
             Target::Face { place, slot } => {
@@ -194,12 +135,40 @@ impl Pack {
         groups
     }
 
+    /// Whether a group changes a key that says whose keys count for a slot.
+    fn is_redirecting(&self, asks: &[Ask<'_>], group: Group) -> bool {
+        let Group::Single(place) = group else {
+            return false;
+        };
+        let Some(Target::Face { place, slot }) = asks.get(place).map(|ask| &ask.target) else {
+            return false;
+        };
+        let lens = self.set.lenses.get(place.lens);
+        let columns = lens.map_or(&[][..], |lens| lens.keys.as_slice());
+        columns
+            .iter()
+            .filter_map(|column| column.own.get(slot_place(*slot))?.as_ref())
+            .any(|key| self.set.redirects.iter().any(|known| known.is_said_by(key)))
+    }
+
+    fn is_address(&self, asks: &[Ask<'_>], group: Group) -> bool {
+        let Group::Single(place) = group else {
+            return false;
+        };
+        let target = asks.get(place).map(|ask| &ask.target);
+        let Some(Target::Face { place, .. }) = target else {
+            return false;
+        };
+        let face = self.face(*place);
+        face.is_some_and(|(lens, _)| matches!(lens.convert, Convert::Uri(_)))
+    }
+
     fn codecs_group(&self, ask: &Ask<'_>) -> Option<Group> {
         let Target::Face { place, slot } = ask.target else {
             return None;
         };
         let (lens, _) = self.face(place)?;
-        matches!(lens.convert, Convert::Codecs(_)).then_some(Group::Codecs {
+        lens.convert.is_by_part().then_some(Group::Codecs {
             lens: place.lens,
             slot,
         })
@@ -211,7 +180,7 @@ impl Pack {
 
     fn apply(
         &self,
-        scratch: &mut Scratch,
+        scratch: &mut Scratch<'_>,
         asks: &[Ask<'_>],
         group: Group,
     ) -> Result<(), RefusalReason> {
@@ -226,11 +195,11 @@ impl Pack {
         };
         let (place, slot) = match &first.target {
             Target::Native(key) => {
-                let found = scratch.layers.effective(key);
+                let found = self.effective(&scratch.layers, key);
                 if found.is_some_and(|found| found.value == first.wanted.as_str()) {
                     return Ok(());
                 }
-                return scratch.set(key, &first.wanted);
+                return scratch.set(key, &first.wanted, Written::default());
             }
             Target::Face { place, slot } => (*place, *slot),
         };
@@ -253,7 +222,11 @@ impl Pack {
             if let Some(set) = line_set {
                 self.make_set_own(scratch, set, slot, &key)?;
             }
-            scratch.set(&key, &text)?;
+            let why = Written {
+                needs_reboot: lens.reboot,
+                copied_beside: None,
+            };
+            scratch.set(&key, &text, why)?;
         }
         Ok(())
     }
@@ -274,9 +247,9 @@ impl Pack {
             let Some((face, seen)) = self.seen(lens, cells, slot, ask) else {
                 return Err(RefusalReason::Unknown);
             };
-            if !seen.is(&ask.wanted) {
+            if !seen.is(&ask.wanted) || self.is_unsaid(lens, cells, &seen) {
                 all_as_wanted = false;
-                face.rule.check(&ask.wanted).map_err(bad_value)?;
+                face.rule.check(&ask.wanted)?;
             }
             hidden |= face.hidden;
             parts.push((face.part, ask.wanted.as_str()));
@@ -284,26 +257,46 @@ impl Pack {
         if all_as_wanted {
             return Ok(None);
         }
-        let natives = values(cells);
+        // What can't be decoded is written over, as anything that a lens can't read.
+        let natives = lens
+            .natives(cells)
+            .unwrap_or_else(|| cells.iter().map(|_| None).collect());
+        let natives: Vec<Option<&str>> = natives.iter().map(Option::as_deref).collect();
         let written = match (&lens.convert, parts.as_slice()) {
             (Convert::Codecs(codecs), parts) => codecs.write(&natives, parts),
-            (convert, [(_, wanted)]) => convert.write(&natives, wanted),
+            (Convert::CodecRows(rows), parts) => rows.write(&natives, parts),
+            (convert, [(_, wanted)]) => convert.write(&natives, wanted, self.patches()),
             _ => return Err(RefusalReason::Unknown),
         };
-        written.map(Some).map_err(|why| RefusalReason::BadValue {
+        let written = written.map_err(|why| RefusalReason::BadValue {
             why: if hidden {
                 "the phone's file cannot hold this value".to_owned()
             } else {
                 why
             },
-        })
+        })?;
+        let encoded = written
+            .into_iter()
+            .map(|text| text.map(|text| lens.encoded(text)));
+        Ok(Some(encoded.collect()))
+    }
+
+    /// Whether no file says what the phone has, and the phone may have something else than the
+    /// default. Of an order of codecs there is nothing sensible to write then: it is not known.
+    fn is_unsaid(&self, lens: &Lens, cells: &[Cell<'_>], seen: &Seen) -> bool {
+        let unsaid = match lens.convert {
+            Convert::Codecs(_) => false,
+            Convert::CodecRows(_) => matches!(seen, Seen::Default(_)),
+            _ => cells.iter().all(|cell| cell.found.is_none()),
+        };
+        self.patches() && unsaid
     }
 
     /// Before the first member of a line set is written for a slot: copies what the other members
     /// take from their global keys, because the phone stops reading those for the line.
     fn make_set_own(
         &self,
-        scratch: &mut Scratch,
+        scratch: &mut Scratch<'_>,
         set: usize,
         slot: u32,
         written: &NativeKey,
@@ -311,17 +304,22 @@ impl Pack {
         if self.set_is_own(&scratch.layers, set, slot) {
             return Ok(());
         }
-        let members = self.line_sets.get(set).map(|set| set.members.as_slice());
+        let members = self.set.line_sets.get(set);
+        let members = members.map(|set| set.members.as_slice());
         for member in members.unwrap_or_default() {
             let Some(own) = member.own.get(slot_place(slot)) else {
                 continue;
             };
-            let global = scratch.layers.effective(&member.global);
+            let global = self.effective(&scratch.layers, &member.global);
             let value = global.map(|found| found.value.into_owned());
             if let Some(value) = value
                 && own != written
             {
-                scratch.set(own, &value)?;
+                let why = Written {
+                    needs_reboot: false,
+                    copied_beside: Some(written.clone()),
+                };
+                scratch.set(own, &value, why)?;
             }
         }
         Ok(())
@@ -329,15 +327,18 @@ impl Pack {
 
     /// Why a change is refused after all changes were carried out; `None` if it reads as wanted.
     fn not_as_wanted(&self, layers: &Layers, ask: &Ask<'_>) -> Option<RefusalReason> {
+        let is_shadowed = |key: &NativeKey| self.shadowing(layers, key).is_some();
         let as_wanted = match &ask.target {
-            Target::Native(key) => layers
-                .effective(key)
-                .is_some_and(|found| found.value == ask.wanted.as_str()),
+            Target::Native(key) => {
+                let found = self.effective(layers, key);
+                found.is_some_and(|found| found.value == ask.wanted.as_str()) || is_shadowed(key)
+            }
             Target::Face { place, slot } => {
                 let (lens, _) = self.face(*place)?;
                 let cells = self.cells(lens, layers, *slot)?;
                 let (_, seen) = self.seen(lens, &cells, *slot, ask)?;
-                seen.is(&ask.wanted)
+                // Told as an effect: the change is in the phone's own file all the same.
+                seen.is(&ask.wanted) || cells.iter().any(|cell| is_shadowed(cell.key))
             }
         };
         (!as_wanted).then(|| RefusalReason::BadValue {
@@ -358,55 +359,22 @@ impl Pack {
         lens.read(cells, slot).nth(place.face)
     }
 
-    fn face(&self, place: FacePlace) -> Option<(&Lens, &Face)> {
-        let lens = self.lenses.get(place.lens)?;
+    pub(super) fn face(&self, place: FacePlace) -> Option<(&Lens, &Face)> {
+        let lens = self.set.lenses.get(place.lens)?;
         Some((lens, lens.faces.get(place.face)?))
     }
 
-    fn cells<'a>(&'a self, lens: &'a Lens, layers: &'a Layers, slot: u32) -> Option<Vec<Cell<'a>>> {
-        lens.cells(layers, slot, |set| self.set_is_own(layers, set, slot))
-    }
-
-    /// What was written, with the values before and after.
-    fn edits(&self, before: &Layers, scratch: &Scratch) -> Vec<NativeEdit> {
-        let text = |layers: &Layers, key: &NativeKey| {
-            let found = layers.effective(key)?;
-            Some(if self.is_secret_key(key) {
-                MASK.to_owned()
-            } else {
-                found.value.into_owned()
-            })
-        };
-        let mut edits = BTreeMap::new();
-        for key in &scratch.written {
-            edits.entry(key).or_insert_with(|| NativeEdit {
-                key: key.clone(),
-                old: text(before, key),
-                new: text(&scratch.layers, key).unwrap_or_default(),
-            });
-        }
-        edits.into_values().collect()
-    }
-}
-
-/// A copy of the layers on which changes are tried.
-struct Scratch {
-    layers: Layers,
-    written: Vec<NativeKey>,
-}
-
-impl Scratch {
-    fn set(&mut self, key: &NativeKey, value: &str) -> Result<(), RefusalReason> {
-        let bad = |why: String| RefusalReason::BadValue { why };
-        let document = self
-            .layers
-            .own_mut()
-            .ok_or_else(|| bad("the phone has no file of its own yet".to_owned()))?;
-        document
-            .set(key, value)
-            .map_err(|error| bad(error.to_string()))?;
-        self.written.push(key.clone());
-        Ok(())
+    pub(super) fn cells<'a>(
+        &'a self,
+        lens: &'a Lens,
+        layers: &'a Layers,
+        slot: u32,
+    ) -> Option<Vec<Cell<'a>>> {
+        lens.cells(
+            slot,
+            |key| self.effective(layers, key),
+            |set| self.set_is_own(layers, set, slot),
+        )
     }
 }
 
@@ -414,15 +382,6 @@ fn refusal(change: &Change, reason: RefusalReason) -> Refusal {
     Refusal {
         path: change.path.clone(),
         reason,
-    }
-}
-
-fn bad_value(problem: ValueProblem) -> RefusalReason {
-    match problem {
-        ValueProblem::WrongType(_) => RefusalReason::WrongType,
-        problem => RefusalReason::BadValue {
-            why: problem.to_string(),
-        },
     }
 }
 
@@ -434,6 +393,22 @@ mod tests {
     fn reasons(result: Result<Vec<NativeEdit>, Vec<Refusal>>) -> Vec<RefusalReason> {
         let refusals = result.expect_err("something should be refused");
         refusals.into_iter().map(|refusal| refusal.reason).collect()
+    }
+
+    #[test]
+    fn a_user_and_its_server_are_set_in_one_call_in_any_order() {
+        for swapped in [false, true] {
+            let mut phone = Phone::p_codes("P271=1\n");
+            let mut changes = vec![
+                ("L1.SIP.URI", "sip:4711@sip.example.net"),
+                ("VP1.SIP.ProxyServer", "sip.example.net"),
+            ];
+            if swapped {
+                changes.reverse();
+            }
+            phone.set(&changes).unwrap();
+            assert!(phone.own().contains("P35=4711\n"), "{}", phone.own());
+        }
     }
 
     #[test]

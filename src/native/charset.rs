@@ -43,7 +43,7 @@ impl Declared {
 impl Charset {
     /// The encoding of a file. Bytes that are no UTF-8 weigh more than a declaration, and UTF-8
     /// beyond ASCII more than a declared Latin-1.
-    pub(super) fn of(bytes: &[u8], declared: Option<Declared>) -> Self {
+    fn of(bytes: &[u8], declared: Option<Declared>) -> Self {
         if is_utf16(bytes) {
             return Charset::Utf16;
         }
@@ -66,7 +66,7 @@ impl Charset {
     }
 
     /// The bytes of a text.
-    pub(super) fn encode(self, text: &str) -> Result<Vec<u8>, EditError> {
+    fn encode(self, text: &str) -> Result<Vec<u8>, EditError> {
         match self {
             Charset::Utf8 => Ok(text.as_bytes().to_vec()),
             Charset::Latin1 => text
@@ -89,6 +89,19 @@ impl Charset {
 /// Whether a file begins with a UTF-16 byte order mark.
 pub(super) fn is_utf16(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff")
+}
+
+/// The bytes of a text that is to stand in a file. ASCII is written alike in all encodings, so the
+/// file is looked at for other text only.
+pub(super) fn encode(
+    text: &str,
+    file: &[u8],
+    declared: Option<Declared>,
+) -> Result<Vec<u8>, EditError> {
+    if text.is_ascii() && !is_utf16(file) {
+        return Ok(text.as_bytes().to_vec());
+    }
+    Charset::of(file, declared).encode(text)
 }
 
 /// The text of a key or value.

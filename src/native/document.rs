@@ -3,16 +3,17 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use memchr::memchr_iter;
-
-use super::charset::{self, Charset, Declared};
+use super::charset::{self, Declared};
+use super::derived::Derived;
 use super::dialect::Dialect;
 use super::edit::{EditError, Splice};
-use super::key::NativeKey;
-use super::lines::text_start;
+use super::index::KeyIndex;
+use super::key::{KeyHash, NativeKey, WrittenKey};
 use super::mac::{Mac, MacError};
 use super::parsed::{Entry, Mark, Parsed, Shape, Span};
+use super::place::{Place, PlaceCursor};
 use super::problem::{Problem, ProblemKind};
+use super::reread::Reread;
 
 /// One parsed native file: its bytes, and where its settings stand in them.
 ///
@@ -24,9 +25,7 @@ pub struct Document {
     dialect: Dialect,
     bytes: Vec<u8>,
     parsed: Parsed,
-    problems: Vec<Problem>,
-    /// Of each key its last entry, in the order of keys.
-    in_force: Vec<u32>,
+    derived: Derived,
 }
 
 /// A setting as it stands in a document.
@@ -63,14 +62,12 @@ impl Document {
             let name = charset::decode(span.of(&bytes)).chars().take(40).collect();
             parsed.report(span.start as usize, ProblemKind::Encoding { name });
         }
-        let problems = locate(&bytes, &mut parsed);
-        let in_force = in_force(&parsed.entries);
+        parsed.problems.sort_by_key(|(offset, _)| *offset);
         Document {
             dialect,
             bytes,
             parsed,
-            problems,
-            in_force,
+            derived: Derived::default(),
         }
     }
 
@@ -89,27 +86,39 @@ impl Document {
         self.bytes
     }
 
+    /// How many settings there are, duplicates included.
+    pub fn setting_count(&self) -> usize {
+        self.parsed.entries.len()
+    }
+
     /// Every setting in file order, duplicates included.
     pub fn settings(&self) -> impl Iterator<Item = Setting<'_>> {
-        self.parsed.entries.iter().map(|entry| self.show(entry))
+        let keys = self.derived.keys(&self.bytes, &self.parsed);
+        let mut cursor = PlaceCursor::new(self.lines());
+        let entries = self.parsed.entries.iter().zip(keys);
+        entries.map(move |(entry, key)| {
+            let place = cursor.place(self.lines(), entry.start);
+            self.show(entry, key, place)
+        })
     }
 
     /// The setting in force for a key: the last one, as phones take it.
     pub fn setting(&self, key: &NativeKey) -> Option<Setting<'_>> {
-        let index = self.find(key)?;
-        Some(self.show(self.parsed.entries.get(index)?))
+        let found = self.find(key, KeyHash::of(key))?;
+        let entry = self.parsed.entries.get(found)?;
+        let place = self.derived.place(self.lines(), entry.start);
+        Some(self.show(entry, self.key_at(found)?, place))
     }
 
     /// What was not understood, in file order.
     pub fn problems(&self) -> &[Problem] {
-        &self.problems
+        self.derived.problems(self.lines(), &self.parsed)
     }
 
-    /// The phone for which an XML file says that it is: its `mac` element. A phone refuses a file
-    /// with the `mac` of another (grandstream.md 1.2).
+    /// The phone for which a file says that it is: the `mac` element of XML, the header of a binary
+    /// file. A phone refuses a file with the `mac` of another (grandstream.md 1.2).
     pub fn declared_mac(&self) -> Option<Result<Mac, MacError>> {
-        let text = charset::decode(self.parsed.mac?.of(&self.bytes));
-        Some(text.trim().parse())
+        self.dialect.mac(&self.bytes, self.parsed.mac?)
     }
 
     /// Name of the root element of an XML file.
@@ -125,56 +134,60 @@ impl Document {
     /// for a new setting, or if it is too damaged to be edited there. The document is then
     /// unchanged.
     pub fn set(&mut self, key: &NativeKey, value: &str) -> Result<(), EditError> {
-        let current = self.find(key);
-        let entry = current.and_then(|index| self.parsed.entries.get(index));
-        let splice = match entry {
-            Some(entry) if self.value(entry) == value => return Ok(()),
-            Some(entry) => self.dialect.replace(&self.bytes, entry, value)?,
-            None => self.dialect.insert(&self.bytes, &self.parsed, key, value)?,
-        };
-        let edited = Document::parse(self.dialect, self.spliced(&splice)?);
-        let place = edited.find(key).ok_or(EditError::Unreadable)?;
-        let reads_back = edited
-            .parsed
-            .entries
-            .get(place)
-            .is_some_and(|entry| edited.value(entry) == value);
-        let others = self.entries_without(|index, _| Some(index) == current);
-        let others_after = edited.entries_without(|index, _| index == place);
-        if !reads_back || !others.eq(others_after) {
-            return Err(EditError::Unreadable);
+        self.set_spelt(key, key.as_str(), value)
+    }
+
+    /// Does what [`Document::set`] does; a key that the file does not have yet is written as it is
+    /// spelt here (`Config.Account1.GENERAL.Enable`), P-codes always as `P271`.
+    ///
+    /// # Errors
+    /// See [`Document::set`].
+    pub fn set_as(&mut self, spelling: &str, value: &str) -> Result<(), EditError> {
+        let key = NativeKey::new(spelling);
+        if key.is_p_code() {
+            return self.set(&key, value);
         }
-        *self = edited;
-        Ok(())
+        self.set_spelt(&key, spelling.trim(), value)
     }
 
     /// Removes every line or element with this key, each with its line end when it stands alone on
     /// its line. Says whether something was removed: not if there is no such key, and not if the
     /// file is so damaged that other settings would read otherwise.
     pub fn remove(&mut self, key: &NativeKey) -> bool {
-        if self.find(key).is_none() {
+        let Some(last) = self.find(key, KeyHash::of(key)) else {
             return false;
+        };
+        let places = self.index().all_until(last);
+        match self.rereads_without(&places) {
+            Some(rereads) => {
+                if let Some(index) = self.derived.index.get_mut() {
+                    index.remove(&self.bytes, &self.parsed.entries, &places);
+                }
+                if let Some(keys) = self.derived.keys.get_mut() {
+                    keys.retain(|other| other != key);
+                }
+                for reread in rereads {
+                    reread.make(&mut self.bytes, &mut self.parsed, &mut self.derived);
+                }
+                true
+            }
+            None => self.remove_and_read_all(&places),
         }
-        let mut kept = Vec::with_capacity(self.bytes.len());
-        let mut at = 0;
-        for entry in self.parsed.entries.iter().filter(|entry| entry.key == *key) {
-            let extent = self.dialect.extent(&self.bytes, entry);
-            kept.extend_from_slice(
-                self.bytes
-                    .get(at..extent.start as usize)
-                    .unwrap_or_default(),
-            );
-            at = at.max(extent.end as usize);
-        }
-        kept.extend_from_slice(self.bytes.get(at..).unwrap_or_default());
+    }
 
-        let edited = Document::parse(self.dialect, kept);
-        let others = self.entries_without(|_, entry| entry.key == *key);
-        if !others.eq(edited.entries_without(|_, _| false)) {
-            return false;
-        }
-        *self = edited;
-        true
+    /// Whether any setting is a P-code.
+    pub fn has_p_codes(&self) -> bool {
+        let entries = &self.parsed.entries;
+        let mut keys = entries.iter().map(|entry| entry.key.of(&self.bytes));
+        keys.any(WrittenKey::is_p_code)
+    }
+
+    /// Whether any setting has a name in place of a P-code: in XML an item, a part or an element
+    /// of that name, in the text files of other makers every key.
+    pub fn has_names(&self) -> bool {
+        let entries = &self.parsed.entries;
+        let mut keys = entries.iter().map(|entry| entry.key.of(&self.bytes));
+        !keys.all(WrittenKey::is_p_code)
     }
 
     /// Whether more of a text file is settings with sensible keys than is not.
@@ -184,9 +197,12 @@ impl Document {
         let entries = &self.parsed.entries;
         let settings = entries
             .iter()
-            .filter(|entry| entry.key.as_str().chars().all(sensible))
+            .filter(|entry| {
+                let key = entry.key.of(&self.bytes).text();
+                key.trim().chars().all(sensible)
+            })
             .count();
-        let others = (entries.len() - settings) + self.problems.len();
+        let others = (entries.len() - settings) + self.parsed.problems.len();
         settings as u64 > others as u64 + self.parsed.unlisted_problems
     }
 
@@ -198,73 +214,287 @@ impl Document {
     /// The line or element of the setting in force.
     #[cfg(any(test, fuzzing))]
     pub(super) fn extent(&self, key: &NativeKey) -> Option<std::ops::Range<usize>> {
-        Some(self.parsed.entries.get(self.find(key)?)?.whole.range())
+        let place = self.find(key, KeyHash::of(key))?;
+        Some(self.parsed.entries.get(place)?.whole.range())
     }
 
-    fn find(&self, key: &NativeKey) -> Option<usize> {
-        let entries = &self.parsed.entries;
-        let found = self
-            .in_force
-            .binary_search_by(|&index| match entries.get(index as usize) {
-                Some(entry) => entry.key.cmp(key),
-                None => std::cmp::Ordering::Greater,
-            })
-            .ok()?;
-        self.in_force.get(found).map(|&index| index as usize)
+    /// Makes every table, so that an edit after it has to keep them.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn make_tables(&self) {
+        let _ = (self.index(), self.problems(), self.settings().next());
+        let _ = self.derived.place(&self.bytes, 0);
     }
 
-    fn show<'a>(&'a self, entry: &'a Entry) -> Setting<'a> {
+    /// Whether everything that is known of the file is what reading it anew gives.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn is_as_read_anew(&self) -> bool {
+        let anew = Document::parse(self.dialect, self.bytes.as_slice());
+        let index = |document: &Document| {
+            let entries = document.parsed.entries.len();
+            document
+                .index()
+                .firsts_and_lasts(entries)
+                .collect::<Vec<_>>()
+        };
+        let (bytes, parsed) = (&self.bytes, &self.parsed);
+        *parsed == anew.parsed
+            && self.problems() == anew.problems()
+            && index(self) == index(&anew)
+            && self.derived.keys(bytes, parsed) == anew.derived.keys(bytes, parsed)
+            && parsed
+                .entries
+                .iter()
+                .step_by(1 + parsed.entries.len() / 64)
+                .all(|entry| {
+                    let place =
+                        |document: &Document| document.derived.place(document.lines(), entry.start);
+                    place(self) == place(&anew)
+                })
+            && self
+                .derived
+                .keys(bytes, parsed)
+                .iter()
+                .step_by(1 + parsed.entries.len() / 64)
+                .all(|key| {
+                    let hash = KeyHash::of(key);
+                    self.find(key, hash) == anew.find(key, hash)
+                })
+    }
+
+    /// Which entry is in force for a key.
+    pub(super) fn find(&self, key: &NativeKey, hash: KeyHash) -> Option<usize> {
+        self.index()
+            .find(&self.bytes, &self.parsed.entries, key, hash)
+    }
+
+    /// Of each key the first entry and the one in force, by the first.
+    pub(super) fn firsts_and_lasts(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.index().firsts_and_lasts(self.parsed.entries.len())
+    }
+
+    /// The key of an entry.
+    pub(super) fn key_at(&self, place: usize) -> Option<&NativeKey> {
+        self.derived.keys(&self.bytes, &self.parsed).get(place)
+    }
+
+    /// Value and line of an entry.
+    pub(super) fn value_at(&self, place: usize) -> Option<(Cow<'_, str>, u32)> {
+        let entry = self.parsed.entries.get(place)?;
+        let stands = self.derived.place(self.lines(), entry.start);
+        Some((value(self.dialect, &self.bytes, entry), stands.line))
+    }
+
+    /// The bytes by whose line ends places are told.
+    fn lines(&self) -> &[u8] {
+        if self.dialect.has_lines() {
+            &self.bytes
+        } else {
+            &[]
+        }
+    }
+
+    fn index(&self) -> &KeyIndex {
+        self.derived.index(&self.bytes, &self.parsed)
+    }
+
+    fn show<'a>(&'a self, entry: &Entry, key: &'a NativeKey, place: Place) -> Setting<'a> {
         Setting {
-            key: &entry.key,
-            value: self.value(entry),
-            line: entry.line,
-            column: entry.column,
+            key,
+            value: value(self.dialect, &self.bytes, entry),
+            line: place.line,
+            column: place.column,
             mark: entry.mark,
         }
     }
 
-    fn value(&self, entry: &Entry) -> Cow<'_, str> {
-        match entry.shape {
-            Shape::Written => self
+    fn set_spelt(&mut self, key: &NativeKey, spelling: &str, text: &str) -> Result<(), EditError> {
+        let current = self.find(key, KeyHash::of(key));
+        let entry = current.and_then(|place| self.parsed.entries.get(place));
+        let splice = match entry {
+            Some(entry) if value(self.dialect, &self.bytes, entry) == text => return Ok(()),
+            Some(entry) => self.dialect.replace(&self.bytes, entry, text)?,
+            None => self
                 .dialect
-                .value(charset::decode(entry.value.of(&self.bytes))),
-            Shape::EmptyElement => Cow::Borrowed(""),
+                .insert(&self.bytes, &self.parsed, spelling, text)?,
+        };
+        let written = self.encode(&splice)?;
+        let reread = Reread::new(
+            self.dialect,
+            &self.bytes,
+            &self.parsed,
+            splice.span,
+            written.clone(),
+        );
+        match reread {
+            Some(reread) => self.make_if_as_asked(reread, key, current, text),
+            None => self.set_and_read_all(splice.span, &written, key, current, text),
         }
     }
 
-    /// The bytes with a change.
-    fn spliced(&self, splice: &Splice) -> Result<Vec<u8>, EditError> {
+    /// Makes a change of some lines if they read as asked.
+    fn make_if_as_asked(
+        &mut self,
+        reread: Reread,
+        key: &NativeKey,
+        current: Option<usize>,
+        text: &str,
+    ) -> Result<(), EditError> {
+        let (bytes, entries) = (&reread.lines, &reread.read.entries);
+        let is_it = |entry: &Entry| entry.key.of(bytes).is(key);
+        let within = entries
+            .iter()
+            .rposition(is_it)
+            .ok_or(EditError::Unreadable)?;
+        let place = reread.entries.start + within;
+        let reads_back = entries
+            .get(within)
+            .is_some_and(|entry| value(self.dialect, bytes, entry) == text);
+        let others = self
+            .parsed
+            .entries
+            .get(reread.entries.clone())
+            .unwrap_or_default();
+        let current_within = current.map(|current| current.wrapping_sub(reread.entries.start));
+        let others = all_but(&self.bytes, others, current_within);
+        let stays = current.is_none_or(|current| current == place);
+        if !reads_back || !stays || !others.eq(all_but(bytes, entries, Some(within))) {
+            return Err(EditError::Unreadable);
+        }
+        reread.make(&mut self.bytes, &mut self.parsed, &mut self.derived);
+        if current.is_none() {
+            if let Some(index) = self.derived.index.get_mut() {
+                index.add(&self.bytes, &self.parsed.entries, place);
+            }
+            if let Some(keys) = self.derived.keys.get_mut() {
+                keys.insert(place.min(keys.len()), key.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a change if the whole file with it reads as asked.
+    fn set_and_read_all(
+        &mut self,
+        span: Span,
+        written: &[u8],
+        key: &NativeKey,
+        current: Option<usize>,
+        text: &str,
+    ) -> Result<(), EditError> {
+        let range = span.range();
+        let bytes = [
+            self.bytes.get(..range.start).unwrap_or_default(),
+            written,
+            self.bytes.get(range.end..).unwrap_or_default(),
+        ]
+        .concat();
+        let bytes = self.dialect.finish(&self.bytes, bytes)?;
+        let edited = Document::parse(self.dialect, bytes);
+        let place = edited
+            .find(key, KeyHash::of(key))
+            .ok_or(EditError::Unreadable)?;
+        let reads_back = edited
+            .parsed
+            .entries
+            .get(place)
+            .is_some_and(|entry| value(edited.dialect, &edited.bytes, entry) == text);
+        let others = all_but(&self.bytes, &self.parsed.entries, current);
+        let after = all_but(&edited.bytes, &edited.parsed.entries, Some(place));
+        if !reads_back || !others.eq(after) {
+            return Err(EditError::Unreadable);
+        }
+        *self = edited;
+        Ok(())
+    }
+
+    /// The changes, last first, that take some entries out; `None` if only reading the whole file
+    /// can tell, or if there are so many that it is quicker.
+    fn rereads_without(&self, places: &[usize]) -> Option<Vec<Reread>> {
+        const MANY: usize = 8;
+        let few = places.get(..places.len().min(MANY))?;
+        if few.len() < places.len() {
+            return None;
+        }
+        few.iter()
+            .rev()
+            .map(|&place| {
+                let entry = self.parsed.entries.get(place)?;
+                let span = self.dialect.extent(&self.bytes, entry);
+                let reread =
+                    Reread::new(self.dialect, &self.bytes, &self.parsed, span, Vec::new())?;
+                let before = self.parsed.entries.get(reread.entries.clone())?;
+                let within = place.checked_sub(reread.entries.start);
+                let others = all_but(&self.bytes, before, within);
+                let after = all_but(&reread.lines, &reread.read.entries, None);
+                others.eq(after).then_some(reread)
+            })
+            .collect()
+    }
+
+    fn remove_and_read_all(&mut self, places: &[usize]) -> bool {
+        let mut kept = Vec::with_capacity(self.bytes.len());
+        let mut at = 0;
+        for &place in places {
+            let Some(entry) = self.parsed.entries.get(place) else {
+                continue;
+            };
+            let extent = self.dialect.extent(&self.bytes, entry);
+            let before = self.bytes.get(at..extent.start as usize);
+            kept.extend_from_slice(before.unwrap_or_default());
+            at = at.max(extent.end as usize);
+        }
+        kept.extend_from_slice(self.bytes.get(at..).unwrap_or_default());
+
+        let Ok(kept) = self.dialect.finish(&self.bytes, kept) else {
+            return false;
+        };
+        let edited = Document::parse(self.dialect, kept);
+        let mut others = self.parsed.entries.clone();
+        let mut place = 0_usize;
+        others.retain(|_| {
+            place += 1;
+            places.binary_search(&(place - 1)).is_err()
+        });
+        let others = all_but(&self.bytes, &others, None);
+        if !others.eq(all_but(&edited.bytes, &edited.parsed.entries, None)) {
+            return false;
+        }
+        *self = edited;
+        true
+    }
+
+    /// The bytes of a change, if the file with it is not too large.
+    fn encode(&self, splice: &Splice) -> Result<Vec<u8>, EditError> {
         let declared = self
             .parsed
             .declared_encoding
             .map(|span| Declared::by_name(span.of(&self.bytes)));
-        let text = Charset::of(&self.bytes, declared).encode(&splice.text)?;
-        let range = splice.span.range();
-        let length = self.bytes.len() - range.len() + text.len();
+        let text = charset::encode(&splice.text, &self.bytes, declared)?;
+        let length = self.bytes.len() - splice.span.range().len() + text.len();
         if u32::try_from(length).is_err() {
             return Err(EditError::TooLarge);
         }
-        let mut bytes = Vec::with_capacity(length);
-        bytes.extend_from_slice(self.bytes.get(..range.start).unwrap_or_default());
-        bytes.extend_from_slice(&text);
-        bytes.extend_from_slice(self.bytes.get(range.end..).unwrap_or_default());
-        Ok(bytes)
+        Ok(text)
     }
+}
 
-    /// What must not change: key, mark and written value of all entries but some.
-    fn entries_without(
-        &self,
-        left_out: impl Fn(usize, &Entry) -> bool,
-    ) -> impl Iterator<Item = (&NativeKey, Mark, Shape, &[u8])> {
-        self.parsed
-            .entries
-            .iter()
-            .enumerate()
-            .filter(move |(index, entry)| !left_out(*index, entry))
-            .map(|(_, entry)| {
-                let written = entry.value.of(&self.bytes);
-                (&entry.key, entry.mark, entry.shape, written)
-            })
+/// What must not change of all entries but one.
+fn all_but<'a>(
+    bytes: &'a [u8],
+    entries: &'a [Entry],
+    left_out: Option<usize>,
+) -> impl Iterator<Item = (WrittenKey<'a>, Mark, Shape, &'a [u8])> {
+    entries
+        .iter()
+        .enumerate()
+        .filter(move |(place, _)| Some(*place) != left_out)
+        .map(|(_, entry)| entry.written(bytes))
+}
+
+fn value<'a>(dialect: Dialect, bytes: &'a [u8], entry: &Entry) -> Cow<'a, str> {
+    match entry.shape {
+        Shape::Written => dialect.value(charset::decode(entry.value.of(bytes))),
+        Shape::EmptyElement => Cow::Borrowed(""),
     }
 }
 
@@ -276,7 +506,7 @@ impl fmt::Debug for Document {
             .field("dialect", &self.dialect)
             .field("bytes", &self.bytes.len())
             .field("settings", &self.parsed.entries.len())
-            .field("problems", &self.problems.len())
+            .field("problems", &self.parsed.problems.len())
             .finish()
     }
 }
@@ -300,75 +530,6 @@ fn unread(problem: ProblemKind) -> Parsed {
     parsed
 }
 
-/// Gives entries and problems their lines and columns.
-fn locate(bytes: &[u8], parsed: &mut Parsed) -> Vec<Problem> {
-    let mut cursor = Cursor::new(bytes);
-    for entry in &mut parsed.entries {
-        (entry.line, entry.column) = cursor.place(entry.start);
-    }
-    parsed.problems.sort_by_key(|(offset, _)| *offset);
-    let mut cursor = Cursor::new(bytes);
-    let mut problems = std::mem::take(&mut parsed.problems);
-    if parsed.unlisted_problems > 0
-        && let Some((offset, _)) = problems.last()
-    {
-        let unlisted = parsed.unlisted_problems;
-        problems.push((*offset, ProblemKind::Unlisted { unlisted }));
-    }
-    problems
-        .into_iter()
-        .map(|(offset, kind)| {
-            let (line, column) = cursor.place(offset);
-            Problem { line, column, kind }
-        })
-        .collect()
-}
-
-/// Counts lines; goes forward only.
-struct Cursor<'a> {
-    bytes: &'a [u8],
-    at: u32,
-    line: u32,
-    line_start: u32,
-}
-
-impl<'a> Cursor<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
-        let start = Span::empty(text_start(bytes)).start;
-        Self {
-            bytes,
-            at: start,
-            line: 1,
-            line_start: start,
-        }
-    }
-
-    fn place(&mut self, offset: u32) -> (u32, u32) {
-        let passed = Span {
-            start: self.at,
-            end: offset,
-        };
-        for newline in memchr_iter(b'\n', passed.of(self.bytes)) {
-            self.line += 1;
-            self.line_start = Span::empty(self.at as usize + newline + 1).start;
-        }
-        self.at = self.at.max(offset);
-        (self.line, offset.saturating_sub(self.line_start) + 1)
-    }
-}
-
-fn in_force(entries: &[Entry]) -> Vec<u32> {
-    let mut sorted: Vec<(&NativeKey, u32)> = (0_u32..)
-        .zip(entries)
-        .map(|(index, entry)| (&entry.key, index))
-        .collect();
-    sorted.sort_unstable();
-    sorted
-        .chunk_by(|(one, _), (other, _)| one == other)
-        .filter_map(|same| same.last().map(|(_, index)| *index))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -388,6 +549,36 @@ mod tests {
     }
 
     #[test]
+    fn a_new_key_is_written_as_it_is_spelt() {
+        let mut document = Document::parse(Dialect::KeyValue, "dhcp: 1\n");
+        document.set_as(" QoS eth Port ", "2").unwrap();
+        document.set_as("qos ETH port", "3").unwrap();
+        assert_eq!(document.bytes(), b"dhcp: 1\nQoS eth Port: 3\n");
+        let mut document = Document::parse(Dialect::PCodeText, "");
+        document.set_as("p271", "1").unwrap();
+        assert_eq!(document.bytes(), b"P271 = 1\n");
+    }
+
+    #[test]
+    fn edits_one_after_another_read_like_the_file_read_anew() {
+        let text = "\u{feff}a: 1\r\nb: \"2\nc: x#y\n a: 3\n\nwords\nd:4";
+        let mut document = Document::parse(Dialect::KeyValue, text);
+        assert!(document.is_as_read_anew());
+        for (name, value) in [("b", "5"), ("e", "6"), ("a", "7#"), ("d", ""), ("A 1", "8")] {
+            document.set(&key(name), value).unwrap();
+            assert!(document.is_as_read_anew(), "{name}");
+        }
+        for name in ["a", "d", "b", "a 1"] {
+            assert!(document.remove(&key(name)), "{name}");
+            assert!(document.is_as_read_anew(), "{name}");
+        }
+        assert_eq!(
+            String::from_utf8_lossy(document.bytes()),
+            "\u{feff}c: x#y\n\nwords\ne:6\r\n"
+        );
+    }
+
+    #[test]
     fn a_latin1_file_stays_latin1() {
         let mut document = Document::parse(Dialect::PCodeText, &b"P3=J\xf6rg\nP4=x\n"[..]);
         assert_eq!(document.setting(&key("P3")).unwrap().value, "Jörg");
@@ -396,6 +587,26 @@ mod tests {
         let refused = document.set(&key("P4"), "Łódź");
         let (character, charset) = ('Ł', "ISO-8859-1");
         assert_eq!(refused, Err(EditError::Encoding { character, charset }));
+    }
+
+    #[test]
+    fn a_document_knows_how_its_settings_are_spelled() {
+        for (inside, spelled) in [
+            ("", (false, false)),
+            ("<P1>a</P1>", (true, false)),
+            ("<p1>a</p1>", (true, false)),
+            ("<item name=\"a.b\">1</item>", (false, true)),
+            (
+                "<item name=\"a\"><part name=\"P1\">1</part></item>",
+                (false, true),
+            ),
+            ("<Name>1</Name><P1/>", (true, true)),
+        ] {
+            let text = format!("<r><config>{inside}</config></r>");
+            let document = Document::parse(Dialect::PCodeXml, text);
+            let found = (document.has_p_codes(), document.has_names());
+            assert_eq!(found, spelled, "{inside}");
+        }
     }
 
     #[test]

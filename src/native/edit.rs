@@ -3,7 +3,7 @@
 use super::charset::Charset;
 use super::dialect::Dialect;
 use super::key::NativeKey;
-use super::lines::{Line, line_end_like, lines, usual_line_end};
+use super::lines::{Line, is_blank, line_end_like, lines, usual_line_end};
 use super::parsed::Span;
 
 /// A setting can't be written. The document is as it was. No value is in the error.
@@ -60,6 +60,10 @@ pub enum EditError {
     /// The file would be larger than a document can be.
     #[error("the file would be larger than {} bytes", u32::MAX)]
     TooLarge,
+    /// The end of a binary file is missing. With a right length in its header, a phone would take
+    /// what is left for the whole.
+    #[error("the end of the file is missing: nothing can be changed in the rest")]
+    Truncated,
     /// The file is so damaged, or its encoding so ambiguous, that the change would not read as
     /// asked or would change other settings.
     #[error("the file is damaged or ambiguous: with this change it would not read as asked")]
@@ -67,6 +71,13 @@ pub enum EditError {
 }
 
 impl EditError {
+    pub(super) fn key(spelling: &str, dialect: Dialect) -> Self {
+        EditError::Key {
+            key: NativeKey::new(spelling),
+            dialect,
+        }
+    }
+
     pub(super) fn encoding(character: char, charset: Charset) -> Self {
         EditError::Encoding {
             character,
@@ -109,10 +120,20 @@ impl Splice {
 pub(super) fn check_line_value(dialect: Dialect, value: &str) -> Result<(), EditError> {
     match value
         .chars()
-        .find(|&character| character.is_ascii_control() && character != '\t')
+        .find(|&character| character.is_control() && character != '\t')
     {
         None => Ok(()),
         Some('\n' | '\r') => Err(EditError::LineBreak { dialect }),
         Some(character) => Err(EditError::Character { character, dialect }),
     }
+}
+
+/// Refuses what a value without quotes on one line can't hold: that, and blanks around it.
+pub(super) fn check_bare_value(dialect: Dialect, value: &str) -> Result<(), EditError> {
+    check_line_value(dialect, value)?;
+    let outer = [value.bytes().next(), value.bytes().next_back()];
+    if outer.into_iter().flatten().any(is_blank) {
+        return Err(EditError::OuterBlank { dialect });
+    }
+    Ok(())
 }

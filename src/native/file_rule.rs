@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use super::dialect::{Dialect, is_written_in_p_codes, xml_root};
+use super::dialect::{Dialect, xml_root};
 use super::document::Document;
 use super::layer::LayerKind;
 use super::mac::Mac;
@@ -63,18 +63,22 @@ impl FileRule {
     /// What a file is if its name (without folders) and content fit this rule. A name whose group
     /// `mac` is no MAC address does not fit.
     pub fn identify(&self, file_name: &str, content: &[u8]) -> Option<FileIdentity> {
+        let identity = self.identify_by_name(file_name)?;
+        let fits = match (&self.root, self.dialect) {
+            (Some(root), Dialect::PCodeXml) => xml_root(content) == Some(root.as_str()),
+            _ => self.dialect.fits(content),
+        };
+        fits.then_some(identity)
+    }
+
+    /// What a file should be by its name (without folders), whatever it holds.
+    pub fn identify_by_name(&self, file_name: &str) -> Option<FileIdentity> {
         let groups = self.name.captures(file_name)?;
         let mac = match groups.name("mac") {
             Some(text) => Some(text.as_str().parse().ok()?),
             None => None,
         };
-        let fits = match (&self.root, self.dialect) {
-            (Some(root), Dialect::PCodeXml) => {
-                xml_root(content) == Some(root.as_str()) && is_written_in_p_codes(content)
-            }
-            _ => self.dialect.fits(content),
-        };
-        fits.then(|| FileIdentity {
+        Some(FileIdentity {
             layer: self.layer,
             dialect: self.dialect,
             mac,
@@ -93,7 +97,13 @@ pub fn sniff(content: &[u8]) -> Option<Sniff> {
             root: Some(root.to_owned()),
         });
     }
-    [Dialect::PCodeText, Dialect::KeyValue]
+    if Dialect::PCodeBinary.fits(content) {
+        return Some(Sniff {
+            dialect: Dialect::PCodeBinary,
+            root: None,
+        });
+    }
+    [Dialect::PCodeText, Dialect::KeyValue, Dialect::Autop]
         .into_iter()
         .find(|dialect| {
             dialect.fits(content) && Document::parse(*dialect, content).is_mostly_settings()
@@ -139,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_with_settings_but_no_p_codes_is_not_read_as_p_codes() {
+    fn a_file_is_known_whatever_way_its_settings_are_spelled() {
         let rule = FileRule::new(
             "cfg.xml",
             LayerKind::Shared,
@@ -147,16 +157,17 @@ mod tests {
             Some("gs_provision".to_owned()),
         )
         .unwrap();
-        let fits = |config: &str| {
+        for config in [
+            "",
+            "<P1>a</P1>",
+            "<item name=\"a.b\">1</item><P1>a</P1>",
+            "<item name=\"a\"><part name=\"b\">1</part></item>",
+            "<Account1_SipUserId>1</Account1_SipUserId>",
+        ] {
             let content =
                 format!("<gs_provision><mac>00</mac><config>{config}</config></gs_provision>");
-            identify(&rule, "cfg.xml", &content).is_some()
-        };
-        assert!(fits(""));
-        assert!(fits("<P1>a</P1>"));
-        assert!(fits("<item name=\"a.b\">1</item><P1>a</P1>"));
-        assert!(!fits("<item name=\"a.b\">1</item>"));
-        assert!(!fits("<Account1_SipUserId>1</Account1_SipUserId>"));
+            assert!(identify(&rule, "cfg.xml", &content).is_some(), "{config}");
+        }
     }
 
     #[test]
@@ -206,6 +217,8 @@ mod tests {
         let dialect = |content: &str| sniff(content.as_bytes()).map(|sniff| sniff.dialect);
         assert_eq!(dialect("P1=1\n"), Some(Dialect::PCodeText));
         assert_eq!(dialect("# x\nsip proxy ip: h\n"), Some(Dialect::KeyValue));
+        let export = "#!version:1.0.0.1\nConfig.A.B.C = 1\n";
+        assert_eq!(dialect(export), Some(Dialect::Autop));
         let xml = sniff(b"<hl_provision><P1>1</P1></hl_provision>").unwrap();
         assert_eq!(xml.root.as_deref(), Some("hl_provision"));
         for other in [

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Dialect, Document, NativeKey};
+use super::{Dialect, Document, NativeKey, Seal};
 
 /// Checks all laws on a file, with edits that are made from its own bytes.
 ///
@@ -17,9 +17,13 @@ pub fn check_file(bytes: &[u8]) {
         let keys: Vec<NativeKey> = document.settings().map(|s| s.key.clone()).collect();
         let chosen = keys.get(bytes.len() % keys.len().max(1));
         let new = [
-            NativeKey::new("P99999"),
-            NativeKey::new("sip line9 password"),
-        ];
+            "P99999",
+            "sip line9 password",
+            "Config.Account9.SIP.Port",
+            "a.b.c",
+            "Account9_Name",
+        ]
+        .map(NativeKey::new);
         for key in keys.first().into_iter().chain(chosen).chain(&new) {
             for value in [made.as_str(), "", "plain", "Ω é", "a#b", " \"", "<&>"] {
                 check_edit(&document, key, value);
@@ -28,6 +32,63 @@ pub fn check_file(bytes: &[u8]) {
         }
     }
     let _ = super::sniff(bytes);
+}
+
+/// Checks the laws on a binary file with these bytes behind its header, and on the bytes as such
+/// a file. The first byte says what length the header announces.
+///
+/// # Panics
+/// If a law is broken.
+pub fn check_binary_file(bytes: &[u8]) {
+    let words = bytes.first().copied().unwrap_or_default();
+    let header = b"\0\0\0\x0b\x82\xa1\xb2\xc3\r\n\r\n";
+    let file = [&[0, 0, 0, words], &header[..], bytes].concat();
+    for bytes in [bytes, &file] {
+        let document = Document::parse(Dialect::PCodeBinary, bytes);
+        check_reading(&document, bytes);
+        let last = document
+            .settings()
+            .last()
+            .map(|setting| setting.key.clone());
+        let new = NativeKey::new("P99999");
+        for key in last.iter().chain([&new]) {
+            for value in ["", "plain", "Ω é + %41 &P1=2"] {
+                check_edit(&document, key, value);
+            }
+            check_removal(&document, key);
+        }
+    }
+}
+
+/// A file opens under a password or does not; one that opens closes to the very same bytes, and
+/// another text under its seal opens again.
+///
+/// # Panics
+/// If a law is broken.
+pub fn check_seal(bytes: &[u8]) {
+    let passwords = ["", "secret"].map(crate::wire::Secret::new);
+    let salted = [b"Salted__", bytes].concat();
+    for file in [bytes, &salted] {
+        if let Ok((plain, seal)) = Seal::open(file, &passwords) {
+            assert!(seal.close(&plain) == file, "closing changes bytes");
+        }
+    }
+    // `P1 = 2` and a line end, under `secret`.
+    let seed: [u8; 16] = 0x6bb9_7aec_8350_439a_5e61_f5b2_27c1_59f9_u128.to_be_bytes();
+    let seed = [&b"Salted__\x01\x02\x03\x04\x05\x06\x07\x08"[..], &seed].concat();
+    let seed = Seal::open(&seed, &passwords);
+    assert!(seed.is_ok(), "the seed does not open");
+    let Ok((_, seal)) = seed else { return };
+    let closed = seal.close(bytes);
+    if let Ok((plain, again)) = Seal::open(&closed, &passwords) {
+        assert!(plain == bytes, "a closed file opens as another");
+        assert!(again.close(&plain) == closed, "closing changes bytes");
+    } else {
+        assert!(
+            bytes.is_empty() || !super::lines::is_text(bytes) || !bytes.is_ascii(),
+            "a closed text does not open"
+        );
+    }
 }
 
 /// Rendering gives the bytes that were read, and each setting in force is found.
@@ -54,6 +115,7 @@ pub fn check_reading(document: &Document, bytes: &[u8]) {
 /// If the law is broken.
 pub fn check_edit(before: &Document, key: &NativeKey, value: &str) {
     let mut after = before.clone();
+    after.make_tables();
     let outcome = after.set(key, value);
     if outcome.is_err() {
         assert!(
@@ -71,12 +133,19 @@ pub fn check_edit(before: &Document, key: &NativeKey, value: &str) {
         );
     }
     assert_eq!(without_last(before, key), without_last(&after, key));
-    let again = Document::parse(after.dialect(), after.bytes());
-    assert_eq!(settings(&again), settings(&after));
+    assert!(after.is_as_read_anew(), "an edit leaves a stale table");
 
-    let (old, new) = (before.bytes(), after.bytes());
+    if before.bytes() != after.bytes() {
+        let mut problems = after.problems().iter();
+        let damage = problems.find(|problem| problem.kind.is_damage());
+        assert_eq!(damage, None, "an edit leaves a header that is wrong");
+    }
+
+    let (start, old) = part_that_edits_splice(before);
+    let (_, new) = part_that_edits_splice(&after);
     match before.extent(key) {
         Some(extent) => {
+            let extent = extent.start - start..extent.end - start;
             assert!(old[..extent.start] == new[..extent.start]);
             assert!(new.ends_with(&old[extent.end..]));
         }
@@ -97,6 +166,18 @@ pub fn check_edit(before: &Document, key: &NativeKey, value: &str) {
     }
 }
 
+/// An edit of a binary file also changes its header and the NULs at its end.
+fn part_that_edits_splice(document: &Document) -> (usize, &[u8]) {
+    let bytes = document.bytes();
+    if document.dialect() != Dialect::PCodeBinary {
+        return (0, bytes);
+    }
+    let start = bytes.len().min(16);
+    let padding = bytes.iter().rev().take_while(|&&byte| byte == 0).count();
+    let end = (bytes.len() - padding).max(start);
+    (start, &bytes[start..end])
+}
+
 /// After a removal the key is gone and all other settings are as they were; a removal that is not
 /// made changes no byte.
 ///
@@ -104,10 +185,12 @@ pub fn check_edit(before: &Document, key: &NativeKey, value: &str) {
 /// If the law is broken.
 pub fn check_removal(before: &Document, key: &NativeKey) {
     let mut after = before.clone();
+    after.make_tables();
     if !after.remove(key) {
         assert!(before.bytes() == after.bytes());
         return;
     }
+    assert!(after.is_as_read_anew(), "a removal leaves a stale table");
     assert!(after.setting(key).is_none());
     let mut others = settings(before);
     others.retain(|(other, _)| other != key);
@@ -137,7 +220,7 @@ mod tests {
 
     use super::*;
 
-    const SEEDS: [&[u8]; 22] = [
+    const SEEDS: [&[u8]; 31] = [
         b"",
         b"\xef\xbb\xbf",
         b"\xff\xfe<\0",
@@ -158,14 +241,25 @@ mod tests {
         b"<?xml version='1.0' encoding='ISO-8859-1'?><r><config><P1>a</P1></config></r>",
         b"<?xml encoding=\"windows-1251\"?><r><config>\r\n<P1>\xc0</P1>\r\n</config></r>",
         b"<r><config><P1>a\r\nb</P1></config></r>",
+        b"<r><config>\n <item name=\"a.b\">1</item>\n <item name='A'>\n  <part name=\"c\"/>\n </item></config></r>",
+        b"<r><config><item name=\"a\"><part name=\"b&amp;\">1</part><part name=\"B&#38;\">2</part></item></config></r>",
+        b"<r><config><X para=\"y\">1</X><a.b>2</a.b><p1>3</p1><Z/><b><c>4</c></b></config></r>",
+        b"<r><config><item name=\"a\">1<item name=\"b\"><part name=\"c\">2<X>3<P1>4</config></r>",
+        b"<!DOCTYPE r [<!ENTITY a \"b\">]><r><config><item name=\"&a;\">&a;</item></config></r>",
+        b"<r><config><item name=\"\xfc\xf6.b\">\xe4</item><\xfc>1</\xfc></config></r>",
         b"<P1>a</P1>\n",
         b"a:1\rb:2\r\r\nc:",
+        b"; c\r\nConfig.A.B.C = 1\n on Config.A.B = 2\nCONFIG.A.b.c = \nConfig.D.Url=#x",
+        b"\0\0\0\x10\xba\x48\0\x04\xf2\0\xe0\x6b\r\n\r\nP1=A&gnkey=0b82\0",
+        b"\0\0\0\x10\0\0\0\0\0\0\0\0\r\n\r\nP1=a+%E9%&&P2&P1=\0\0x",
     ];
 
     #[test]
     fn laws_hold_on_seeds() {
         for seed in SEEDS {
             check_file(seed);
+            check_binary_file(seed);
+            check_seal(seed);
         }
     }
 
@@ -184,7 +278,11 @@ mod tests {
                     let document = Document::parse(dialect, bytes.as_slice());
                     check_reading(&document, &bytes);
                     let key = document.settings().last().map(|s| s.key.clone());
-                    let new = [NativeKey::new("P99999"), NativeKey::new("sip line9 mode")];
+                    let new: &[&str] = match dialect {
+                        Dialect::PCodeXml => &["P99999", "account.1.sip.new"],
+                        _ => &["P99999", "sip line9 mode", "Config.A.B.C"],
+                    };
+                    let new: Vec<_> = new.iter().map(|key| NativeKey::new(key)).collect();
                     for key in key.iter().chain(&new) {
                         check_edit(&document, key, "new & <bold>");
                     }
@@ -204,7 +302,7 @@ mod tests {
             return;
         }
         let mut edits = 0;
-        for vendor in ["grandstream", "htek", "aastra"] {
+        for vendor in ["grandstream", "htek", "aastra", "akuvox"] {
             for file in std::fs::read_dir(corpus.join(vendor)).unwrap() {
                 let path = file.unwrap().path();
                 let bytes = std::fs::read(&path).unwrap();
@@ -227,6 +325,122 @@ mod tests {
             }
         }
         assert!(edits > 200, "{edits} edits");
+    }
+
+    #[test]
+    fn in_every_xml_file_of_the_corpus_a_value_of_each_spelling_changes_alone() {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
+        if !corpus.is_dir() {
+            println!("skipped: no corpus");
+            return;
+        }
+        let mut changed: HashMap<&str, usize> = HashMap::new();
+        for vendor in ["grandstream", "htek"] {
+            for file in std::fs::read_dir(corpus.join(vendor)).unwrap() {
+                let path = file.unwrap().path();
+                let bytes = std::fs::read(&path).unwrap();
+                let document = Document::parse(Dialect::PCodeXml, bytes.as_slice());
+                if document.root().is_none() {
+                    continue;
+                }
+                assert!(document.bytes() == bytes, "{}", path.display());
+                let lines: Vec<&[u8]> = bytes.split(|&byte| byte == b'\n').collect();
+                let mut done = Vec::new();
+                for setting in document.settings() {
+                    let Ok(line) = std::str::from_utf8(lines[setting.line as usize - 1]) else {
+                        continue;
+                    };
+                    let tag = line.trim_start().trim_start_matches('\u{feff}');
+                    let kind = ["<item", "<part"]
+                        .into_iter()
+                        .find(|kind| tag.starts_with(kind));
+                    let kind = kind.unwrap_or(match setting.key.is_p_code() {
+                        true => "P-code",
+                        false => "named",
+                    });
+                    let old = format!(">{}</", setting.value);
+                    let is_plain = line.matches(&old).count() == 1 && setting.value != "x<y";
+                    let last = document.setting(setting.key).unwrap();
+                    if !is_plain || last.line != setting.line || done.contains(&kind) {
+                        continue;
+                    }
+                    done.push(kind);
+                    let new = line.replace(&old, ">x&lt;y</");
+                    let mut expected = lines.clone();
+                    expected[setting.line as usize - 1] = new.as_bytes();
+                    let mut edited = document.clone();
+                    edited.set(setting.key, "x<y").unwrap();
+                    let is_so = edited.bytes() == expected.join(&b'\n');
+                    assert!(is_so, "{}: {}", path.display(), setting.key);
+                    *changed.entry(kind).or_default() += 1;
+                }
+            }
+        }
+        for (kind, files) in [("P-code", 30), ("<item", 5), ("<part", 1), ("named", 1)] {
+            assert!(changed.get(kind) >= Some(&files), "{changed:?}");
+        }
+    }
+
+    /// Names of which generated files are made: of each kind two that are one key.
+    const NAMES: [(&str, &str); 5] = [
+        ("<P1>", "</P1>"),
+        ("<item name=\"a.b\">", "</item>"),
+        ("<item name='A.C'>", "</item>"),
+        ("<Name para=\"x\">", "</Name>"),
+        ("<P2 a='1' >", "</P2>"),
+    ];
+
+    /// A sound XML file, every kind of setting in it, in any order and indentation.
+    fn sound_file() -> impl Strategy<Value = String> {
+        let value = || "[ -~é]{0,8}".prop_map(|text| text.replace(['&', '<', '>'], "&amp;"));
+        let plain = (0..NAMES.len(), value()).prop_map(|(name, value)| {
+            let (start, end) = NAMES[name];
+            format!("{start}{value}{end}")
+        });
+        let parts = prop::collection::vec((0..4_u8, value()), 1..4);
+        let group = ("[abA]", parts).prop_map(|(item, parts)| {
+            let parts = parts.iter().map(|(name, value)| {
+                let name = ["b", "C", "d.e", "f"][usize::from(*name)];
+                format!("\n  <part name=\"{name}\">{value}</part>")
+            });
+            let parts = parts.collect::<String>();
+            format!("<item name=\"{item}\">{parts}\n </item>")
+        });
+        let piece = prop_oneof![
+            4 => plain,
+            2 => group,
+            1 => Just("<!-- <P1>0</P1> -->".to_owned()),
+            1 => Just("<mac>00</mac>".to_owned()),
+        ];
+        let pieces = prop::collection::vec((piece, "[ \t]{0,2}|\n|\r\n"), 0..12);
+        pieces.prop_map(|pieces| {
+            let inside: String = pieces
+                .iter()
+                .flat_map(|(piece, blank)| [piece.as_str(), blank])
+                .collect();
+            format!("<?xml version=\"1.0\"?>\n<r><config>{inside}</config></r>\n")
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_sound_xml_file_takes_every_key(file in sound_file(), text in "[ -~é\n]{0,8}") {
+            let document = Document::parse(Dialect::PCodeXml, file.as_str());
+            prop_assert_eq!(document.problems(), []);
+            check_reading(&document, file.as_bytes());
+            let keys = ["P1", "P7", "a.b", "a.c", "a.d.e", "b.f", "b.x", "c.d", "Name", "Other"];
+            for key in keys.map(NativeKey::new) {
+                let mut edited = document.clone();
+                prop_assert_eq!(edited.set(&key, &text), Ok(()));
+                prop_assert_eq!(edited.problems(), []);
+                check_edit(&document, &key, &text);
+                let there = document.setting(&key).is_some();
+                prop_assert_eq!(document.clone().remove(&key), there);
+                check_removal(&document, &key);
+                check_removal(&edited, &key);
+                prop_assert!(edited.remove(&key));
+            }
+        }
     }
 
     /// Pieces of which files are made, so that more than noise is tried.
@@ -260,7 +474,34 @@ mod tests {
         "ü",
         "sip line1 mode",
         "Sip Line2 Mode",
+        "Config.",
+        "Config.A.B",
+        "config.a.c.D = ",
+        ";",
+        ".",
         "\u{feff}",
+    ];
+    const PAIR_PIECES: &[&str] = &[
+        "P1=",
+        "P2=",
+        "P30",
+        "&",
+        "&P4=",
+        "=",
+        "+",
+        "%20",
+        "%C3%BC",
+        "%E9",
+        "%",
+        "%4",
+        "%00",
+        "a",
+        "ü",
+        " ",
+        "gnkey=0b82",
+        "\0",
+        "\0\0",
+        "\r\n",
     ];
     const XML_PIECES: &[&str] = &[
         "<r>",
@@ -295,6 +536,22 @@ mod tests {
         "</mac>",
         "<config/>",
         "/>",
+        "<item name=\"a\">",
+        "<item name='b.c' >",
+        "<item name=\"A&amp;\"/>",
+        "<item>",
+        "</item>",
+        "<part name=\"b\">",
+        "<part name=\"c\"/>",
+        "<part>",
+        "</part>",
+        "<X>",
+        "</X>",
+        "<Y_1 a='b'>",
+        "</Y_1>",
+        "<X/>",
+        "<!DOCTYPE a [",
+        "]>",
         "<!",
         "<?",
         "?>",
@@ -309,13 +566,22 @@ mod tests {
         #[test]
         fn laws_hold_on_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             check_file(&bytes);
+            check_binary_file(&bytes);
+            check_seal(&bytes);
         }
 
         #[test]
         fn laws_hold_on_lines(bytes in pieces(LINE_PIECES), value in value(), pick in 0_usize..8) {
-            for dialect in [Dialect::PCodeText, Dialect::KeyValue] {
+            for dialect in [Dialect::PCodeText, Dialect::KeyValue, Dialect::Autop] {
                 check_made(dialect, &bytes, &value, pick);
             }
+        }
+
+        #[test]
+        fn laws_hold_on_pairs(bytes in pieces(PAIR_PIECES), words in 0_u8..40, value in value(), pick in 0_usize..8) {
+            let header = b"\0\0\0\x0b\x82\xa1\xb2\xc3\r\n\r\n";
+            let bytes = [&[0, 0, 0, words], &header[..], &bytes].concat();
+            check_made(Dialect::PCodeBinary, &bytes, &value, pick);
         }
 
         #[test]
@@ -327,6 +593,26 @@ mod tests {
 
     proptest! {
         #[test]
+        fn many_edits_leave_what_reading_anew_gives(
+            bytes in pieces(LINE_PIECES),
+            edits in prop::collection::vec((0_usize..8, any::<bool>(), value()), 1..8),
+        ) {
+            for dialect in [Dialect::PCodeText, Dialect::KeyValue, Dialect::Autop] {
+                let mut document = Document::parse(dialect, bytes.as_slice());
+                for (pick, removes, value) in &edits {
+                    document.make_tables();
+                    let key = picked(&document, *pick);
+                    if *removes {
+                        document.remove(&key);
+                    } else {
+                        let _ = document.set(&key, value);
+                    }
+                    prop_assert!(document.is_as_read_anew());
+                }
+            }
+        }
+
+        #[test]
         fn a_sound_file_takes_every_value_of_its_dialect(
             line in "[!-~]([ -~\u{a1}-\u{17f}]{0,8}[!-~])?",
             text in any::<String>(),
@@ -334,11 +620,21 @@ mod tests {
             let files = [
                 (Dialect::PCodeText, "P1 = a\nP2=b\n", "P1", "P3"),
                 (Dialect::KeyValue, "a 1: \"x\" # c\nb:\n", "a 1", "a 2"),
+                (Dialect::Autop, "Config.A.B = a\njunk = 1\n", "Config.A.B", "Config.A.C.D"),
                 (Dialect::PCodeXml, "<r><config>\n<P1>a</P1>\n</config></r>", "P1", "P2"),
+                (Dialect::PCodeXml, "<r><config>\n<item name='a.b'/>\n</config></r>", "a.b", "a.c"),
+                (
+                    Dialect::PCodeXml,
+                    "<r><config>\n<item name='a'><part name='b'>1</part></item>\n</config></r>",
+                    "a.b",
+                    "a.c",
+                ),
+                (Dialect::PCodeXml, "<r><config>\n<X>a</X>\n</config></r>", "X", "Y"),
+                (Dialect::PCodeBinary, "\0\0\0\x0e\0\0\0\x0b\0\0\0\x01\r\n\r\nP1=a&P2=%C3%BC", "P1", "P3"),
             ];
             for (dialect, file, old, new) in files {
                 let value = match dialect {
-                    Dialect::PCodeText => line.clone(),
+                    Dialect::PCodeText | Dialect::Autop | Dialect::PCodeBinary => line.clone(),
                     Dialect::KeyValue => line.replace('"', "'"),
                     Dialect::PCodeXml => text.replace(|c: char| {
                         c.is_ascii_control() || ('\u{fffe}'..='\u{ffff}').contains(&c)
@@ -356,9 +652,15 @@ mod tests {
     fn check_made(dialect: Dialect, bytes: &[u8], value: &str, pick: usize) {
         let document = Document::parse(dialect, bytes);
         check_reading(&document, bytes);
-        let picked = document.settings().nth(pick).map(|s| s.key.clone());
-        let key = picked.unwrap_or_else(|| NativeKey::new(["P7", "sip line1 port"][pick % 2]));
+        let key = picked(&document, pick);
         check_edit(&document, &key, value);
         check_removal(&document, &key);
+    }
+
+    /// A key of the document, or a new one.
+    fn picked(document: &Document, pick: usize) -> NativeKey {
+        let picked = document.settings().nth(pick).map(|s| s.key.clone());
+        let new = ["P7", "sip line1 port", "Config.A.B.New", "a.b.d", "X_2"];
+        picked.unwrap_or_else(|| NativeKey::new(new[pick % new.len()]))
     }
 }

@@ -1,13 +1,12 @@
 //! The files of one phone in the order in which it reads them.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::document::Document;
-use super::key::NativeKey;
+use super::key::{KeyHash, NativeKey};
 
 /// Whose settings a file holds, in the order in which a phone reads them (aastra.md 1.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -60,23 +59,38 @@ impl Layers {
 
     /// The setting that the phone takes for a key: that of the highest layer that has it.
     pub fn effective(&self, key: &NativeKey) -> Option<Effective<'_>> {
-        self.counting().rev().find_map(|layer| {
-            let setting = layer.document.setting(key)?;
-            Some(Effective {
-                value: setting.value,
-                layer,
-                line: setting.line,
-            })
-        })
+        let hash = KeyHash::of(key);
+        let mut layers = self.counting().iter().rev();
+        layers.find_map(|layer| Effective::of(layer, layer.document.find(key, hash)?))
     }
 
     /// Every key that the phone finds, once each, in the order in which it first finds them.
     pub fn effective_settings(&self) -> impl Iterator<Item = (&NativeKey, Effective<'_>)> {
-        let mut seen = HashSet::new();
-        self.counting()
-            .flat_map(|layer| layer.document.settings().map(|setting| setting.key))
-            .filter(move |key| seen.insert(*key))
-            .filter_map(|key| Some((key, self.effective(key)?)))
+        let counting = self.counting();
+        counting.iter().enumerate().flat_map(move |(floor, layer)| {
+            let below = counting.get(..floor).unwrap_or_default();
+            let above = counting.get(floor + 1..).unwrap_or_default();
+            let firsts = layer.document.firsts_and_lasts();
+            firsts.filter_map(move |(first, last)| {
+                let key = layer.document.key_at(first)?;
+                if below.is_empty() && above.is_empty() {
+                    return Some((key, Effective::of(layer, last)?));
+                }
+                let hash = KeyHash::of(key);
+                if below
+                    .iter()
+                    .any(|layer| layer.document.find(key, hash).is_some())
+                {
+                    return None;
+                }
+                let (layer, place) = above
+                    .iter()
+                    .rev()
+                    .find_map(|layer| Some((layer, layer.document.find(key, hash)?)))
+                    .unwrap_or((layer, last));
+                Some((key, Effective::of(layer, place)?))
+            })
+        })
     }
 
     /// The phone's own file.
@@ -99,10 +113,17 @@ impl Layers {
         self.layers.iter()
     }
 
-    /// The layers that the phone takes into account.
-    fn counting(&self) -> impl DoubleEndedIterator<Item = &Layer> {
+    /// The layers that the phone takes into account, low to high.
+    pub fn counting(&self) -> &[Layer] {
         let own = self.own().map(std::slice::from_ref).unwrap_or_default();
-        if self.merge { &self.layers } else { own }.iter()
+        if self.merge { &self.layers } else { own }
+    }
+}
+
+impl<'a> Effective<'a> {
+    fn of(layer: &'a Layer, place: usize) -> Option<Self> {
+        let (value, line) = layer.document.value_at(place)?;
+        Some(Self { value, layer, line })
     }
 }
 
@@ -159,6 +180,32 @@ mod tests {
                 "own=1 mac.cfg:2"
             ]
         );
+    }
+
+    #[test]
+    fn a_key_that_stands_often_is_found_once_where_it_stands_first() {
+        let layers = vec![
+            layer(
+                "shared.cfg",
+                LayerKind::Shared,
+                "x: 1\ny: 1\nX: 2\nz: 1\nx: 3\n",
+            ),
+            layer(
+                "mac.cfg",
+                LayerKind::Phone,
+                "w: 4\nY: 4\nw: 5\nz: 4\nZ: 5\n",
+            ),
+        ];
+        let expected = [
+            "x=3 shared.cfg:5",
+            "y=4 mac.cfg:2",
+            "z=5 mac.cfg:5",
+            "w=5 mac.cfg:3",
+        ];
+        assert_eq!(shown(&Layers::new(layers.clone(), true)), expected);
+        let alone = shown(&Layers::new(layers, false));
+        let expected = ["w=5 mac.cfg:3", "y=4 mac.cfg:2", "z=5 mac.cfg:5"];
+        assert_eq!(alone, expected);
     }
 
     #[test]

@@ -31,7 +31,12 @@ impl Line<'_> {
 
 /// The lines of a file, without a byte order mark.
 pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
-    let mut at = text_start(bytes);
+    lines_from(bytes, text_start(bytes))
+}
+
+/// The lines from an offset on at which one begins.
+pub(super) fn lines_from(bytes: &[u8], start: usize) -> impl Iterator<Item = Line<'_>> {
+    let mut at = start;
     std::iter::from_fn(move || {
         let line = line_from(bytes, at)?;
         at = line.next();

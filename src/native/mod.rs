@@ -4,19 +4,27 @@
 //! rendering gives the same bytes for every input and an edit changes one value only.
 
 mod charset;
+mod derived;
 mod dialect;
 mod document;
 mod edit;
 mod file_rule;
+mod index;
 mod key;
 mod layer;
 mod lines;
 mod mac;
+mod opaque;
 mod parsed;
+mod place;
 mod problem;
+mod reread;
+mod seal;
 
 #[cfg(any(test, fuzzing))]
 pub mod law;
+#[cfg(test)]
+mod odd_file_tests;
 
 pub use dialect::{Dialect, DialectError};
 pub use document::{Document, Setting};
@@ -25,5 +33,7 @@ pub use file_rule::{FileIdentity, FileRule, Sniff, sniff};
 pub use key::NativeKey;
 pub use layer::{Effective, Layer, LayerKind, Layers};
 pub use mac::{Mac, MacError};
+pub use opaque::Opaque;
 pub use parsed::Mark;
 pub use problem::{Problem, ProblemKind};
+pub use seal::{KeyDerivation, Seal, SealError};

@@ -38,6 +38,10 @@ pub enum ProblemKind {
         /// `=` or `:`.
         separator: char,
     },
+    /// A line of text in a file whose settings all begin alike. Files that devices export have
+    /// some, and phones pass over them (akuvox.md 1.1).
+    #[error("line is neither comment nor setting")]
+    NotASetting,
     /// Nothing stands before the separator.
     #[error("line has no key before `{separator}`")]
     NoKey {
@@ -59,9 +63,12 @@ pub enum ProblemKind {
     /// `#` directly after a character of an unquoted value.
     #[error("`#` ends the value here: a value that holds it needs quotes")]
     HashInValue,
-    /// `<!--` or `<![CDATA[` without its end; the rest of the file is not read.
-    #[error("comment or character data is not closed: the rest of the file is not read")]
+    /// `<!--`, `<![CDATA[` or `<!DOCTYPE … [` without its end; the rest of the file is not read.
+    #[error("comment, character data or DTD is not closed: the rest of the file is not read")]
     UnclosedComment,
+    /// `<!DOCTYPE …>`: no phone of these dialects is known to read one.
+    #[error("a DTD is not read, and entities that it defines are not expanded")]
+    DocumentType,
     /// `<!--` inside a comment; the comment ends at the first `-->`.
     #[error("comment begins inside a comment: both end at the first `-->`")]
     CommentInComment,
@@ -85,6 +92,18 @@ pub enum ProblemKind {
         /// Name in the end tag.
         name: String,
     },
+    /// `<item>` or `<part>` whose `name` attribute is missing or empty (grandstream.md 1.3).
+    #[error("element `{element}` has no name: it is no setting")]
+    NoName {
+        /// `item` or `part`.
+        element: &'static str,
+    },
+    /// `<part>` that does not stand in an `<item>`.
+    #[error("`part` outside of an `item`: it is no setting")]
+    PartOutsideItem,
+    /// Text in an `<item>` that has parts.
+    #[error("text beside the parts of an `item`: it is no setting")]
+    TextBesideParts,
     /// `&` that begins no entity.
     #[error("bare `&`: `&amp;` is wanted")]
     BareAmpersand,
@@ -115,6 +134,49 @@ pub enum ProblemKind {
         /// How deep they are followed.
         limit: usize,
     },
+    /// A binary file does not begin as such files do; nothing of it is read.
+    #[error("the file has no header of a binary configuration")]
+    NoBinaryHeader,
+    /// The end of a binary file is missing.
+    #[error("the file ends here: its header announces {announced} bytes, {length} are there")]
+    Truncated {
+        /// Length that its header announces, in bytes.
+        announced: u64,
+        /// Its length in bytes.
+        length: u64,
+    },
+    /// A binary file is longer than its header says.
+    #[error("the header announces a file of {announced} bytes, it has {length}")]
+    WrongLength {
+        /// Length that its header announces, in bytes.
+        announced: u64,
+        /// Its length in bytes.
+        length: u64,
+    },
+    /// The checksum of a binary file is not the one over its bytes.
+    #[error("the checksum is {seen:04x}, over this file it is {right:04x}")]
+    WrongChecksum {
+        /// As it stands.
+        seen: u16,
+        /// As it should be.
+        right: u16,
+    },
+    /// The checksum of a binary file is that of a writer who does not count the line ends of the
+    /// header (grandstream.md 1.4).
+    #[error("the checksum leaves out the line ends of the header: a phone may refuse the file")]
+    ChecksumWithoutLineEnds,
+    /// A binary file is nothing but its header.
+    #[error("the file has a header and no settings")]
+    EmptyBody,
+    /// The settings of a binary file end at its first NUL.
+    #[error("text after a NUL is not read")]
+    TextAfterNul,
+    /// A piece of a binary file between two `&` is no setting.
+    #[error("no `=` between key and value up to the next `&`")]
+    NoSeparatorInPair,
+    /// `%` in a binary file that two hex digits do not follow.
+    #[error("`%` without two hex digits: it is read as text")]
+    OddPercent,
     /// A file has more problems than are listed; stands last.
     #[error("{unlisted} more problems are not listed")]
     Unlisted {
@@ -124,6 +186,22 @@ pub enum ProblemKind {
     /// The file has no root element.
     #[error("the file has no root element")]
     MissingRoot,
+}
+
+impl ProblemKind {
+    /// Whether it is usual in files of its dialect and harmless: phones pass over it.
+    pub fn is_minor(&self) -> bool {
+        matches!(self, Self::NotASetting)
+    }
+
+    /// Whether it shows that the file is not as its writer has written it: a phone that checks
+    /// length and checksum refuses the file.
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Truncated { .. } | Self::WrongLength { .. } | Self::WrongChecksum { .. }
+        )
+    }
 }
 
 impl fmt::Display for Problem {

@@ -58,9 +58,10 @@ fn check_reads_the_tree_and_writes_nothing() {
                     .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
         );
     }
-    let ended = run(["check", tree.to_str().unwrap()]).with_code(FINDINGS);
+    let arguments = ["check", tree.to_str().unwrap(), "--list", "syntax"];
+    let ended = run(arguments).with_code(FINDINGS);
     for (file, line, column) in wrong_places() {
-        let place = format!("{file}:{line}:{column}: ");
+        let place = format!("{file}:{line}:{column}");
         assert!(ended.stdout.contains(&place), "{}", ended.stdout);
     }
     assert_eq!(files_below(folder.path()).len(), 15);

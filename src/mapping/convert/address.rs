@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::conversion::{Checker, Reading, Writing, is_blank};
+use super::conversion::{Checker, Reading, Writing, can_stay_blank, is_blank};
 use crate::mapping::error::{PackError, PackProblem};
 use crate::mapping::section::Section;
 
@@ -257,7 +257,7 @@ impl Url {
         Reading::Value(format!("{server}{colon}{port}{slash}{path}"))
     }
 
-    pub(super) fn write(&self, natives: &[Option<&str>], wanted: &str) -> Writing {
+    pub(super) fn write(&self, natives: &[Option<&str>], wanted: &str, explicit: bool) -> Writing {
         let (server, port, path) = if wanted.is_empty() {
             (String::new(), "", "")
         } else {
@@ -265,7 +265,7 @@ impl Url {
         };
         let unless_blank = |position: usize, text: &str| {
             let native = natives.get(position).copied().flatten();
-            (!(text.is_empty() && is_blank(native))).then(|| text.to_owned())
+            (!(text.is_empty() && can_stay_blank(native, explicit))).then(|| text.to_owned())
         };
         Ok(vec![
             Some(server),

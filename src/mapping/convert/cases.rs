@@ -1,6 +1,6 @@
 //! Parameters that depend on several native values at once, by a table of cases.
 
-use super::conversion::{Checker, Reading, Writing, is_blank};
+use super::conversion::{Checker, Reading, Writing, can_stay_blank, is_blank};
 use crate::mapping::error::{PackError, PackProblem};
 use crate::mapping::section::{Section, Text};
 
@@ -76,7 +76,7 @@ impl Cases {
         }
     }
 
-    pub(super) fn write(&self, natives: &[Option<&str>], wanted: &str) -> Writing {
+    pub(super) fn write(&self, natives: &[Option<&str>], wanted: &str, explicit: bool) -> Writing {
         let row_and_bound = self.rows.iter().find_map(|row| {
             let bound = row.bind(&row.value, wanted)?;
             Some((row.write.as_ref()?, bound))
@@ -88,7 +88,7 @@ impl Cases {
             Put::Leave => None,
             Put::Text(pattern) => {
                 let text = pattern.filled(bound);
-                (!(text.is_empty() && is_blank(*native))).then_some(text)
+                (!(text.is_empty() && can_stay_blank(*native, explicit))).then_some(text)
             }
         });
         Ok(texts.collect())

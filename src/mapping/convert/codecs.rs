@@ -234,6 +234,12 @@ fn new_order(present: Vec<usize>, asks: &[(Part, &str)]) -> Result<Vec<usize>, S
     if enabled.is_empty() {
         return Err("at least one codec has to stay enabled".to_owned());
     }
+    with_places(&enabled, asks)
+}
+
+/// Gives those with a wanted place that place, and the others the places that are left, in their
+/// present order.
+pub(super) fn with_places(enabled: &[usize], asks: &[(Part, &str)]) -> Result<Vec<usize>, String> {
     let mut places: Vec<Option<usize>> = vec![None; enabled.len()];
     for (part, wanted) in asks {
         let Part::Priority(row) = part else { continue };

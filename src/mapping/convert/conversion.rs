@@ -2,7 +2,8 @@
 
 use super::address::{Host, Octets, Port, Uri, Url};
 use super::cases::Cases;
-use super::codecs::Codecs;
+use super::codec_rows::CodecRows;
+use super::codecs::{Codecs, Part};
 use super::list::List;
 use super::scalar::{Boolean, Enumeration, Integer, PlainText};
 use crate::datamodel::{ValueRule, ValueType};
@@ -39,12 +40,28 @@ pub(in crate::mapping) enum Convert {
     Uri(Uri),
     Url(Url),
     Codecs(Codecs),
+    CodecRows(CodecRows),
     Constant(String),
+    /// No file has a place for it: what an ACS writes is kept beside the device.
+    Kept,
 }
 
-const NAMES: [&str; 13] = [
-    "text", "boolean", "enum", "integer", "host", "port", "octets", "list", "cases", "uri", "url",
-    "codecs", "constant",
+const NAMES: [&str; 15] = [
+    "text",
+    "boolean",
+    "enum",
+    "integer",
+    "host",
+    "port",
+    "octets",
+    "list",
+    "cases",
+    "uri",
+    "url",
+    "codecs",
+    "codec_rows",
+    "constant",
+    "kept",
 ];
 
 /// How many native keys a conversion works on.
@@ -170,6 +187,8 @@ impl Convert {
                 (Self::Url(Url), Arity::exactly(3))
             }
             "codecs" => (Self::Codecs(Codecs::parse(section)?), Arity::some()),
+            "codec_rows" => (Self::CodecRows(CodecRows::parse(section)?), Arity::some()),
+            "kept" => (Self::Kept, Arity::exactly(0)),
             "constant" => {
                 let value = section.required("value", section.text("value")?)?;
                 let value = checker.value(section, &value, &value.value)?;
@@ -214,8 +233,23 @@ impl Convert {
             Self::Uri(_) => "uri",
             Self::Url(_) => "url",
             Self::Codecs(_) => "codecs",
+            Self::CodecRows(_) => "codec_rows",
             Self::Constant(_) => "constant",
+            Self::Kept => "kept",
         }
+    }
+
+    /// Whether what it works on is text in which a dialect may write `%XX` for characters.
+    pub(in crate::mapping) fn is_text_like(&self) -> bool {
+        matches!(
+            self,
+            Self::Text(_) | Self::Host(_) | Self::Enumeration(_) | Self::Cases(_) | Self::Uri(_)
+        )
+    }
+
+    /// Whether all changes to the parameters of one slot have to be carried out together.
+    pub(in crate::mapping) fn is_by_part(&self) -> bool {
+        matches!(self, Self::Codecs(_) | Self::CodecRows(_))
     }
 
     /// Whether the conversion works with whichever of its keys a slot has. Otherwise the parameter
@@ -238,6 +272,7 @@ impl Convert {
     pub(in crate::mapping) fn read(
         &self,
         natives: &[Option<&str>],
+        part: Part,
         default_given: bool,
     ) -> Reading {
         let first = natives.first().copied().flatten();
@@ -255,12 +290,19 @@ impl Convert {
             Self::Url(url) => url.read(natives),
             Self::Constant(value) => Reading::Value(value.clone()),
             // Codecs are read by part, through `Codecs::order`.
-            Self::Codecs(_) => Reading::Absent,
+            Self::Codecs(_) | Self::Kept => Reading::Absent,
+            Self::CodecRows(rows) => rows.read(natives, part),
         }
     }
 
     /// The native texts that mean `wanted`, a canonical value that its parameter may have.
-    pub(in crate::mapping) fn write(&self, natives: &[Option<&str>], wanted: &str) -> Writing {
+    /// `explicit`: a key that is not set has to be written also where a blank would mean the same.
+    pub(in crate::mapping) fn write(
+        &self,
+        natives: &[Option<&str>],
+        wanted: &str,
+        explicit: bool,
+    ) -> Writing {
         let first = natives.first().copied().flatten();
         match self {
             Self::Text(text) => Ok(vec![Some(text.write(wanted))]),
@@ -270,11 +312,13 @@ impl Convert {
             Self::Host(host) => Ok(vec![Some(host.write(first, wanted))]),
             Self::Port(port) => Ok(vec![Some(port.write(first, wanted)?)]),
             Self::Octets(octets) => octets.write(wanted),
-            Self::List(list) => list.write(natives, wanted),
-            Self::Cases(cases) => cases.write(natives, wanted),
+            Self::List(list) => list.write(natives, wanted, explicit),
+            Self::Cases(cases) => cases.write(natives, wanted, explicit),
             Self::Uri(uri) => uri.write(natives, wanted),
-            Self::Url(url) => url.write(natives, wanted),
-            Self::Constant(_) | Self::Codecs(_) => Err("cannot be written".to_owned()),
+            Self::Url(url) => url.write(natives, wanted, explicit),
+            Self::Constant(_) | Self::Codecs(_) | Self::CodecRows(_) | Self::Kept => {
+                Err("cannot be written".to_owned())
+            }
         }
     }
 }
@@ -300,6 +344,14 @@ impl Arity {
             max: usize::MAX,
             words: "one or more",
         }
+    }
+}
+
+/// Whether a blank need not be written: the key is blank already, or is not set and need not be.
+pub(super) fn can_stay_blank(native: Option<&str>, explicit: bool) -> bool {
+    match native {
+        Some(text) => text.trim().is_empty(),
+        None => !explicit,
     }
 }
 

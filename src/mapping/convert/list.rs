@@ -69,7 +69,7 @@ impl List {
         Reading::Value(items.join(&self.separator))
     }
 
-    pub(super) fn write(&self, natives: &[Option<&str>], wanted: &str) -> Writing {
+    pub(super) fn write(&self, natives: &[Option<&str>], wanted: &str, explicit: bool) -> Writing {
         let mut items = wanted
             .split(&self.separator)
             .map(str::trim)
@@ -78,7 +78,9 @@ impl List {
         for group in natives.chunks(self.group) {
             match items.next() {
                 Some(item) => written.extend(self.written(item)?),
-                None if self.is_empty(group) => written.extend(group.iter().map(|_| None)),
+                None if self.can_stay(group, explicit) => {
+                    written.extend(group.iter().map(|_| None))
+                }
                 None => written.extend(self.written_empty(group)),
             }
         }
@@ -101,6 +103,12 @@ impl List {
             || self
                 .item(group)
                 .is_some_and(|item| self.empty.contains(&item))
+    }
+
+    /// Whether a group that says nothing can be left as it is.
+    fn can_stay(&self, group: &[Option<&str>], explicit: bool) -> bool {
+        let unset = group.iter().all(Option::is_none);
+        self.is_empty(group) && !(explicit && unset)
     }
 
     fn written(&self, item: &str) -> Result<Vec<Option<String>>, String> {

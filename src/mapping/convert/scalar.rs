@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use percent_encoding::percent_decode_str;
-
 use super::conversion::{Checker, Reading};
 use crate::mapping::error::{PackError, PackProblem};
 use crate::mapping::section::{Section, Text};
@@ -13,15 +11,12 @@ use crate::mapping::section::{Section, Text};
 pub(in crate::mapping) struct PlainText {
     /// Native text that stands for the empty value.
     empty: Option<String>,
-    /// The file holds `%XX` for some characters (htek.md 1.1).
-    percent: bool,
 }
 
 impl PlainText {
     pub(super) fn parse(section: &Section<'_>) -> Result<Self, PackError> {
         Ok(Self {
             empty: section.text("empty")?.map(|text| text.value.into_owned()),
-            percent: section.flag("percent")?.unwrap_or(false),
         })
     }
 
@@ -32,19 +27,12 @@ impl PlainText {
         if self.empty.as_deref() == Some(native) {
             return Reading::Value(String::new());
         }
-        if !self.percent {
-            return Reading::Value(native.to_owned());
-        }
-        match percent_decode_str(native).decode_utf8() {
-            Ok(text) => Reading::Value(text.into_owned()),
-            Err(_) => Reading::Unreadable,
-        }
+        Reading::Value(native.to_owned())
     }
 
     pub(super) fn write(&self, wanted: &str) -> String {
         match &self.empty {
             Some(empty) if wanted.is_empty() => empty.clone(),
-            _ if self.percent => wanted.replace('%', "%25"),
             _ => wanted.to_owned(),
         }
     }

@@ -9,15 +9,15 @@ use std::borrow::Cow;
 use memchr::memchr;
 
 use super::Dialect;
-use crate::native::NativeKey;
 use crate::native::charset;
 use crate::native::edit::{EditError, Splice, check_line_value};
+use crate::native::key::WrittenKey;
 use crate::native::lines::{Line, is_blank, is_text, line_at, lines, trimmed};
-use crate::native::parsed::{Entry, Mark, Parsed, Shape, Span};
+use crate::native::parsed::{Entry, KeySpans, Mark, Parsed, Shape, Span};
 use crate::native::problem::ProblemKind;
 
 pub(super) fn read(bytes: &[u8]) -> Parsed {
-    let mut parsed = Parsed::default();
+    let mut parsed = Parsed::for_lines(bytes);
     for line in lines(bytes) {
         read_line(&line, &mut parsed);
     }
@@ -53,7 +53,7 @@ pub(super) fn replace(bytes: &[u8], entry: &Entry, value: &str) -> Result<Splice
 pub(super) fn insert(
     bytes: &[u8],
     parsed: &Parsed,
-    key: &NativeKey,
+    key: &str,
     value: &str,
 ) -> Result<Splice, EditError> {
     check_key(key)?;
@@ -61,7 +61,7 @@ pub(super) fn insert(
     let neighbour = parsed
         .entries
         .iter()
-        .map(|entry| (likeness(entry.key.as_str(), key.as_str()), entry))
+        .map(|entry| (likeness(entry.key.name.of(bytes), key.as_bytes()), entry))
         .filter(|(likeness, _)| *likeness > 0)
         .max_by_key(|(likeness, entry)| (*likeness, entry.start));
     let Some((_, neighbour)) = neighbour else {
@@ -106,7 +106,7 @@ pub(super) fn fits(content: &[u8]) -> bool {
     fitting > 0 && fitting >= other || other == 0
 }
 
-fn read_line(line: &Line<'_>, parsed: &mut Parsed) {
+pub(super) fn read_line(line: &Line<'_>, parsed: &mut Parsed) {
     let (blanks, end) = trimmed(line.text);
     let text = line.text.get(blanks..).unwrap_or_default();
     if blanks == end || text.starts_with(b"#") {
@@ -128,10 +128,9 @@ fn read_line(line: &Line<'_>, parsed: &mut Parsed) {
         Mark::Locked | Mark::Overwriting => before.get(1..).unwrap_or_default(),
     };
     let (key_from, key_to) = trimmed(name);
-    let key = NativeKey::new(&charset::decode(
-        name.get(key_from..key_to).unwrap_or_default(),
-    ));
-    if key.as_str().is_empty() {
+    let key_start = start + (before.len() - name.len()) + key_from;
+    let key = KeySpans::plain(Span::new(key_start, key_start + (key_to - key_from)));
+    if is_empty_key(name.get(key_from..key_to).unwrap_or_default()) {
         return parsed.report(start, ProblemKind::NoKey { separator: ':' });
     }
     let rest_start = start + separator + 1;
@@ -140,12 +139,22 @@ fn read_line(line: &Line<'_>, parsed: &mut Parsed) {
         key,
         mark,
         shape: Shape::Written,
-        start: Span::empty(start + (before.len() - name.len()) + key_from).start,
+        start: key.name.start,
         value: Span::new(rest_start + from, rest_start + to),
         whole: Span::new(line.start, line.next()),
-        line: 0,
-        column: 0,
     });
+}
+
+fn is_empty_key(name: &[u8]) -> bool {
+    let prefix = b"";
+    let graphic = name.first().is_some_and(u8::is_ascii_graphic);
+    !graphic
+        && WrittenKey {
+            prefix,
+            name,
+            escaped: false,
+        }
+        .is_empty()
 }
 
 /// Where the written value stands in what follows the separator, quotes included.
@@ -212,14 +221,10 @@ fn quote(value: &str, was_quoted: bool) -> Result<String, EditError> {
     }
 }
 
-fn check_key(key: &NativeKey) -> Result<(), EditError> {
-    let name = key.as_str();
+fn check_key(name: &str) -> Result<(), EditError> {
     let strange = |character: char| character == ':' || character.is_control();
     if name.is_empty() || name.starts_with(['#', '!', '^']) || name.contains(strange) {
-        return Err(EditError::Key {
-            key: key.clone(),
-            dialect: Dialect::KeyValue,
-        });
+        return Err(EditError::key(name, Dialect::KeyValue));
     }
     Ok(())
 }
@@ -241,25 +246,22 @@ fn separator<'a>(bytes: &'a [u8], entry: &Entry) -> Cow<'a, str> {
 /// How many parts two keys have in common from their beginning. A part is a run of digits or a
 /// run of other characters of a word, so that `softkey2 type` stands nearest to `softkey2 label`,
 /// then to `softkey1 type`.
-fn likeness(one: &str, other: &str) -> usize {
+fn likeness(one: &[u8], other: &[u8]) -> usize {
     parts(one)
         .zip(parts(other))
-        .take_while(|(one, other)| one == other)
+        .take_while(|(one, other)| one.eq_ignore_ascii_case(other))
         .count()
 }
 
-fn parts(key: &str) -> impl Iterator<Item = &str> {
-    key.split_ascii_whitespace().flat_map(|word| {
-        word.as_bytes()
-            .chunk_by(|one, other| one.is_ascii_digit() == other.is_ascii_digit())
-            .filter_map(|part| std::str::from_utf8(part).ok())
-    })
+fn parts(key: &[u8]) -> impl Iterator<Item = &[u8]> {
+    key.split(u8::is_ascii_whitespace)
+        .flat_map(|word| word.chunk_by(|one, other| one.is_ascii_digit() == other.is_ascii_digit()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::native::Document;
+    use crate::native::{Document, NativeKey};
 
     fn given(text: &str) -> Document {
         Document::parse(Dialect::KeyValue, text)

@@ -7,28 +7,31 @@
 use memchr::memchr;
 
 use super::Dialect;
-use crate::native::NativeKey;
 use crate::native::charset;
-use crate::native::edit::{EditError, Splice, check_line_value};
+use crate::native::edit::{EditError, Splice, check_bare_value};
 use crate::native::key::is_p_code;
-use crate::native::lines::{Line, is_blank, is_text, line_at, lines, trimmed};
-use crate::native::parsed::{Entry, Mark, Parsed, Shape, Span};
+use crate::native::lines::{Line, is_text, line_at, lines, trimmed};
+use crate::native::parsed::{Entry, KeySpans, Mark, Parsed, Shape, Span};
 use crate::native::problem::ProblemKind;
 
 pub(super) fn read(bytes: &[u8]) -> Parsed {
-    let mut parsed = Parsed::default();
+    let mut parsed = Parsed::for_lines(bytes);
     for line in lines(bytes) {
-        match Content::of(&line) {
-            Content::Nothing => {}
-            Content::Setting(entry) => parsed.entries.push(entry),
-            Content::Problem(offset, kind) => parsed.report(offset, kind),
-        }
+        read_line(&line, &mut parsed);
     }
     parsed
 }
 
+pub(super) fn read_line(line: &Line<'_>, parsed: &mut Parsed) {
+    match Content::of(line) {
+        Content::Nothing => {}
+        Content::Setting(entry) => parsed.entries.push(entry),
+        Content::Problem(offset, kind) => parsed.report(offset, kind),
+    }
+}
+
 pub(super) fn replace(entry: &Entry, value: &str) -> Result<Splice, EditError> {
-    check(value)?;
+    check_bare_value(Dialect::PCodeText, value)?;
     Ok(Splice {
         span: entry.value,
         text: value.to_owned(),
@@ -39,26 +42,25 @@ pub(super) fn replace(entry: &Entry, value: &str) -> Result<Splice, EditError> {
 pub(super) fn insert(
     bytes: &[u8],
     parsed: &Parsed,
-    key: &NativeKey,
+    key: &str,
     value: &str,
 ) -> Result<Splice, EditError> {
-    check(value)?;
-    if !is_p_code(key.as_str().as_bytes()) {
-        return Err(EditError::Key {
-            key: key.clone(),
-            dialect: Dialect::PCodeText,
-        });
+    check_bare_value(Dialect::PCodeText, value)?;
+    if !is_p_code(key.as_bytes()) {
+        return Err(EditError::key(key, Dialect::PCodeText));
     }
     let Some(last) = parsed.entries.last() else {
         return Ok(Splice::last_line(bytes, &format!("{key} = {value}")));
     };
     let line = line_at(bytes, last.start as usize);
-    let key_end = last.start as usize + last.key.as_str().len();
-    let separator = Span::new(key_end, last.value.start as usize).of(bytes);
+    let separator = Span {
+        start: last.key.name.end,
+        end: last.value.start,
+    };
     let text = format!(
         "{}{key}{}{value}",
         line.indentation(),
-        charset::decode(separator)
+        charset::decode(separator.of(bytes))
     );
     Ok(Splice::line_after(bytes, &line, &text))
 }
@@ -79,16 +81,6 @@ pub(super) fn fits(content: &[u8]) -> bool {
     !other
 }
 
-fn check(value: &str) -> Result<(), EditError> {
-    let dialect = Dialect::PCodeText;
-    check_line_value(dialect, value)?;
-    let outer = [value.bytes().next(), value.bytes().next_back()];
-    if outer.into_iter().flatten().any(is_blank) {
-        return Err(EditError::OuterBlank { dialect });
-    }
-    Ok(())
-}
-
 enum Content {
     Nothing,
     Setting(Entry),
@@ -101,33 +93,62 @@ impl Content {
         if start == end || line.text.get(start) == Some(&b'#') {
             return Content::Nothing;
         }
-        let start_of_line = line.start + start;
-        let Some(separator) = memchr(b'=', line.text) else {
-            return Content::Problem(start_of_line, ProblemKind::NoSeparator { separator: '=' });
+        let text = line.text.get(start..end).unwrap_or_default();
+        let Some((length, separator)) = p_code_before_separator(text) else {
+            return Content::problem(line.start + start, text);
         };
-        let (key, value) = line.text.split_at(separator);
-        let key = key.trim_ascii();
-        if key.is_empty() {
-            return Content::Problem(start_of_line, ProblemKind::NoKey { separator: '=' });
-        }
-        let key_text = charset::decode(key);
-        if !is_p_code(key) {
-            let key = key_text.chars().take(40).collect();
-            return Content::Problem(start_of_line, ProblemKind::NotAPCode { key });
-        }
-        let value_start = line.start + separator + 1;
-        let (from, to) = trimmed(value.get(1..).unwrap_or_default());
+        let key_start = line.start + start;
+        let value = text.get(separator + 1..).unwrap_or_default();
+        let value_start = key_start + separator + 1;
+        // An empty value stands where a person would write it, among the blanks that were cut off.
+        let (from, to) = trimmed(if value.is_empty() {
+            line.text.get(start + separator + 1..).unwrap_or_default()
+        } else {
+            value
+        });
         Content::Setting(Entry {
-            key: NativeKey::new(&key_text),
+            key: KeySpans::plain(Span::new(key_start, key_start + length)),
             mark: Mark::None,
             shape: Shape::Written,
-            start: Span::empty(start_of_line).start,
+            start: Span::empty(key_start).start,
             value: Span::new(value_start + from, value_start + to),
             whole: Span::new(line.start, line.next()),
-            line: 0,
-            column: 0,
         })
     }
+
+    fn problem(at: usize, text: &[u8]) -> Self {
+        let separator = '=';
+        let key = memchr(b'=', text).and_then(|separator| text.get(..separator));
+        let kind = match key.map(<[u8]>::trim_ascii) {
+            None => ProblemKind::NoSeparator { separator },
+            Some([]) => ProblemKind::NoKey { separator },
+            Some(key) => ProblemKind::NotAPCode {
+                key: charset::decode(key).chars().take(40).collect(),
+            },
+        };
+        Content::Problem(at, kind)
+    }
+}
+
+/// How long the P-code at the start of a line is, and where the `=` behind it stands.
+fn p_code_before_separator(text: &[u8]) -> Option<(usize, usize)> {
+    let number = text.strip_prefix(b"P")?;
+    let digits = number
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let behind = number.get(digits..)?;
+    let blanks = behind
+        .iter()
+        .take_while(|byte| is_key_blank(**byte))
+        .count();
+    let found = digits > 0 && behind.get(blanks) == Some(&b'=');
+    found.then_some((1 + digits, 1 + digits + blanks))
+}
+
+/// What may stand between a key and its separator.
+fn is_key_blank(byte: u8) -> bool {
+    byte.is_ascii_whitespace()
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ enum Reference<'a> {
 
 /// The text that written content stands for: entities resolved, character data unwrapped, comments
 /// left out, line ends as LF (XML 1.0 §2.11); all else as it stands.
-pub(super) fn resolve(written: Cow<'_, str>) -> Cow<'_, str> {
+pub(in crate::native) fn resolve(written: Cow<'_, str>) -> Cow<'_, str> {
     if memchr3(b'&', b'<', b'\r', written.as_bytes()).is_none() {
         return written;
     }
@@ -79,32 +79,46 @@ pub(super) fn escape(value: &str, line_end: &str) -> Result<String, EditError> {
     Ok(written)
 }
 
-/// Tells every `&` in a text that begins no known reference, with its offset.
-pub(super) fn check_references(text: &str, mut report: impl FnMut(usize, ProblemKind)) {
-    let mut at = 0;
-    while let Some(found) = find_ampersand(text, at) {
-        let kind = match reference(text.get(found..).unwrap_or_default()) {
-            Reference::Character(..) => None,
-            Reference::Bare => Some(ProblemKind::BareAmpersand),
-            Reference::Undefined(name) => Some(ProblemKind::UndefinedEntity {
-                name: name.to_owned(),
-            }),
-            Reference::Invalid(reference) => Some(ProblemKind::InvalidCharacterReference {
-                reference: reference.to_owned(),
-            }),
-        };
-        if let Some(kind) = kind {
-            report(found, kind);
+/// The text in an attribute value in double quotes. Nothing if XML can't carry it there: line
+/// breaks and tabs would be read as blanks (XML 1.0 §3.3.3).
+pub(super) fn escape_attribute(text: &str) -> Option<String> {
+    let mut written = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => written.push_str("&amp;"),
+            '<' => written.push_str("&lt;"),
+            '>' => written.push_str("&gt;"),
+            '"' => written.push_str("&quot;"),
+            _ if character >= ' ' && is_xml_character(character) => written.push(character),
+            _ => return None,
         }
-        at = found + 1;
+    }
+    Some(written)
+}
+
+/// Tells every `&` in a text that begins no known reference, with its offset.
+pub(super) fn check_references(text: &[u8], mut report: impl FnMut(usize, ProblemKind)) {
+    for found in memchr::memchr_iter(b'&', text) {
+        let kind = match reference(text.get(found..).unwrap_or_default()) {
+            Reference::Character(..) => continue,
+            Reference::Bare => ProblemKind::BareAmpersand,
+            Reference::Undefined(name) => ProblemKind::UndefinedEntity {
+                name: name.to_owned(),
+            },
+            Reference::Invalid(reference) => ProblemKind::InvalidCharacterReference {
+                reference: reference.to_owned(),
+            },
+        };
+        report(found, kind);
     }
 }
 
 fn resolve_references(part: &str, text: &mut String) {
     let mut at = 0;
-    while let Some(found) = find_ampersand(part, at) {
+    while let Some(length) = part.get(at..).and_then(|rest| rest.find('&')) {
+        let found = at + length;
         text.push_str(part.get(at..found).unwrap_or_default());
-        at = match reference(part.get(found..).unwrap_or_default()) {
+        at = match reference(part.as_bytes().get(found..).unwrap_or_default()) {
             Reference::Character(character, length) => {
                 text.push(character);
                 found + length
@@ -118,22 +132,20 @@ fn resolve_references(part: &str, text: &mut String) {
     text.push_str(part.get(at..).unwrap_or_default());
 }
 
-fn find_ampersand(text: &str, from: usize) -> Option<usize> {
-    Some(from + memchr(b'&', text.as_bytes().get(from..)?)?)
-}
-
 /// What a text that begins with `&` begins with.
-fn reference(text: &str) -> Reference<'_> {
+fn reference(text: &[u8]) -> Reference<'_> {
     let name = text.get(1..).unwrap_or_default();
     let length = name
-        .bytes()
+        .iter()
         .take(MAX_ENTITY_NAME + 1)
-        .take_while(|&byte| byte.is_ascii_alphanumeric() || byte == b'#')
+        .take_while(|&&byte| byte.is_ascii_alphanumeric() || byte == b'#')
         .count();
-    if length == 0 || name.as_bytes().get(length) != Some(&b';') {
+    if length == 0 || name.get(length) != Some(&b';') {
         return Reference::Bare;
     }
-    let name = name.get(..length).unwrap_or_default();
+    let Ok(name) = std::str::from_utf8(name.get(..length).unwrap_or_default()) else {
+        return Reference::Bare;
+    };
     let whole = length + 2;
     let character = |character| Reference::Character(character, whole);
     match name {
@@ -201,5 +213,14 @@ mod tests {
         assert_eq!(escape("a\nb\n", "\r\n").unwrap(), "a\r\nb&#10;");
         assert_eq!(escape(" ", "\n").unwrap(), "&#32;");
         assert!(escape("a\u{1}", "\n").is_err());
+    }
+
+    #[test]
+    fn an_attribute_carries_everything_but_control_characters() {
+        let written = escape_attribute("a'\"&<>\u{fc}").unwrap();
+        assert_eq!(written, "a'&quot;&amp;&lt;&gt;\u{fc}");
+        for refused in ["a\nb", "a\tb", "\0", "\u{ffff}"] {
+            assert_eq!(escape_attribute(refused), None);
+        }
     }
 }

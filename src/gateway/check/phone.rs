@@ -1,0 +1,216 @@
+//! What is said of one phone, from its own file and those that it shares.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::sync::Arc;
+
+use super::census::Notes;
+use crate::device::TreePath;
+use crate::gateway::file_passwords::FilePasswords;
+use crate::gateway::report::{Finding, FindingKind};
+use crate::gateway::tree::{Candidate, choose, classify};
+use crate::mapping::{Pack, Packs, Parameter, Rows, ValueState};
+use crate::native::{Document, Layer, LayerKind, Layers, Mac, NativeKey};
+
+/// Where the parameters stand that no lens covers.
+const NATIVE_PREFIX: &str = "Device.X_TRESTLE_Native.";
+/// Whether the phone's own TR-069 client is on, and where it goes.
+const TR069_ENABLE: &str = "Device.X_TRESTLE_PhoneTR069.Enable";
+const TR069_URL: &str = "Device.X_TRESTLE_PhoneTR069.URL";
+
+/// Shared documents by vendor and folder.
+pub(super) type SharedDocuments = BTreeMap<(String, String), Vec<(TreePath, Arc<Document>)>>;
+
+/// What one phone adds to the report.
+#[derive(Debug, Default)]
+pub(super) struct PhoneFacts {
+    pub(super) vendor: String,
+    pub(super) notes: Notes,
+    pub(super) parameters: u64,
+    pub(super) native_parameters: u64,
+    pub(super) understood: u64,
+    pub(super) kept: u64,
+    pub(super) unknown_keys: Vec<NativeKey>,
+    /// Where the phone's own TR-069 client goes, if it is on.
+    pub(super) acs: Option<String>,
+}
+
+/// Reads one phone as the gateway would.
+pub(super) fn phone_facts(
+    packs: &Packs,
+    passwords: &FilePasswords,
+    mac: Mac,
+    candidates: Vec<Candidate>,
+    shared: &SharedDocuments,
+    listed: Option<FindingKind>,
+) -> PhoneFacts {
+    let mut facts = PhoneFacts::default();
+    let Some((Candidate { file, vendor }, others)) = choose(packs, mac, candidates, None) else {
+        return facts;
+    };
+    facts.vendor.clone_from(&vendor);
+    let path = file.path;
+    facts.notes.note(listed, FindingKind::Phone, || {
+        Finding::of_file(
+            FindingKind::Phone,
+            path.to_string(),
+            format!("{mac} of {vendor}"),
+        )
+        .about(mac)
+    });
+    // A tree has no word for the model of a phone: it is in the User-Agent of its fetches.
+    facts.notes.note(listed, FindingKind::ModelUnknown, || {
+        let why = "its first fetch tells the model";
+        Finding::of_file(FindingKind::ModelUnknown, path.to_string(), why).about(mac)
+    });
+    // Read once more: the files of a large fleet are not all held at a time.
+    let read = |path: &TreePath, on_disk: &std::path::Path| {
+        let content = fs::read(on_disk).ok()?;
+        classify(packs, passwords, path, &content).document
+    };
+    let (Some(pack), Some(document)) = (packs.by_vendor(&vendor), read(&path, &file.on_disk))
+    else {
+        return facts;
+    };
+    for other in others {
+        let differing = read(&other.file.path, &other.file.on_disk)
+            .map(|other| differing_keys(&document, &other))
+            .filter(|count| *count > 0);
+        let differing = differing.map_or_else(String::new, |count| {
+            format!("; {count} settings have other values in it")
+        });
+        facts.notes.note(listed, FindingKind::SeveralFiles, || {
+            let why = format!(
+                "phone {mac} has {path} for its own; this one is served as it is{differing}"
+            );
+            let other = other.file.path.to_string();
+            Finding::of_file(FindingKind::SeveralFiles, other, why).about(mac)
+        });
+    }
+    for setting in document.settings() {
+        if pack.covers(setting.key) {
+            facts.understood += 1;
+        } else {
+            facts.kept += 1;
+        }
+    }
+    let layers = layers_of(&vendor, &path, document, shared, pack);
+    facts.look_at_parameters(pack, &layers, mac, &path, listed);
+    facts
+}
+
+impl PhoneFacts {
+    fn look_at_parameters(
+        &mut self,
+        pack: &Pack,
+        layers: &Layers,
+        mac: Mac,
+        path: &TreePath,
+        listed: Option<FindingKind>,
+    ) {
+        let rows = pack.rows(layers, &Rows::default());
+        let (mut is_on, mut acs) = (false, String::new());
+        for parameter in pack.read(layers, &rows) {
+            self.parameters += 1;
+            let is_set = matches!(parameter.state, ValueState::Set { .. });
+            match parameter.path.as_str() {
+                TR069_ENABLE => is_on = is_set && matches!(parameter.value.as_str(), "1" | "true"),
+                TR069_URL => acs.clone_from(&parameter.value),
+                native if native.starts_with(NATIVE_PREFIX) => {
+                    self.native_parameters += 1;
+                    let keys = pack.native_keys(&parameter.path, &rows);
+                    self.unknown_keys.extend(keys);
+                }
+                _ => {}
+            }
+            if let ValueState::Unreadable { native } = &parameter.state {
+                self.notes.note(listed, FindingKind::OddValue, || {
+                    odd_value(pack, layers, &rows, &parameter, native, path).about(mac)
+                });
+            }
+        }
+        if is_on {
+            let acs = if acs.is_empty() {
+                "its maker's own".to_owned()
+            } else {
+                acs
+            };
+            self.notes.note(listed, FindingKind::PhoneTr069, || {
+                let message = format!("the phone goes to {acs} itself");
+                Finding::of_file(FindingKind::PhoneTr069, path.to_string(), message).about(mac)
+            });
+            self.acs = Some(acs);
+        }
+    }
+}
+
+/// A value that no lens understands, where it stands.
+fn odd_value(
+    pack: &Pack,
+    layers: &Layers,
+    rows: &Rows,
+    parameter: &Parameter,
+    native: &str,
+    path: &TreePath,
+) -> Finding {
+    let value = if parameter.hidden {
+        "a hidden value".to_owned()
+    } else {
+        format!("`{}`", native.escape_debug())
+    };
+    let why = format!(
+        "{value} is nothing that {} can be; an ACS sees its default",
+        parameter.path
+    );
+    let keys = pack.native_keys(&parameter.path, rows);
+    let found = keys.iter().find_map(|key| layers.effective(key));
+    match found {
+        Some(found) => {
+            let finding = Finding::of_file(FindingKind::OddValue, found.layer.path.clone(), why);
+            let setting = keys
+                .iter()
+                .find_map(|key| found.layer.document.setting(key));
+            match setting {
+                Some(setting) => finding.at(setting.line, setting.column),
+                None => finding,
+            }
+        }
+        None => Finding::of_file(FindingKind::OddValue, path.to_string(), why),
+    }
+}
+
+fn layers_of(
+    vendor: &str,
+    path: &TreePath,
+    document: Document,
+    shared: &SharedDocuments,
+    pack: &Pack,
+) -> Layers {
+    let place = (vendor.to_owned(), path.folder().to_owned());
+    let shared = shared.get(&place).into_iter().flatten();
+    let mut layers: Vec<Layer> = shared
+        .map(|(path, document)| Layer {
+            path: path.to_string(),
+            kind: LayerKind::Shared,
+            document: Document::clone(document),
+        })
+        .collect();
+    layers.push(Layer {
+        path: path.to_string(),
+        kind: LayerKind::Phone,
+        document,
+    });
+    Layers::new(layers, pack.merges_layers())
+}
+
+/// How many keys stand in both files with other values.
+fn differing_keys(one: &Document, other: &Document) -> usize {
+    let mut values: HashMap<&NativeKey, std::borrow::Cow<'_, str>> = HashMap::new();
+    for setting in other.settings() {
+        values.insert(setting.key, setting.value);
+    }
+    values
+        .into_iter()
+        .filter(|(key, value)| one.setting(key).is_some_and(|mine| mine.value != *value))
+        .count()
+}
