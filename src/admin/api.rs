@@ -15,7 +15,9 @@ use subtle::ConstantTimeEq as _;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use super::protocol::{ControlReply, ErrorReply, ExportRequest, ImportRequest, TreeRequest};
+use super::protocol::{
+    ControlReply, ErrorReply, ExportRequest, ImportRequest, TreeRequest, UnsetRequest,
+};
 use crate::cwmp::FaultCode;
 use crate::gateway::{
     ChangeError, ConvertError, ConvertRequest, Gateway, GatewayError, ImportOptions,
@@ -88,6 +90,7 @@ impl AdminServer {
                     .route("/v1/devices/{mac}", web::get().to(show))
                     .route("/v1/devices/{mac}/parameters", web::get().to(parameters))
                     .route("/v1/devices/{mac}/parameters", web::patch().to(set))
+                    .route("/v1/devices/{mac}/unset", web::post().to(unset))
                     .route("/v1/devices/{mac}/resync", web::post().to(resync))
                     .route("/v1/devices/{mac}/reboot", web::post().to(reboot))
                     .route("/v1/devices/{mac}/convert", web::post().to(convert))
@@ -204,6 +207,20 @@ async fn set(
         Ok(mac) => {
             let values = values.into_inner().into_iter().collect();
             reply_or_fault(shared.gateway.set_by_operator(mac, values).await)
+        }
+        Err(refusal) => refusal,
+    }
+}
+
+async fn unset(
+    shared: web::Data<Shared>,
+    mac: web::Path<String>,
+    request: web::Json<UnsetRequest>,
+) -> HttpResponse {
+    match parse(&mac) {
+        Ok(mac) => {
+            let paths = request.into_inner().paths;
+            reply_or_fault(shared.gateway.unset_by_operator(mac, paths).await)
         }
         Err(refusal) => refusal,
     }

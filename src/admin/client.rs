@@ -14,7 +14,9 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 
 use super::key::AdminKey;
-use super::protocol::{ControlReply, ErrorReply, ExportRequest, ImportRequest, TreeRequest};
+use super::protocol::{
+    ControlReply, ErrorReply, ExportRequest, ImportRequest, TreeRequest, UnsetRequest,
+};
 use crate::gateway::{
     ConvertRequest, ConvertedFile, DeviceDetail, DeviceSummary, ExportReport, ImportReport,
     ParameterLine, SetReport, VerifyReport,
@@ -101,6 +103,19 @@ impl AdminClient {
     ) -> Result<SetReport, AdminClientError> {
         let target = format!("/v1/devices/{mac}/parameters");
         self.ask(Method::PATCH, &target, values).await
+    }
+
+    /// `device unset`
+    ///
+    /// # Errors
+    /// [`AdminClientError`].
+    pub async fn unset(
+        &self,
+        mac: Mac,
+        request: &UnsetRequest,
+    ) -> Result<SetReport, AdminClientError> {
+        let target = format!("/v1/devices/{mac}/unset");
+        self.ask(Method::POST, &target, request).await
     }
 
     /// `device resync`

@@ -206,6 +206,18 @@ pub(super) enum DeviceCommand {
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
+    /// Take settings of the phone's own file back
+    Unset {
+        /// Twelve hex digits
+        mac: Mac,
+        /// What to take back
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<String>,
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
     /// Tell a phone to fetch its file now
     Resync {
         /// Twelve hex digits

@@ -161,6 +161,21 @@ impl Draft {
         Ok(outcome)
     }
 
+    /// Takes settings of the phone's own file back.
+    pub(super) fn unset(
+        &mut self,
+        gateway: &Gateway,
+        paths: &[ParameterPath],
+    ) -> Result<Result<Vec<NativeEdit>, Vec<Refusal>>, GatewayError> {
+        let pack = Arc::clone(&self.pack);
+        let rows = self.record.rows.clone();
+        let documents = self.documents(gateway)?;
+        let before = documents.own_text().to_vec();
+        let outcome = pack.unset(&mut documents.layers, &rows, paths);
+        documents.is_changed |= documents.own_text() != before;
+        Ok(outcome)
+    }
+
     /// What the refusals of these changes would be, without making any.
     pub(super) fn refusals(
         &mut self,

@@ -91,6 +91,49 @@ impl Gateway {
         .await
     }
 
+    /// Takes settings of the phone's own file back for a person: where a file is a patch, by
+    /// writing the phone's default, because the phone keeps what a file does not name; elsewhere by
+    /// removing the phone's own line. What an ACS had set and no file has a place for goes back to
+    /// its default.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; nothing has changed then.
+    pub async fn unset_by_operator(
+        &self,
+        mac: Mac,
+        paths: Vec<String>,
+    ) -> Result<SetReport, ChangeError> {
+        self.change(mac, |draft, _| {
+            let mut in_files = Vec::new();
+            let mut unknown = Vec::new();
+            for name in paths {
+                match name.parse::<ParameterPath>() {
+                    Ok(path) if draft.record.kept.remove(&path).is_some() => {
+                        draft.derive_anew = true;
+                    }
+                    Ok(path) => in_files.push(path),
+                    Err(_) => unknown.push(ParameterFault {
+                        name,
+                        code: FaultCode::InvalidParameterName,
+                        text: "no such parameter".to_owned(),
+                    }),
+                }
+            }
+            if !unknown.is_empty() {
+                return Err(invalid_arguments(unknown).into());
+            }
+            let edits = draft.unset(self, &in_files)?.map_err(|refusals| {
+                let faults = refusals.into_iter().map(parameter_fault).collect();
+                invalid_arguments(faults)
+            })?;
+            Ok(SetReport {
+                applied_later: draft.gives_another_file(),
+                edits: edits.into_iter().map(EditReport::from).collect(),
+            })
+        })
+        .await
+    }
+
     fn check(
         &self,
         draft: &mut Draft,

@@ -23,6 +23,7 @@ mod bad_acs;
 mod bootstrap;
 mod change;
 mod check;
+mod convert;
 mod corpus;
 mod delivery;
 mod devices;
