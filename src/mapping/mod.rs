@@ -8,8 +8,10 @@
 mod alias;
 mod change;
 mod convert;
+mod current;
 mod embedded;
 mod error;
+mod explain;
 mod identity;
 mod in_force;
 mod index;
@@ -20,10 +22,12 @@ mod lens_limits;
 mod lens_set;
 mod models;
 mod native_names;
+mod nearest;
 mod pack;
 mod pack_file;
 mod packs;
 mod parameter;
+mod proof;
 mod read;
 mod redirect;
 mod rows;
@@ -46,11 +50,17 @@ mod laws_on_files;
 mod shared_profiles;
 
 pub use change::{Change, Effects, NativeEdit, Refusal, RefusalReason};
+pub use current::{CurrentNative, CurrentValue, Origin};
 pub use error::{PackError, PackProblem};
+pub use explain::{
+    AliasExplanation, IndexExplanation, KeyExplanation, LensExplanation, ParameterExplanation,
+};
 pub use identity::Recognised;
+pub use nearest::nearest;
 pub use pack::{Pack, PackId};
 pub use packs::Packs;
 pub use parameter::{Parameter, ValueState};
+pub use proof::{PackFinding, SetProof};
 pub use rows::{Row, Rows};
 pub use template_view::{Template, TemplateError};
 pub use vendor::NewFile;
