@@ -86,6 +86,7 @@ impl AdminServer {
                     .route("/v1/devices/{mac}", web::get().to(show))
                     .route("/v1/devices/{mac}/parameters", web::get().to(parameters))
                     .route("/v1/devices/{mac}/parameters", web::patch().to(set))
+                    .route("/v1/devices/{mac}/explain", web::get().to(explain))
                     .route("/v1/devices/{mac}/resync", web::post().to(resync))
                     .route("/v1/devices/{mac}/reboot", web::post().to(reboot))
                     .route("/v1/import", web::post().to(import))
@@ -188,6 +189,22 @@ async fn parameters(
 ) -> HttpResponse {
     match parse(&mac) {
         Ok(mac) => reply_or_fault(shared.gateway.parameters(mac, &query.path).await),
+        Err(refusal) => refusal,
+    }
+}
+
+#[derive(Deserialize)]
+struct WhatQuery {
+    what: String,
+}
+
+async fn explain(
+    shared: web::Data<Shared>,
+    mac: web::Path<String>,
+    query: web::Query<WhatQuery>,
+) -> HttpResponse {
+    match parse(&mac) {
+        Ok(mac) => reply_or_fault(shared.gateway.explain(mac, &query.what).await),
         Err(refusal) => refusal,
     }
 }

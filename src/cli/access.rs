@@ -13,7 +13,7 @@ use crate::admin::{
 use crate::app::{OpenError, Settings, open_gateway};
 use crate::gateway::{
     ChangeError, DeviceDetail, DeviceSummary, ExportReport, Gateway, ImportOptions, ImportReport,
-    ParameterLine, Progress, SetReport, VerifyReport,
+    ParameterLine, PhoneExplanation, Progress, SetReport, VerifyReport,
 };
 use crate::native::Mac;
 use crate::phone::ControlSender;
@@ -95,6 +95,17 @@ impl Access {
                 outcome.map_err(change_error)
             }
             Self::There(client) => Ok(client.parameters(mac, path).await?),
+        }
+    }
+
+    pub(super) async fn explain(
+        &self,
+        mac: Mac,
+        what: &str,
+    ) -> Result<PhoneExplanation, CommandError> {
+        match self {
+            Self::Here(gateway) => gateway.explain(mac, what).await.map_err(change_error),
+            Self::There(client) => Ok(client.explain(mac, what).await?),
         }
     }
 

@@ -99,6 +99,8 @@ pub struct AliasExplanation {
     pub name: String,
     /// Its words for native values, as `Yes = 1`; empty: they are the same.
     pub words: Vec<String>,
+    /// The slot whose key it names; `None`: the key is the same for all.
+    pub slot: Option<u32>,
     /// Patterns of the models that use it; empty: all.
     pub models: Vec<String>,
 }
@@ -208,16 +210,17 @@ impl Pack {
             names.take(if by_slot { keys.len() } else { 1 }).collect()
         };
         let mut aliases: Vec<AliasExplanation> = Vec::new();
-        for spelling in column.own.iter().flatten().flat_map(|key| {
-            let of_key = self.set.aliases.all_spellings(key).iter();
+        for (slot, key) in (1..).zip(&column.own) {
+            let Some(key) = key else { continue };
             let here: Vec<&Spelling> = self.spellings(key).collect();
-            of_key.filter(move |spelling| {
-                !self.knows_model || here.iter().any(|one| std::ptr::eq(*one, *spelling))
-            })
-        }) {
-            let alias = self.explain_alias(spelling);
-            if !aliases.contains(&alias) {
-                aliases.push(alias);
+            for spelling in self.set.aliases.all_spellings(key) {
+                if self.knows_model && !here.iter().any(|one| std::ptr::eq(*one, spelling)) {
+                    continue;
+                }
+                aliases.push(self.explain_alias(spelling, column.by_slot.then_some(slot)));
+            }
+            if !column.by_slot {
+                break;
             }
         }
         KeyExplanation {
@@ -229,12 +232,13 @@ impl Pack {
         }
     }
 
-    fn explain_alias(&self, spelling: &Spelling) -> AliasExplanation {
+    fn explain_alias(&self, spelling: &Spelling, slot: Option<u32>) -> AliasExplanation {
         let words = self.set.aliases.dictionary(spelling).iter();
         let condition = spelling.condition;
         let models = condition.map(|condition| self.set.conditions.patterns(condition));
         AliasExplanation {
             name: spelling.text.clone(),
+            slot,
             words: words
                 .map(|(word, native)| format!("{word} = {native}"))
                 .collect(),
