@@ -11,6 +11,10 @@ use crate::native::Mark;
 const MOST_IN_FULL: usize = 9;
 /// Keys by slot that are all named; of more, the first and the last.
 const MOST_KEYS: usize = 6;
+/// Other names of the keys of a lens that are all told.
+const MOST_ALIASES: usize = 4;
+/// Before what a lens does, after its place.
+const PLACE_WIDTH: usize = 28;
 /// Before the label of a line, and before its text.
 const INDENT: &str = "    ";
 const LABEL_WIDTH: usize = 10;
@@ -33,24 +37,37 @@ pub(super) fn print_lenses(lenses: &[LensExplanation], width: usize) {
             }),
         }
     }
-    let in_full = groups.len() <= MOST_IN_FULL;
+    if groups.len() > MOST_IN_FULL {
+        print_briefly(groups);
+        return;
+    }
     for (number, group) in groups.iter().enumerate() {
-        if in_full {
-            if number > 0 {
-                output::line("");
-            }
-            group.print(width);
-        } else {
-            group.print_briefly();
+        if number > 0 {
+            output::line("");
         }
+        group.print(width);
     }
-    if !in_full {
-        output::line("");
-        output::line(&format!(
-            "{} lenses; name one parameter or key to have it explained in full",
-            groups.len()
-        ));
+}
+
+/// A line a lens, those for the same parameters together.
+fn print_briefly(mut groups: Vec<Group<'_>>) {
+    groups.sort_by(|one, other| one.paths().cmp(other.paths()));
+    let mut before = None;
+    for group in &groups {
+        let paths: Vec<&str> = group.paths().collect();
+        if before.as_ref() != Some(&paths) {
+            for path in &paths {
+                output::line(path);
+            }
+        }
+        before = Some(paths);
+        group.print_briefly();
     }
+    output::line("");
+    output::line(&format!(
+        "{} lenses; one parameter, --vendor or --mac tells them in full",
+        groups.len()
+    ));
 }
 
 /// Prints what a phone has.
@@ -74,7 +91,7 @@ pub(super) fn print_phone(explanation: &PhoneExplanation) {
         print_value(value);
     }
     for other in &explanation.others {
-        output::line(&format!("{INDENT}{} = {}", other.path, other.value));
+        output::line(&format!("{INDENT}{} = {}", other.path, shown(&other.value)));
         let origin = match (&other.file, other.line) {
             (Some(file), Some(line)) => format!("{file}:{line}, kept as it is: no lens is for it"),
             _ => "the virtual CPE's own: in no file".to_owned(),
@@ -84,11 +101,7 @@ pub(super) fn print_phone(explanation: &PhoneExplanation) {
 }
 
 fn print_value(value: &CurrentValue) {
-    let shown = if value.value.is_empty() {
-        "\"\""
-    } else {
-        &value.value
-    };
+    let shown = shown(&value.value);
     let origin = match (value.origin, value.natives.is_empty()) {
         (Origin::File, _) => "",
         (Origin::Default, true) => "    (default: no file sets it)",
@@ -107,6 +120,13 @@ fn print_value(value: &CurrentValue) {
             "{INDENT}{INDENT}{} = {}    {}:{}{mark}",
             native.key, native.text, native.file, native.line
         ));
+    }
+}
+
+fn shown(value: &str) -> &str {
+    match value {
+        "" => "\"\"",
+        value => value,
     }
 }
 
@@ -138,10 +158,13 @@ impl Group<'_> {
         for (label, text) in self.keys() {
             entry(label, &text);
         }
-        for key in &lens.keys {
-            for text in self.aliases(key) {
-                entry("alias", &text);
-            }
+        let aliases: Vec<String> = lens.keys.iter().flat_map(|key| self.aliases(key)).collect();
+        for text in aliases.iter().take(MOST_ALIASES) {
+            entry("alias", text);
+        }
+        if aliases.len() > MOST_ALIASES {
+            let more = aliases.len() - MOST_ALIASES;
+            entry("", &format!("and {more} more; --format json has all"));
         }
         let mut words = lens.words.iter();
         let first = words.next().map_or("", String::as_str);
@@ -163,7 +186,7 @@ impl Group<'_> {
                 } else {
                     text.clone()
                 };
-                entry(if told.is_empty() { "takes" } else { "" }, &shown);
+                entry(if told.is_empty() { "value" } else { "" }, &shown);
                 told.push(text);
             }
         }
@@ -181,22 +204,30 @@ impl Group<'_> {
         }
     }
 
+    fn paths(&self) -> impl Iterator<Item = &str> {
+        let parameters = self.lens.parameters.iter();
+        parameters.map(|parameter| parameter.path.as_str())
+    }
+
     fn print_briefly(&self) {
-        for parameter in &self.lens.parameters {
-            output::line(&parameter.path);
-        }
-        let keys = self.keys().into_iter().next();
-        let keys = keys.map_or_else(|| "no key".to_owned(), |(_, text)| text);
-        let place = self.places.first().map(|place| place_of(place));
-        let more = match self.places.len() {
-            0 | 1 => String::new(),
-            count => format!(" and {} more", count - 1),
+        let keys = match self.lens.keys.as_slice() {
+            [key] if self.lens.slots.is_empty() => by_slot(&key.names),
+            keys => {
+                let names = keys.iter().map(|key| at(&key.names, self.slot()));
+                names.collect::<Vec<_>>().join(", ")
+            }
         };
-        output::line(&format!(
-            "{INDENT}{}: {keys}    {}{more}",
-            self.lens.conversion,
-            place.unwrap_or_default()
-        ));
+        let word = self.lens.words.first().map_or("", String::as_str);
+        let does = format!("{}: {word}", self.lens.conversion);
+        let does = if keys.is_empty() {
+            does
+        } else {
+            format!("{keys}; {does}")
+        };
+        for lens in &self.places {
+            let place = format!("{}:{}", lens.file, lens.line);
+            output::line(&format!("{INDENT}{place:<PLACE_WIDTH$} {does}"));
+        }
     }
 
     /// The slot that is told of several: the one that was asked for, else the first with a key.

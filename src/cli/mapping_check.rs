@@ -12,6 +12,9 @@ use super::output;
 use crate::app::{OpenError, load_packs};
 use crate::mapping::{PackFinding, SetProof};
 
+/// Findings about one lens that are shown; all of them are in the JSON.
+const SHOWN_ALIKE: usize = 2;
+
 /// What was proved, and what is wrong.
 #[derive(Serialize)]
 struct Report {
@@ -61,8 +64,27 @@ fn print(report: &Report) {
         ));
     }
     output::line("");
-    for finding in &report.findings {
-        output::line(&finding.to_string());
+    let mut findings = report.findings.iter().peekable();
+    let mut alike = 0;
+    while let Some(finding) = findings.next() {
+        alike += 1;
+        if alike <= SHOWN_ALIKE {
+            output::line(&finding.to_string());
+        }
+        let place = |one: &PackFinding| (one.file.clone(), one.line);
+        let is_last = findings
+            .peek()
+            .is_none_or(|next| place(next) != place(finding));
+        if is_last && alike > SHOWN_ALIKE {
+            let more = alike - SHOWN_ALIKE;
+            let (file, line) = place(finding);
+            output::line(&format!(
+                "{file}:{line}: and {more} more; --format json lists all"
+            ));
+        }
+        if is_last {
+            alike = 0;
+        }
     }
     output::line(&match report.findings.len() {
         0 => "no findings".to_owned(),

@@ -23,6 +23,12 @@ pub fn nearest<'p>(packs: impl IntoIterator<Item = &'p Pack>, what: &str) -> Vec
         .filter_map(|word| Some((distance(&what, &word.to_lowercase())?, word)))
         .collect();
     found.sort();
+    // Of words that differ in numbers only, the first says it all; codes are nothing but numbers.
+    let mut forms = BTreeSet::new();
+    found.retain(|(_, word)| {
+        let is_code = !word.contains(['.', ' ', '_']);
+        is_code || forms.insert(word.replace(|part: char| part.is_ascii_digit(), ""))
+    });
     found.into_iter().take(MOST).map(|(_, word)| word).collect()
 }
 

@@ -175,7 +175,14 @@ impl Pack {
         lens.faces.iter().any(|face| face.writable) && !only_read
     }
 
+    /// Whether both lenses hold together. Rows with different model conditions are taken as
+    /// alternatives: which models there are, no pack says.
     fn has_both(&self, pair: &Pair<'_>) -> bool {
+        let condition = |(place, _): (usize, u32)| self.set.lenses.get(place)?.condition;
+        let (one, other) = (condition(pair.one), condition(pair.other));
+        if one.is_some() && other.is_some() && one != other {
+            return false;
+        }
         [pair.one, pair.other].into_iter().all(|(place, _)| {
             let lens = self.set.lenses.get(place);
             lens.is_some_and(|lens| self.has(lens) && self.faces(place, lens).count() > 0)
@@ -310,6 +317,14 @@ mod tests {
             "{finding}"
         );
         assert!(finding.contains("CallWaitingEnable: ") && finding.contains("P91 = `2`"));
+        let by_model = |models: &str| {
+            let lens = format!("{differs}\nmodels = ['{models}']");
+            let waiting = "path = \"L.CallingFeatures.CallWaitingEnable\"";
+            let of_a = format!("{waiting}\nmodels = ['^A']");
+            let text = p_code_text().replacen(waiting, &of_a, 1);
+            proof(&format!("{text}[[lens]]\n{lens}\n")).findings.len()
+        };
+        assert_eq!((by_model("^B"), by_model("^A")), (0, 1));
         let text = p_code_text();
         let line = text
             .lines()
