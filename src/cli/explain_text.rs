@@ -74,8 +74,12 @@ fn print_briefly(mut groups: Vec<Group<'_>>) {
 pub(super) fn print_phone(explanation: &PhoneExplanation) {
     if explanation.values.is_empty() && explanation.others.is_empty() {
         if !explanation.lenses.is_empty() {
+            let why = match explanation.is_readable {
+                true => "has no such parameter",
+                false => "has a file that is encrypted and can't be opened",
+            };
             output::line("");
-            output::line(&format!("{} has no such parameter", explanation.mac));
+            output::line(&format!("{} {why}", explanation.mac));
         }
         return;
     }
@@ -189,6 +193,9 @@ impl Group<'_> {
                 entry(if told.is_empty() { "value" } else { "" }, &shown);
                 told.push(text);
             }
+        }
+        for (number, path) in lens.beside.iter().enumerate() {
+            entry(if number == 0 { "same in" } else { "" }, path);
         }
         if lens.needs_restart {
             entry("effect", "after a restart of the phone");

@@ -21,7 +21,9 @@ pub struct PhoneExplanation {
     pub model: Option<String>,
     /// The lenses of its model behind the word.
     pub lenses: Vec<LensExplanation>,
-    /// What the phone has for them; empty while its file is encrypted and can't be opened.
+    /// Whether its files could be read: one may be encrypted and can't be opened.
+    pub is_readable: bool,
+    /// What the phone has for them, if its files could be read.
     pub values: Vec<CurrentValue>,
     /// Parameters behind the word that no lens ties to a file: the virtual CPE's own, and keys that
     /// are kept as they are.
@@ -43,10 +45,11 @@ impl Gateway {
         let pack = std::sync::Arc::clone(&draft.pack);
         let rows = draft.record.rows.clone();
         let kept = draft.record.kept.clone();
-        let mut values = match if_open(draft.documents(self))? {
-            Some(documents) => pack.current(what, &documents.layers, &rows, &kept),
-            None => Vec::new(),
-        };
+        let documents = if_open(draft.documents(self))?;
+        let is_readable = documents.is_some();
+        let mut values = documents.map_or_else(Vec::new, |documents| {
+            pack.current(what, &documents.layers, &rows, &kept)
+        });
         for value in values.iter_mut().filter(|value| !value.secret) {
             // Where the CPE itself knows better than the file, that is what an ACS sees.
             if let Some(shown) = view.parameter(&value.path, self.inner.clock.now()) {
@@ -73,6 +76,7 @@ impl Gateway {
             vendor: pack.vendor().to_owned(),
             model: draft.record.model.clone(),
             lenses,
+            is_readable,
             values,
             others,
             nearest: if is_unknown {

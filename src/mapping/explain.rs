@@ -33,8 +33,10 @@ pub struct LensExplanation {
     pub index: Option<IndexExplanation>,
     /// The slots that were asked for; empty: all.
     pub slots: Vec<u32>,
-    /// Its parameters.
+    /// Its parameters, as far as they were asked for.
     pub parameters: Vec<ParameterExplanation>,
+    /// Paths of its other parameters, which change together with these.
+    pub beside: Vec<String>,
     /// Its native keys, in the order in which the conversion takes them.
     pub keys: Vec<KeyExplanation>,
     /// Name of the conversion in packs.
@@ -161,13 +163,19 @@ impl Pack {
         let condition = lens.condition;
         let models = condition.map(|condition| self.set.conditions.patterns(condition));
         let mut parameters: Vec<ParameterExplanation> = Vec::new();
+        let mut beside = Vec::new();
         for (number, face) in lens.faces.iter().enumerate() {
             let is_asked = asked.faces.is_empty() || asked.faces.contains(&number);
             let hidden = self.knows_model && self.is_shadowed(place, number);
             // The rows of a table of codecs are alike.
-            let known = |known: &ParameterExplanation| known.path == path_of(face);
-            if is_asked && !hidden && !parameters.iter().any(known) {
+            let path = path_of(face);
+            if hidden || parameters.iter().any(|known| known.path == path) {
+                continue;
+            }
+            if is_asked {
                 parameters.push(explain_face(face, asked));
+            } else if face.part == Part::Whole {
+                beside.push(path);
             }
         }
         let mut words = lens.convert.words();
@@ -187,6 +195,7 @@ impl Pack {
             }),
             slots: asked.slots.iter().copied().collect(),
             parameters,
+            beside,
             keys: self.explain_keys(lens),
             conversion: lens.convert.name().to_owned(),
             words,
@@ -400,6 +409,7 @@ mod tests {
             let found = explained(&text, &path);
             assert_eq!(paths(&found), ["RegistrarServer"]);
             assert_eq!(found[0].slots, slots);
+            assert!(found[0].beside[0].ends_with(".SIP.ProxyServer"));
         }
         let below = explained(&text, &format!("{PROFILE}1.SIP."));
         assert!(paths(&below).contains(&"ProxyServerPort"));
