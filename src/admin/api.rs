@@ -91,6 +91,7 @@ impl AdminServer {
                     .route("/v1/devices/{mac}/parameters", web::get().to(parameters))
                     .route("/v1/devices/{mac}/parameters", web::patch().to(set))
                     .route("/v1/devices/{mac}/unset", web::post().to(unset))
+                    .route("/v1/devices/{mac}/explain", web::get().to(explain))
                     .route("/v1/devices/{mac}/resync", web::post().to(resync))
                     .route("/v1/devices/{mac}/reboot", web::post().to(reboot))
                     .route("/v1/devices/{mac}/convert", web::post().to(convert))
@@ -194,6 +195,22 @@ async fn parameters(
 ) -> HttpResponse {
     match parse(&mac) {
         Ok(mac) => reply_or_fault(shared.gateway.parameters(mac, &query.path).await),
+        Err(refusal) => refusal,
+    }
+}
+
+#[derive(Deserialize)]
+struct WhatQuery {
+    what: String,
+}
+
+async fn explain(
+    shared: web::Data<Shared>,
+    mac: web::Path<String>,
+    query: web::Query<WhatQuery>,
+) -> HttpResponse {
+    match parse(&mac) {
+        Ok(mac) => reply_or_fault(shared.gateway.explain(mac, &query.what).await),
         Err(refusal) => refusal,
     }
 }

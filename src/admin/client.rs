@@ -19,7 +19,7 @@ use super::protocol::{
 };
 use crate::gateway::{
     ConvertRequest, ConvertedFile, DeviceDetail, DeviceSummary, ExportReport, ImportReport,
-    ParameterLine, SetReport, VerifyReport,
+    ParameterLine, PhoneExplanation, SetReport, VerifyReport,
 };
 use crate::native::Mac;
 
@@ -89,6 +89,20 @@ impl AdminClient {
     ) -> Result<Vec<ParameterLine>, AdminClientError> {
         let path = percent_encoding::utf8_percent_encode(path, percent_encoding::NON_ALPHANUMERIC);
         let target = format!("/v1/devices/{mac}/parameters?path={path}");
+        self.ask(Method::GET, &target, &()).await
+    }
+
+    /// `explain` for one phone
+    ///
+    /// # Errors
+    /// [`AdminClientError`].
+    pub async fn explain(
+        &self,
+        mac: Mac,
+        what: &str,
+    ) -> Result<PhoneExplanation, AdminClientError> {
+        let what = percent_encoding::utf8_percent_encode(what, percent_encoding::NON_ALPHANUMERIC);
+        let target = format!("/v1/devices/{mac}/explain?what={what}");
         self.ask(Method::GET, &target, &()).await
     }
 

@@ -14,7 +14,8 @@ use crate::admin::{
 use crate::app::{OpenError, Settings, open_gateway};
 use crate::gateway::{
     ChangeError, ConvertRequest, ConvertedFile, DeviceDetail, DeviceSummary, ExportReport, Gateway,
-    ImportOptions, ImportReport, ParameterLine, Progress, SetReport, VerifyReport,
+    ImportOptions, ImportReport, ParameterLine, PhoneExplanation, Progress, SetReport,
+    VerifyReport,
 };
 use crate::native::Mac;
 use crate::phone::ControlSender;
@@ -96,6 +97,17 @@ impl Access {
                 outcome.map_err(change_error)
             }
             Self::There(client) => Ok(client.parameters(mac, path).await?),
+        }
+    }
+
+    pub(super) async fn explain(
+        &self,
+        mac: Mac,
+        what: &str,
+    ) -> Result<PhoneExplanation, CommandError> {
+        match self {
+            Self::Here(gateway) => gateway.explain(mac, what).await.map_err(change_error),
+            Self::There(client) => Ok(client.explain(mac, what).await?),
         }
     }
 

@@ -12,6 +12,7 @@ mod cpe_parameters;
 mod door;
 mod draft;
 mod edit_report;
+mod explain;
 mod export;
 mod file_index;
 mod file_passwords;
@@ -50,6 +51,7 @@ pub use door::{
     SessionOutcome, TransferDirection, TransferJob,
 };
 pub use edit_report::{EditReport, SetReport};
+pub use explain::PhoneExplanation;
 pub use file_passwords::{FilePassword, FilePasswords, ModelPattern};
 pub use import::{ImportError, ImportOptions};
 pub use overview::{DeviceDetail, DeviceSummary, ParameterLine, TransferSummary};
