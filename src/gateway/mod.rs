@@ -25,13 +25,15 @@ mod rpc;
 mod schedule;
 mod sessions;
 mod settings;
-
+mod shared_affixes;
 mod timed_queue;
 mod transfers;
 mod tree;
 mod values;
 mod view;
 
+#[cfg(test)]
+mod layer_tests;
 #[cfg(test)]
 mod sealed_tests;
 #[cfg(test)]
