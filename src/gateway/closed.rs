@@ -7,7 +7,6 @@ use super::door::GatewayError;
 use super::draft::Draft;
 use crate::datamodel::ValueType;
 use crate::mapping::{Pack, Parameter, ValueState};
-use crate::native::Layers;
 
 impl Gateway {
     /// The parameters of a device that its lenses give.
@@ -36,7 +35,7 @@ impl Gateway {
         pack: &Pack,
     ) -> Result<Vec<Parameter>, GatewayError> {
         let rows = &draft.record.rows;
-        let nothing = Layers::new(Vec::new(), pack.merges_layers());
+        let nothing = pack.layers(Vec::new());
         let mut parameters = pack.read_with_kept(&nothing, rows, &draft.record.kept);
         for (path, value) in self.load_parameters(draft.mac)?.values {
             match parameters.binary_search_by(|parameter| parameter.path.cmp(&path)) {

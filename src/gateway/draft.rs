@@ -82,7 +82,7 @@ impl Documents {
 
     /// Puts another document in the place of the phone's own file. Whether it is one for this
     /// phone has been checked.
-    pub(super) fn replace_own(&mut self, document: Document, seal: Option<Seal>) {
+    pub(super) fn replace_own(&mut self, pack: &Pack, document: Document, seal: Option<Seal>) {
         if self.own_bytes() != sealed(&document, seal.as_ref()) {
             self.is_changed = true;
         }
@@ -90,6 +90,7 @@ impl Documents {
         if let Some(own) = self.layers.own_mut() {
             *own = document;
         }
+        pack.put_in_order(&mut self.layers);
     }
 
     /// Says that the own file's present bytes are those of the imported tree.
@@ -267,7 +268,7 @@ impl Gateway {
             mac: Some(mac),
         };
         let (own, seal) = self.open_document(&record.own_file, dialect, whose, bytes)?;
-        let layers = self.layers(record, own, pack.merges_layers())?;
+        let layers = self.layers(record, own, pack)?;
         Ok(Documents::new(layers, own_file, seal))
     }
 
@@ -296,11 +297,11 @@ impl Gateway {
     ) -> Result<(), GatewayError> {
         let mac = draft.mac;
         let mut batch = Batch::new();
-        let model_is_new = draft
-            .before
-            .as_ref()
-            .is_some_and(|before| before.model != draft.record.model);
-        if model_is_new {
+        let reads_other_files = draft.before.as_ref().is_some_and(|before| {
+            before.model != draft.record.model
+                || before.software_version != draft.record.software_version
+        });
+        if reads_other_files {
             if_open(self.read_layers_anew(&mut draft))?;
         }
         if draft.gives_another_file() || draft.derive_anew {
@@ -341,12 +342,12 @@ impl Gateway {
         let record = draft.record.clone();
         // Another model can have other lenses.
         draft.pack = self.lenses(&record)?;
-        let merges = draft.pack.merges_layers();
+        let pack = Arc::clone(&draft.pack);
         let documents = draft.documents(self)?;
         let Some(own) = documents.layers.own() else {
             return Ok(());
         };
-        documents.layers = self.layers(&record, own.document.clone(), merges)?;
+        documents.layers = self.layers(&record, own.document.clone(), &pack)?;
         draft.derive_anew = true;
         Ok(())
     }

@@ -27,13 +27,15 @@ mod rpc;
 mod schedule;
 mod sessions;
 mod settings;
-
+mod shared_affixes;
 mod timed_queue;
 mod transfers;
 mod tree;
 mod values;
 mod view;
 
+#[cfg(test)]
+mod layer_tests;
 #[cfg(test)]
 mod lens_set_tests;
 #[cfg(test)]

@@ -22,14 +22,17 @@ mod lens_file;
 mod lens_limits;
 mod lens_set;
 mod models;
+mod name_affixes;
 mod native_names;
 mod nearest;
+mod no_effect;
 mod pack;
 mod pack_file;
 mod packs;
 mod parameter;
 mod proof;
 mod read;
+mod reading;
 mod redirect;
 mod rows;
 mod scratch;
@@ -58,7 +61,9 @@ pub use explain::{
     AliasExplanation, IndexExplanation, KeyExplanation, LensExplanation, ParameterExplanation,
 };
 pub use identity::Recognised;
+pub use name_affixes::NameAffixes;
 pub use nearest::nearest;
+pub use no_effect::{Overruled, SwitchedOff};
 pub use pack::{Pack, PackId};
 pub use packs::Packs;
 pub use parameter::{Parameter, ValueState};
