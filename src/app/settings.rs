@@ -112,7 +112,7 @@ pub struct AcsSection {
     pub password: Secret,
     /// Seconds.
     pub periodic_inform_interval: NonZeroU32,
-    /// Data model that it sees: `device1`, or `vendor` for the vendors' own trees.
+    /// Data model that it sees: `device1`, `device2`, or `vendor` for the vendors' own trees.
     #[serde(deserialize_with = "from_text")]
     pub template: Template,
     /// `{model}`, or one text for all phones.

@@ -1,6 +1,7 @@
 //! What the product does, in verbs: import, change, transfer, observe, hand over; and the
 //! scheduler, which serves both sides. Only the gateway changes a device.
 
+mod another_tree;
 mod attributes;
 mod check;
 mod clock;

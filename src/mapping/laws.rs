@@ -1,7 +1,7 @@
 //! The lens laws, as checks that any pack and any files can be put through.
 
 use crate::datamodel::{ParameterPath, ValueRule, ValueType};
-use crate::mapping::lens::{Seen, slot_place};
+use crate::mapping::lens::slot_place;
 use crate::mapping::pack::Target;
 use crate::mapping::{Change, Pack, Parameter, RefusalReason, Rows, ValueState};
 use crate::native::{Layers, NativeKey};
@@ -103,20 +103,9 @@ fn put_then_get(
 
 /// The value of one parameter; `None` if it is gone or cannot be read.
 fn read_one(pack: &Pack, layers: &Layers, rows: &Rows, path: &ParameterPath) -> Option<String> {
-    let (place, slot) = match pack.target(path, rows)? {
-        Target::Native(key) => return Some(pack.effective(layers, &key)?.value.into_owned()),
-        Target::Face { place, slot } => (place, slot),
-    };
-    let lens = &pack.set.lenses[place.lens];
-    let cells = lens.cells(
-        slot,
-        |key| pack.effective(layers, key),
-        |set| pack.set_is_own(layers, set, slot),
-    )?;
-    match lens.read(&cells, slot).nth(place.face)?.1 {
-        Seen::Set(value) | Seen::Default(value) => Some(value),
-        Seen::Unreadable { .. } => None,
-    }
+    let parameter = pack.parameter(layers, rows, path)?;
+    let is_readable = !matches!(parameter.state, ValueState::Unreadable { .. });
+    is_readable.then_some(parameter.value)
 }
 
 /// The lens's own keys, and those of the line sets that they belong to.
@@ -139,7 +128,12 @@ fn keys_that_may_change(pack: &Pack, rows: &Rows, parameter: &Parameter) -> Vec<
 
 /// Values of the parameter's type, at its limits and within.
 fn samples(pack: &Pack, rows: &Rows, parameter: &Parameter) -> Vec<String> {
+    let of_view = pack.view.as_ref().and_then(|view| {
+        let entry = view.schema.entry(parameter.path.as_str())?;
+        Some(entry.parameter()?.rule.clone())
+    });
     let rule = match pack.target(&parameter.path, rows) {
+        _ if of_view.is_some() => of_view.unwrap(),
         Some(Target::Face { place, .. }) => {
             pack.set.lenses[place.lens].faces[place.face].rule.clone()
         }
@@ -261,6 +255,7 @@ mod tests {
         }
         let packs = Packs::embedded().unwrap();
         let with_own_trees = packs.clone().with_template(Template::Vendor);
+        let in_device2 = packs.clone().with_template(Template::Device2);
         let mut checked = 0;
         for vendor in packs.iter() {
             let Ok(folder) = std::fs::read_dir(corpus.join(vendor.vendor())) else {
@@ -286,6 +281,8 @@ mod tests {
                 }
                 let pack = packs.for_phone(pack.vendor(), model_of(&file)).unwrap();
                 check(&pack, &layers, &file, 16);
+                let pack = in_device2.for_phone(pack.vendor(), model_of(&file));
+                check(&pack.unwrap(), &layers, &file, 16);
                 checked += 1;
             }
         }
