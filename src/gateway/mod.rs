@@ -36,6 +36,8 @@ mod view;
 #[cfg(test)]
 mod sealed_tests;
 #[cfg(test)]
+mod template_tests;
+#[cfg(test)]
 mod tests;
 
 pub use self::core::Gateway;
