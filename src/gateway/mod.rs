@@ -34,6 +34,8 @@ mod values;
 mod view;
 
 #[cfg(test)]
+mod lens_set_tests;
+#[cfg(test)]
 mod sealed_tests;
 #[cfg(test)]
 mod template_tests;

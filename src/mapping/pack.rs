@@ -66,6 +66,15 @@ impl Pack {
     /// The set as it holds for a model, or for a phone whose model is not known.
     pub(super) fn new(vendor: Arc<Vendor>, set: Arc<LensSet>, model: Option<&str>) -> Self {
         let holds = set.conditions.holding(model);
+        Self::with_conditions(vendor, set, holds, model.is_some())
+    }
+
+    fn with_conditions(
+        vendor: Arc<Vendor>,
+        set: Arc<LensSet>,
+        holds: Vec<bool>,
+        knows_model: bool,
+    ) -> Self {
         let mut shadowed = HashSet::new();
         for places in &set.contested {
             let holding = places.iter().filter(|place| {
@@ -77,7 +86,7 @@ impl Pack {
             let last = |place: &&FacePlace| {
                 let lens = set.lenses.get(place.lens);
                 let for_all = lens.is_none_or(|lens| lens.condition.is_none());
-                for_all == model.is_some()
+                for_all == knows_model
             };
             let first = holding.clone().find(|place| !last(place));
             let first = first.or_else(|| holding.clone().next()).copied();
@@ -87,7 +96,7 @@ impl Pack {
             vendor,
             set,
             holds,
-            knows_model: model.is_some(),
+            knows_model,
             shadowed,
             view: None,
         }
@@ -391,6 +400,31 @@ impl Pack {
         })
     }
 
+    /// The set for any model, and once for each condition alone: every lens counts in one of them.
+    pub(super) fn variants(&self) -> impl Iterator<Item = Self> {
+        let count = self.set.conditions.len();
+        let all = (0..=count).map(move |place| {
+            let all: Vec<bool> = (0..count)
+                .map(|other| place == 0 || other + 1 == place)
+                .collect();
+            (all, place > 0)
+        });
+        all.map(|(holds, knows_model)| {
+            let (vendor, set) = (Arc::clone(&self.vendor), Arc::clone(&self.set));
+            Self::with_conditions(vendor, set, holds, knows_model)
+        })
+    }
+
+    /// Rows for all slots of all indexes.
+    pub(super) fn all_rows(&self) -> Rows {
+        let mut rows = Rows::default();
+        for index in &self.set.indexes {
+            let slots = (1..=index.slots).collect();
+            rows.reconcile(&index.name, &index.table, index.slots, &slots);
+        }
+        rows
+    }
+
     /// Whether a lens holds for the model.
     pub(super) fn has(&self, lens: &Lens) -> bool {
         is_holding(lens.condition, &self.holds)
@@ -432,7 +466,9 @@ impl Pack {
         let uses = self.all_uses(key).iter().copied();
         uses.filter(|key_use| {
             let lens = self.set.lenses.get(key_use.lens);
-            lens.is_some_and(|lens| self.has(lens) && self.faces(key_use.lens, lens).count() > 0)
+            lens.is_some_and(|lens| {
+                self.has(lens) && self.faces(key_use.lens, lens).next().is_some()
+            })
         })
     }
 

@@ -474,7 +474,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::mapping::laws::check;
+    use crate::mapping::laws_on_files::check;
     use crate::mapping::{PackError, Packs};
     use crate::native::{Dialect, Document, Layer, LayerKind};
 
