@@ -639,10 +639,11 @@ mod tests {
             let pack = packs.for_phone(set.vendor(), model).unwrap();
             let view = pack.view.clone().unwrap();
             for (path, _) in &set.set.by_path {
-                let name = path.replace("{account}", "1").replace("{vpk}", "1");
-                let Ok(own) = name.parse::<ParameterPath>() else {
-                    continue;
-                };
+                let indexes = set.set.indexes.iter();
+                let name = indexes.fold(path.clone(), |name, index| {
+                    name.replace(&format!("{{{}}}", index.name), "1")
+                });
+                let own: ParameterPath = name.parse().unwrap();
                 for shown in view.paths_of(&own) {
                     let text = shown.as_str();
                     let is_known = view.schema.entry(text).is_some() || is_vendor_name(text);
