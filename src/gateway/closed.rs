@@ -2,6 +2,7 @@
 //! their files set is shown as it was last derived. Only changing them has to wait for the
 //! password.
 
+use super::another_tree::template_of;
 use super::core::Gateway;
 use super::door::GatewayError;
 use super::draft::Draft;
@@ -37,13 +38,17 @@ impl Gateway {
         let rows = &draft.record.rows;
         let nothing = pack.layers(Vec::new());
         let mut parameters = pack.read_with_kept(&nothing, rows, &draft.record.kept);
-        for (path, value) in self.load_parameters(draft.mac)?.values {
+        let stored = self.load_parameters(draft.mac)?;
+        let of_this_tree = template_of(&stored.lenses) == pack.template();
+        for (path, value) in stored.values {
             match parameters.binary_search_by(|parameter| parameter.path.cmp(&path)) {
                 Ok(place) => {
                     if let Some(parameter) = parameters.get_mut(place) {
                         parameter.value = value;
                     }
                 }
+                // A name of the tree that was shown before, or one that this tree has too.
+                Err(_) if !of_this_tree => {}
                 Err(place) => {
                     let hidden = pack
                         .native_keys(&path, rows)

@@ -307,6 +307,9 @@ impl Gateway {
         if draft.gives_another_file() || draft.derive_anew {
             if_open(self.derive(&mut draft, &mut batch))?;
         }
+        if let Some(before) = draft.before.clone() {
+            self.meet_another_tree(&mut draft, &before)?;
+        }
         self.identify(&mut draft);
         self.note_own_changes(&mut draft);
         let desired_before = draft.before.as_ref().map(|before| before.delivery.desired);
@@ -455,7 +458,16 @@ impl Gateway {
             let url = self.connection_request_url(record);
             let pack = Arc::clone(&draft.pack);
             let settings = &self.inner.settings;
-            View::new(draft.mac, record.clone(), pack, Vec::new(), settings, url)
+            let key = self.inner.phase_key;
+            View::new(
+                draft.mac,
+                record.clone(),
+                pack,
+                Vec::new(),
+                settings,
+                url,
+                key,
+            )
         };
         let (old, new) = (shows(before), shows(&draft.record));
         let value = |view: &View, path: &ParameterPath| {
@@ -485,7 +497,9 @@ impl Gateway {
         let lenses = self.lens_parameters(&mut draft)?;
         let url = self.connection_request_url(&draft.record);
         let settings = &self.inner.settings;
-        let view = Arc::new(View::new(mac, draft.record, pack, lenses, settings, url));
+        let key = self.inner.phase_key;
+        let view = View::new(mac, draft.record, pack, lenses, settings, url, key);
+        let view = Arc::new(view);
         if live.session.is_some() {
             live.view = Some(Arc::clone(&view));
         }

@@ -1,6 +1,7 @@
 //! What the product does, in verbs: import, change, transfer, observe, hand over; and the
 //! scheduler, which serves both sides. Only the gateway changes a device.
 
+mod another_tree;
 mod attributes;
 mod check;
 mod clock;
@@ -40,6 +41,8 @@ mod layer_tests;
 mod lens_set_tests;
 #[cfg(test)]
 mod sealed_tests;
+#[cfg(test)]
+mod template_tests;
 #[cfg(test)]
 mod tests;
 

@@ -43,7 +43,15 @@ struct Checked {
     another_acs: bool,
     lens: Vec<Change>,
     /// What no file has a place for, in canonical form.
-    kept: Vec<(ParameterPath, String)>,
+    kept: Vec<KeptChange>,
+}
+
+/// A parameter that no file has a place for, with the text it gets.
+struct KeptChange {
+    path: ParameterPath,
+    /// Under which it is kept, whatever the data model calls it.
+    kept_as: ParameterPath,
+    value: String,
 }
 
 impl Gateway {
@@ -204,7 +212,7 @@ impl Checked {
     fn paths(&self) -> BTreeSet<ParameterPath> {
         let own = self.own.iter().map(|change| &change.path);
         let lens = self.lens.iter().map(|change| &change.path);
-        let kept = self.kept.iter().map(|(path, _)| path);
+        let kept = self.kept.iter().map(|change| &change.path);
         own.chain(lens).chain(kept).cloned().collect()
     }
 
@@ -225,8 +233,13 @@ impl Checked {
             }
             None if view.pack.is_kept(&shown.path, &view.record.rows) => {
                 let rows = &view.record.rows;
-                let value = view.pack.check_kept(&shown.path, rows, &value);
-                self.kept.push((shown.path, value.map_err(fault_of)?));
+                let kept = view.pack.check_kept(&shown.path, rows, &value);
+                let (kept_as, value) = kept.map_err(fault_of)?;
+                self.kept.push(KeptChange {
+                    path: shown.path,
+                    kept_as,
+                    value,
+                });
             }
             None => self.lens.push(Change {
                 path: shown.path,
@@ -320,8 +333,8 @@ impl Gateway {
             let faults = refusals.into_iter().map(parameter_fault).collect();
             invalid_arguments(faults)
         })?;
-        for (path, value) in checked.kept {
-            let before = draft.record.kept.insert(path, value.clone());
+        for KeptChange { kept_as, value, .. } in checked.kept {
+            let before = draft.record.kept.insert(kept_as, value.clone());
             draft.derive_anew |= before.as_ref() != Some(&value);
         }
         for change in checked.own {

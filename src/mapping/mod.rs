@@ -42,6 +42,8 @@ mod template_view;
 mod unset;
 mod vendor;
 mod vendor_file;
+mod view;
+mod view_file;
 mod write;
 
 #[cfg(test)]

@@ -42,6 +42,19 @@ impl Pack {
         rows: &Rows,
         changes: &[Change],
     ) -> Result<Vec<NativeEdit>, Vec<Refusal>> {
+        match &self.view {
+            Some(view) => view.write(self, layers, rows, changes),
+            None => self.write_lenses(layers, rows, changes),
+        }
+    }
+
+    /// The same for changes of what the lenses have, not of what a view shows.
+    pub(super) fn write_lenses(
+        &self,
+        layers: &mut Layers,
+        rows: &Rows,
+        changes: &[Change],
+    ) -> Result<Vec<NativeEdit>, Vec<Refusal>> {
         let mut refusals = Vec::new();
         let mut asks = Vec::new();
         for change in changes {
@@ -98,7 +111,7 @@ impl Pack {
         change: &'c Change,
     ) -> Result<Ask<'c>, RefusalReason> {
         let target = self
-            .target(&change.path, rows)
+            .own_target(&change.path, rows)
             .ok_or(RefusalReason::Unknown)?;
         let wanted = match &target {
             Target::Native(key) => {

@@ -37,5 +37,6 @@ mod sealed;
 mod secrets;
 mod serve;
 mod settings;
+mod templates;
 mod transfer;
 mod tree;
