@@ -46,6 +46,8 @@ mod example_patch;
 mod laws_on_files;
 #[cfg(test)]
 mod shared_profiles;
+#[cfg(test)]
+mod view_tests;
 
 pub use change::{Change, Effects, NativeEdit, Refusal, RefusalReason};
 pub use error::{PackError, PackProblem};
