@@ -54,6 +54,8 @@ mod example_patch;
 mod laws_on_files;
 #[cfg(test)]
 mod shared_profiles;
+#[cfg(test)]
+mod view_tests;
 
 pub use carry::{CarriedOver, LeftBehind};
 pub use change::{Change, Effects, NativeEdit, Refusal, RefusalReason};
