@@ -81,6 +81,21 @@ impl Bench {
         matches!(self.gateway.fetch(request).await, FetchAnswer::File { .. })
     }
 
+    /// What is kept of a parameter beside the files; empty if they do not set it.
+    fn kept(&self, mac: Mac, path: &str) -> String {
+        let parameters = self.gateway.load_parameters(mac).unwrap();
+        let value = parameters.value(&path.parse().unwrap());
+        value.unwrap_or_default().to_owned()
+    }
+
+    async fn import(&self) {
+        let tree = self.folder.path().join("tree");
+        let imported = self
+            .gateway
+            .import(&tree, ImportOptions::default(), &|_, _| {});
+        imported.await.unwrap();
+    }
+
     async fn show(&self, mac: Mac) -> DeviceDetail {
         self.gateway.show(mac).await.unwrap()
     }
@@ -136,11 +151,13 @@ async fn firmware_says_which_of_the_global_files_counts() {
     assert!(bench.fetch(own, &agent("3.3.1.4322")).await);
     let old = both("old.example.net", "aastra.cfg:1");
     assert_eq!(bench.origin(AASTRA, NTP).await, old);
+    assert_eq!(bench.kept(AASTRA, NTP), "old.example.net");
     let files = ["aastra.cfg", "6863i.cfg", own];
     assert_eq!(bench.show(AASTRA).await.files, files);
 
     assert!(bench.fetch(own, &agent("4.1.0.128")).await);
     assert_eq!(bench.origin(AASTRA, NTP).await, new);
+    assert_eq!(bench.kept(AASTRA, NTP), "new.example.net");
     let found = bench.found(FindingKind::UnlikeAlternatives);
     let [found] = found.as_slice() else {
         panic!("{found:?}");
@@ -208,6 +225,31 @@ async fn with_all_files_processed_the_general_one_has_the_last_word() {
     let mine = both("other.example.net", &format!("{own}:4"));
     assert_eq!(bench.origin(GRANDSTREAM, NTP).await, mine);
     assert_eq!(bench.show(GRANDSTREAM).await.files, [own]);
+}
+
+#[tokio::test]
+async fn a_new_file_of_the_phone_changes_the_order() {
+    let own = "cfg000b8200000b.xml";
+    let text = |first: &str| {
+        let settings = format!("{first}<P30>my.example.net</P30>\n");
+        xml("gs_provision", &settings)
+    };
+    let bench = Bench::new(&[
+        (
+            "cfg.xml",
+            &xml("gs_provision", "<P30>all.example.net</P30>\n"),
+        ),
+        (own, &text("")),
+    ])
+    .await;
+    assert_eq!(bench.kept(GRANDSTREAM, NTP), "my.example.net");
+    let file = bench.folder.path().join("tree").join(own);
+    std::fs::write(&file, text("<P8467>1</P8467>\n")).unwrap();
+    bench.import().await;
+    assert_eq!(bench.kept(GRANDSTREAM, NTP), "all.example.net");
+    std::fs::write(&file, text("<P8467>0</P8467>\n")).unwrap();
+    bench.import().await;
+    assert_eq!(bench.kept(GRANDSTREAM, NTP), "my.example.net");
 }
 
 #[tokio::test]
