@@ -129,10 +129,7 @@ impl Pack {
         let key = NativeKey::new(what);
         let mut keys: BTreeSet<&NativeKey> = self.set.aliases.keys_of_any(&key).collect();
         if self.knows_model {
-            keys = keys
-                .into_iter()
-                .filter(|of_alias| self.canonical(&key) == *of_alias)
-                .collect();
+            keys.retain(|of_alias| self.canonical(&key) == *of_alias);
         }
         keys.insert(&key);
         for key_use in keys.iter().filter_map(|key| self.set.by_key.get(*key)) {
@@ -432,7 +429,7 @@ mod tests {
             words(&codes, "P271"),
             "Disabled = 0, Enabled = 1; `yes` also reads Enabled"
         );
-        assert_eq!(words(&codes, "P91"), "1 = 0, 0 = 1");
+        assert_eq!(words(&codes, "P91"), "true = 0, false = 1");
         assert_eq!(words(&codes, "P32"), "native × 60");
         assert_eq!(words(&codes, "P51"), "the native number; `0` reads -1");
         assert_eq!(
