@@ -8,7 +8,7 @@ use url::Url;
 
 use super::exit::{CommandError, ERROR, Ending};
 use super::temporary::Temporary;
-use super::{check, demo, device, explain, export, import, mapping_check, serve, verify};
+use super::{check, convert, demo, device, explain, export, import, mapping_check, serve, verify};
 use crate::app::{Settings, start_telemetry};
 use crate::gateway::FindingKind;
 use crate::native::Mac;
@@ -120,6 +120,24 @@ enum Command {
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
+    /// Make a file for another maker's phone from what is known of this one
+    Convert {
+        /// The old phone
+        mac: Mac,
+        /// The new one: VENDOR or VENDOR/MODEL
+        #[arg(long, value_name = "VENDOR[/MODEL]")]
+        to: convert::Target,
+        /// MAC address of the new phone; that of the old one if left out
+        #[arg(long, value_name = "MAC")]
+        new_mac: Option<Mac>,
+        /// Folder to write the file to; to standard output if left out
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
     /// Run the gateway
     Serve {
         #[command(flatten)]
@@ -226,6 +244,18 @@ pub(super) enum DeviceCommand {
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
+    /// Take settings of the phone's own file back
+    Unset {
+        /// Twelve hex digits
+        mac: Mac,
+        /// What to take back
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<String>,
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
     /// Tell a phone to fetch its file now
     Resync {
         /// Twelve hex digits
@@ -315,6 +345,14 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
                 place,
                 format,
             } => export::run(&directory, &place, format).await,
+            Command::Convert {
+                mac,
+                to,
+                new_mac,
+                out,
+                place,
+                format,
+            } => convert::run(mac, to, new_mac, out.as_deref(), &place, format).await,
             Command::Serve {
                 place,
                 import,

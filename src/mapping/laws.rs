@@ -9,8 +9,9 @@ use std::fmt;
 
 use super::change::{Change, NativeEdit, RefusalReason};
 use super::convert::Convert;
-use super::lens::{Lens, Seen, slot_place};
-use super::pack::{Pack, Target};
+use super::lens::{Lens, slot_place};
+use super::pack::Pack;
+use super::parameter::ValueState;
 use super::rows::Rows;
 use crate::datamodel::{ParameterPath, ValueRule, ValueType};
 use crate::native::{Dialect, Document, Layer, LayerKind, Layers, NativeKey};
@@ -332,20 +333,9 @@ pub(super) fn read_one(
     rows: &Rows,
     path: &ParameterPath,
 ) -> Option<String> {
-    let (place, slot) = match pack.target(path, rows)? {
-        Target::Native(key) => return Some(pack.effective(layers, &key)?.value.into_owned()),
-        Target::Face { place, slot } => (place, slot),
-    };
-    let (lens, _) = pack.face(place)?;
-    let cells = lens.cells(
-        slot,
-        |key| pack.effective(layers, key),
-        |set| pack.set_is_own(layers, set, slot),
-    )?;
-    match lens.read(&cells, slot).nth(place.face)?.1 {
-        Seen::Set(value) | Seen::Default(value) => Some(value),
-        Seen::Unreadable { .. } => None,
-    }
+    let parameter = pack.parameter(layers, rows, path)?;
+    let is_readable = !matches!(parameter.state, ValueState::Unreadable { .. });
+    is_readable.then_some(parameter.value)
 }
 
 /// The first and the last of some rows: formulas and tables that go wrong do so at an end.
