@@ -9,7 +9,7 @@ use super::exit::{CommandError, Ending};
 use super::explain_text::{self, print_phone};
 use super::output;
 use crate::app::load_packs;
-use crate::mapping::{LensExplanation, Packs, nearest};
+use crate::mapping::{LensExplanation, Packs, Template, nearest};
 use crate::native::Mac;
 
 /// Narrowest and widest text.
@@ -93,7 +93,17 @@ fn explain(packs: &Packs, what: &str, scope: &Scope) -> Result<Explanation, Comm
         }
         (None, _) => packs.lens_sets().cloned().collect::<Vec<_>>(),
     };
-    let lenses: Vec<LensExplanation> = chosen.iter().flat_map(|set| set.explain(what)).collect();
+    let mut lenses: Vec<LensExplanation> =
+        chosen.iter().flat_map(|set| set.explain(what)).collect();
+    if lenses.is_empty() {
+        // A path of a data model that is a view of the lenses.
+        let viewed = packs.clone().with_template(Template::Device2);
+        let vendors = viewed.iter().map(|pack| pack.vendor());
+        let vendors =
+            vendors.filter(|vendor| scope.vendor.as_deref().is_none_or(|it| it == *vendor));
+        let seen = vendors.filter_map(|vendor| viewed.for_phone(vendor, scope.model.as_deref()));
+        lenses = seen.flat_map(|pack| pack.explain(what)).collect();
+    }
     let nearest = if lenses.is_empty() {
         nearest(chosen.iter().map(AsRef::as_ref), what)
     } else {

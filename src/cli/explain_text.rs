@@ -150,6 +150,9 @@ impl Group<'_> {
         let lens = self.lens;
         for parameter in &lens.parameters {
             output::line(&parameter.path);
+            for shown in &parameter.shown_as {
+                output::line(&format!("{INDENT}shown as {shown}"));
+            }
         }
         let entry = |label: &str, text: &str| {
             let room = width.saturating_sub(INDENT.len() + LABEL_WIDTH);

@@ -94,7 +94,13 @@ impl Pack {
                     let Some(path) = face.path(instance) else {
                         continue;
                     };
-                    values.extend(self.value_of(lens, slot, &path, layers, rows, kept));
+                    let shown = match &self.view {
+                        Some(view) => view.paths_of(&path),
+                        None => vec![path.clone().into_owned()],
+                    };
+                    let kept = kept.get(path.as_ref());
+                    let of_path = |path| self.value_of(lens, slot, path, layers, rows, kept);
+                    values.extend(shown.iter().filter_map(of_path));
                 }
             }
         }
@@ -108,10 +114,10 @@ impl Pack {
         path: &ParameterPath,
         layers: &Layers,
         rows: &Rows,
-        kept: &BTreeMap<ParameterPath, String>,
+        kept: Option<&String>,
     ) -> Option<CurrentValue> {
         let mut parameter = self.parameter(layers, rows, path)?;
-        if let Some(value) = kept.get(path)
+        if let Some(value) = kept
             && self.is_kept(path, rows)
         {
             parameter.value.clone_from(value);

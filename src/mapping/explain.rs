@@ -9,6 +9,7 @@ use super::convert::Part;
 use super::lens::{Face, KeyColumn, Lens, slot_place};
 use super::pack::Pack;
 use super::template_view::Template;
+use crate::datamodel::ParameterPath;
 use crate::native::NativeKey;
 
 /// What a person sees in place of a secret.
@@ -65,6 +66,8 @@ pub struct IndexExplanation {
 pub struct ParameterExplanation {
     /// Its path, with `{i}` for numbers that are not fixed.
     pub path: String,
+    /// The paths under which the phone's data model shows it, where they are others.
+    pub shown_as: Vec<String>,
     /// Type, as on the wire.
     #[serde(rename = "type")]
     pub value_type: String,
@@ -129,10 +132,7 @@ impl Pack {
         let key = NativeKey::new(what);
         let mut keys: BTreeSet<&NativeKey> = self.set.aliases.keys_of_any(&key).collect();
         if self.knows_model {
-            keys = keys
-                .into_iter()
-                .filter(|of_alias| self.canonical(&key) == *of_alias)
-                .collect();
+            keys.retain(|of_alias| self.canonical(&key) == *of_alias);
         }
         keys.insert(&key);
         for key_use in keys.iter().filter_map(|key| self.set.by_key.get(*key)) {
@@ -143,7 +143,7 @@ impl Pack {
         }
         for (place, lens) in self.set.lenses.iter().enumerate() {
             for (number, face) in lens.faces.iter().enumerate() {
-                if let Some(instance) = fits(what, &face.template.text()) {
+                if let Some(instance) = self.fits(what, face) {
                     let asked_lens = asked.entry(place).or_default();
                     asked_lens.faces.insert(number);
                     asked_lens.slots.extend(instance);
@@ -156,6 +156,20 @@ impl Pack {
             !self.knows_model || lens.is_some_and(counts)
         });
         asked
+    }
+
+    /// Whether a path that was asked for means a face: as the lens has it, or as the view shows it.
+    fn fits(&self, what: &str, face: &Face) -> Option<Option<u32>> {
+        let own = face.template.text();
+        let Some(view) = &self.view else {
+            return fits(what, &own);
+        };
+        let shown = || fits(what, &view.shown_name(&own));
+        let in_other_words = || {
+            let path: ParameterPath = what.parse().ok()?;
+            fits(view.lens_path(&path)?.as_str(), &own)
+        };
+        fits(what, &own).or_else(shown).or_else(in_other_words)
     }
 
     fn explain_lens(&self, place: usize, lens: &Lens, asked: &Asked) -> LensExplanation {
@@ -173,7 +187,9 @@ impl Pack {
                 continue;
             }
             if is_asked {
-                parameters.push(explain_face(face, asked));
+                let mut parameter = explain_face(face, asked);
+                parameter.shown_as = self.shown_as(&path);
+                parameters.push(parameter);
             } else if face.part == Part::Whole {
                 beside.push(path);
             }
@@ -203,6 +219,22 @@ impl Pack {
             only_if_set: lens.only_if_set,
             note: lens.note.clone(),
         }
+    }
+
+    /// The paths under which a view shows a parameter of a lens; none where it has its own path.
+    fn shown_as(&self, own: &str) -> Vec<String> {
+        let Some(view) = &self.view else {
+            return Vec::new();
+        };
+        let mut shown: Vec<String> = match own.parse::<ParameterPath>() {
+            Ok(path) => {
+                let paths = view.paths_of(&path).into_iter();
+                paths.map(|path| path.to_string()).collect()
+            }
+            Err(_) => vec![view.shown_name(own).into_owned()],
+        };
+        shown.retain(|shown| shown != own);
+        shown
     }
 
     fn explain_keys(&self, lens: &Lens) -> Vec<KeyExplanation> {
@@ -312,6 +344,7 @@ fn explain_face(face: &Face, asked: &Asked) -> ParameterExplanation {
     limits.extend(patterns.map(|pattern| format!("of the form {}", pattern.as_str())));
     ParameterExplanation {
         path: path_of(face),
+        shown_as: Vec::new(),
         value_type: face.value_type().xsd_name().to_owned(),
         writable: face.writable,
         secret: face.hidden,
@@ -422,6 +455,23 @@ mod tests {
     }
 
     #[test]
+    fn a_path_of_a_view_leads_to_the_lens_behind_it() {
+        let packs = crate::mapping::Packs::embedded().unwrap();
+        let packs = packs.with_template(Template::Device2);
+        let pack = packs.for_phone("grandstream", None).unwrap();
+        let servers = pack.explain("Device.LAN.DNSServers");
+        assert_eq!(servers.len(), 1);
+        let shown = &servers[0].parameters[0].shown_as;
+        assert!(
+            !shown.is_empty() && !shown[0].starts_with("Device.LAN."),
+            "{shown:?}"
+        );
+        for path in shown {
+            assert_eq!(pack.explain(path)[0].line, servers[0].line, "{path}");
+        }
+    }
+
+    #[test]
     fn conversions_are_told_in_words() {
         let words = |text: &str, key: &str| {
             let found = explained(text, key);
@@ -432,7 +482,7 @@ mod tests {
             words(&codes, "P271"),
             "Disabled = 0, Enabled = 1; `yes` also reads Enabled"
         );
-        assert_eq!(words(&codes, "P91"), "1 = 0, 0 = 1");
+        assert_eq!(words(&codes, "P91"), "true = 0, false = 1");
         assert_eq!(words(&codes, "P32"), "native × 60");
         assert_eq!(words(&codes, "P51"), "the native number; `0` reads -1");
         assert_eq!(

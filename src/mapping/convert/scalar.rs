@@ -80,9 +80,9 @@ impl Boolean {
     }
 
     pub(super) fn words(&self) -> Vec<String> {
-        let mut words = vec![pairs([("1", &self.yes), ("0", &self.no)])];
-        words.extend(also(&self.also_yes, "1"));
-        words.extend(also(&self.also_no, "0"));
+        let mut words = vec![pairs([("true", &self.yes), ("false", &self.no)])];
+        words.extend(also(&self.also_yes, "true"));
+        words.extend(also(&self.also_no, "false"));
         words
     }
 
