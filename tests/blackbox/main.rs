@@ -12,6 +12,7 @@
 
 mod bench;
 mod command;
+mod corpus_phone;
 mod fetch;
 mod gateway;
 mod managed;
@@ -24,6 +25,7 @@ mod bootstrap;
 mod change;
 mod check;
 mod corpus;
+mod corpus_grandstream;
 mod delivery;
 mod devices;
 mod kill;
