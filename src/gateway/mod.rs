@@ -33,6 +33,8 @@ mod values;
 mod view;
 
 #[cfg(test)]
+mod lens_set_tests;
+#[cfg(test)]
 mod sealed_tests;
 #[cfg(test)]
 mod tests;

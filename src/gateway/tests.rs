@@ -17,14 +17,14 @@ use crate::native::Mac;
 use crate::store::{AssetStore, SledStore, StoreOptions};
 use crate::wire::{Credentials, Secret};
 
-const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
+pub(super) const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
 const FILE: &str = "cfg000b82a1b2c3.xml";
 const USER_AGENT: &str = "Grandstream Model HW GXP2170 SW 1.0.11.16 DevId 000b82a1b2c3";
 const DISPLAY_NAME: &str =
     "Device.Services.VoiceService.1.VoiceProfile.1.Line.1.CallingFeatures.CallerIDName";
 
 /// A clock that stands still until it is moved.
-struct Hands(AtomicI64);
+pub(super) struct Hands(AtomicI64);
 
 impl Clock for Hands {
     fn now(&self) -> Timestamp {
@@ -33,13 +33,17 @@ impl Clock for Hands {
 }
 
 /// A gateway on a folder of its own, with the fixtures imported.
-struct Bench {
-    gateway: Gateway,
+pub(super) struct Bench {
+    pub(super) gateway: Gateway,
     clock: Arc<Hands>,
     folder: tempfile::TempDir,
 }
 
 fn open(folder: &Path, clock: &Arc<Hands>) -> Gateway {
+    open_with(folder, clock, Packs::embedded().unwrap())
+}
+
+fn open_with(folder: &Path, clock: &Arc<Hands>, packs: Packs) -> Gateway {
     let store = SledStore::open(folder, StoreOptions::default()).unwrap();
     let assets = AssetStore::open(folder).unwrap();
     let settings = GatewaySettings {
@@ -52,7 +56,6 @@ fn open(folder: &Path, clock: &Arc<Hands>) -> Gateway {
         product_class: ProductClass::Model,
         file_passwords: FilePasswords::default(),
     };
-    let packs = Packs::embedded().unwrap();
     Gateway::open(
         Arc::new(store),
         assets,
@@ -64,7 +67,7 @@ fn open(folder: &Path, clock: &Arc<Hands>) -> Gateway {
 }
 
 impl Bench {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(Hands(AtomicI64::new(1_800_000_000)));
         let gateway = open(folder.path(), &clock);
@@ -82,13 +85,18 @@ impl Bench {
 
     /// The process ends and starts again.
     async fn restart(self) -> Self {
+        self.restart_with(Packs::embedded().unwrap()).await
+    }
+
+    /// The process ends and starts again with other packs.
+    pub(super) async fn restart_with(self, packs: Packs) -> Self {
         let Self {
             gateway,
             clock,
             folder,
         } = self;
         drop(gateway);
-        let gateway = open(folder.path(), &clock);
+        let gateway = open_with(folder.path(), &clock, packs);
         gateway.start().await.unwrap();
         Self {
             gateway,
@@ -102,7 +110,7 @@ impl Bench {
     }
 
     /// The phone fetches its file, as it does when it boots or is told to.
-    async fn fetch(&self) {
+    pub(super) async fn fetch(&self) {
         let answer = self
             .gateway
             .fetch(FetchRequest {

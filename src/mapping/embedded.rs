@@ -32,10 +32,17 @@ pub(super) const EMBEDDED: &[(&str, &str)] = &[
     ),
     ("htek.toml", include_str!("../../mappings/htek.toml")),
     ("aastra.toml", include_str!("../../mappings/aastra.toml")),
+    (
+        "aastra-vendor.toml",
+        include_str!("../../mappings/aastra-vendor.toml"),
+    ),
 ];
 
 /// Vendor and text of every file `mappings/datamodel/VENDOR.tsv`: the vendors' own trees.
-const VENDOR_MODELS: &[(&str, &str)] = &[];
+const VENDOR_MODELS: &[(&str, &str)] = &[(
+    "aastra",
+    include_str!("../../mappings/datamodel/aastra.tsv"),
+)];
 
 static VENDOR_SCHEMAS: LazyLock<Vec<(&str, Schema)>> = LazyLock::new(|| {
     let models = VENDOR_MODELS.iter();

@@ -13,6 +13,7 @@ mod error;
 mod identity;
 mod in_force;
 mod index;
+pub mod laws;
 mod lens;
 mod lens_file;
 mod lens_limits;
@@ -40,7 +41,9 @@ mod example;
 #[cfg(test)]
 mod example_patch;
 #[cfg(test)]
-mod laws;
+mod laws_on_files;
+#[cfg(test)]
+mod shared_profiles;
 
 pub use change::{Change, Effects, NativeEdit, Refusal, RefusalReason};
 pub use error::{PackError, PackProblem};

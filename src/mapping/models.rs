@@ -27,6 +27,11 @@ pub(super) struct ConditionReader {
 }
 
 impl Conditions {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.conditions.len()
+    }
+
     /// Which of them hold for a model. A model that is not known could be any of them.
     pub(super) fn holding(&self, model: Option<&str>) -> Vec<bool> {
         self.conditions

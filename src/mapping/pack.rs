@@ -57,6 +57,15 @@ impl Pack {
     /// The set as it holds for a model, or for a phone whose model is not known.
     pub(super) fn new(vendor: Arc<Vendor>, set: Arc<LensSet>, model: Option<&str>) -> Self {
         let holds = set.conditions.holding(model);
+        Self::with_conditions(vendor, set, holds, model.is_some())
+    }
+
+    fn with_conditions(
+        vendor: Arc<Vendor>,
+        set: Arc<LensSet>,
+        holds: Vec<bool>,
+        knows_model: bool,
+    ) -> Self {
         let mut shadowed = HashSet::new();
         for places in &set.contested {
             let holding = places.iter().filter(|place| {
@@ -68,7 +77,7 @@ impl Pack {
             let last = |place: &&FacePlace| {
                 let lens = set.lenses.get(place.lens);
                 let for_all = lens.is_none_or(|lens| lens.condition.is_none());
-                for_all == model.is_some()
+                for_all == knows_model
             };
             let first = holding.clone().find(|place| !last(place));
             let first = first.or_else(|| holding.clone().next()).copied();
@@ -78,7 +87,7 @@ impl Pack {
             vendor,
             set,
             holds,
-            knows_model: model.is_some(),
+            knows_model,
             shadowed,
         }
     }
@@ -355,6 +364,31 @@ impl Pack {
             return Err(RefusalReason::ReadOnly);
         }
         Ok(face.rule.check(value)?)
+    }
+
+    /// The set for any model, and once for each condition alone: every lens counts in one of them.
+    pub(super) fn variants(&self) -> impl Iterator<Item = Self> {
+        let count = self.set.conditions.len();
+        let all = (0..=count).map(move |place| {
+            let all: Vec<bool> = (0..count)
+                .map(|other| place == 0 || other + 1 == place)
+                .collect();
+            (all, place > 0)
+        });
+        all.map(|(holds, knows_model)| {
+            let (vendor, set) = (Arc::clone(&self.vendor), Arc::clone(&self.set));
+            Self::with_conditions(vendor, set, holds, knows_model)
+        })
+    }
+
+    /// Rows for all slots of all indexes.
+    pub(super) fn all_rows(&self) -> Rows {
+        let mut rows = Rows::default();
+        for index in &self.set.indexes {
+            let slots = (1..=index.slots).collect();
+            rows.reconcile(&index.name, &index.table, index.slots, &slots);
+        }
+        rows
     }
 
     /// Whether a lens holds for the model.
