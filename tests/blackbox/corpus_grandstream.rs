@@ -92,7 +92,45 @@ async fn twenty_values_in_p_codes() {
         ),
         ("X_TRESTLE_Native.P172", "1", 's'),
     ];
-    twenty_values(P_CODES, &sets, &[]).await;
+    twenty_values(
+        P_CODES,
+        &sets,
+        &[
+            "= <P48>edge.quay.example:5081</P48>",
+            "= <P35>2260</P35>",
+            "= <P34>Oak&amp;Plank&lt;7&gt;</P34>",
+            r#"= <P3>Kai &amp; &lt;"Co"&gt; #1 100%</P3>"#,
+            "= <P32>30</P32>",
+            "= <P138>45</P138>",
+            "= <P99>1</P99>",
+            "= <P2302>0</P2302>",
+            "= <P2303>1</P2303>",
+            "= <P57>9</P57>",
+            "= <P58>0</P58>",
+            "= <P59>8</P59>",
+            "= <P60>4</P60>",
+            "= <P61>18</P61>",
+            "= <P407>Lager Süd</P407>",
+            "= <P448>1</P448>",
+            "= <P172>1</P172>",
+            "= <P15>254</P15>",
+            "= <P21>192</P21>",
+            "= <P23>2</P23>",
+            "= <P24>53</P24>",
+            "= <P25>198</P25>",
+            "= <P26>51</P26>",
+            "= <P27>100</P27>",
+            "= <P28>53</P28>",
+            "= <P51>120</P51>",
+            "= <P331>https://books.example/gs?a=1&amp;b=2</P331>",
+            "= <P91>1</P91>",
+            "+ <P98>2</P98>",
+            "+ <P23800>11</P23800>",
+            "+ <P23803>2261</P23803>",
+            "+ <P64>CET-1CEST-2,M3.5.0/02:00:00,M10.5.0/03:00:00</P64>",
+        ],
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,7 +170,40 @@ async fn twenty_values_in_names_of_items_and_parts() {
             's',
         ),
     ];
-    twenty_values(ALIASES, &sets, &[]).await;
+    twenty_values(ALIASES, &sets, &[
+r#"= <item name="account.1.sip.outboundProxy.1.address">edge.quay.example:5081</item>"#,
+r#"= <item name="account.1.sip.userid">2260</item>"#,
+r#"= <item name="account.1.sip.subscriber.password">Oak&amp;Plank&lt;7&gt;</item>"#,
+r#"= <item name="account.1.sip.subscriber.name">Kai &amp; &lt;"Co"&gt; #1 100%</item>"#,
+r#"= <item name="account.1.network.supportRport">No</item>"#,
+r#"= <item name="account.1.sip.registerExpiration">30</item>"#,
+r#"= <item name="account.1.sip.registrationFailureRetryWaitTime">45</item>"#,
+r#"= <item name="account.1.sip.subscribe.forMwi">Yes</item>"#,
+r#"= <item name="account.1.codec.choice.1">G.722</item>"#,
+r#"= <item name="account.1.codec.choice.2">PCMU</item>"#,
+r#"= <item name="account.1.codec.choice.3">PCMA</item>"#,
+r#"= <item name="account.1.codec.choice.4">G.723.1</item>"#,
+r#"= <item name="account.1.codec.choice.5">G.729A/B</item>"#,
+r#"= <item name="account.1.dtmf.sendInRtp">No</item>"#,
+r#"= <item name="account.1.dtmf.sendInSip">Yes</item>"#,
+r#"= <item name="account.2.sip.subscriber.name">Lager Süd</item>"#,
+r#"= <item name="account.2.sip.transport">TCP</item>"#,
+r#"= <item name="network.port.eth.1.mask.3">254</item>"#,
+r#"= <item name="network.dns.1.ip.1">192</item>"#,
+r#"= <item name="network.dns.1.ip.3">2</item>"#,
+r#"= <item name="network.dns.1.ip.4">53</item>"#,
+r#"= <item name="network.dns.2.ip.1">198</item>"#,
+r#"= <item name="network.dns.2.ip.2">51</item>"#,
+r#"= <item name="network.dns.2.ip.3">100</item>"#,
+r#"= <item name="network.dns.2.ip.4">53</item>"#,
+r#"= <item name="network.port.eth.1.vlan.tag">121</item>"#,
+r#"= <item name="phonebook.download.server">https://books.example/gs?a=1&amp;b=2</item>"#,
+r#"= <item name="call.callWaiting.enable">No</item>"#,
+r#"= <item name="dateTime.timezone">customize</item>"#,
+r#"= <item name="dateTime.timezone.custom">QUAY-1</item>"#,
+"+ <P23800>11</P23800>",
+"+ <P23803>2261</P23803>",
+]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -173,5 +244,43 @@ async fn twenty_values_in_text() {
         ),
         ("X_TRESTLE_Native.P792", "0", 's'),
     ];
-    twenty_values(TEXT, &sets, &[]).await;
+    twenty_values(
+        TEXT,
+        &sets,
+        &[
+            "= P47 =sip.quay.example",
+            "= P48 =edge.quay.example:5081",
+            "= P35 =2260",
+            "= P34 =Oak&Plank<7>",
+            r#"= P3 =Kai & <"Co"> #1 100%"#,
+            "= P32 = 30",
+            "= P138 = 45",
+            "= P99 = 1",
+            "= P57 = 9",
+            "= P58 = 0",
+            "= P59 = 8",
+            "= P60 = 4",
+            "= P61 = 18",
+            "= P2302 = 0",
+            "= P2303 = 1",
+            "= P407 =Lager Süd",
+            "= P448 = 1",
+            "= P792 = 0",
+            "= P15 = 254",
+            "= P21 = 192",
+            "= P23 = 2",
+            "= P24 = 53",
+            "= P25 = 198",
+            "= P26 = 51",
+            "= P27 = 100",
+            "= P28 = 53",
+            "= P51 = 120",
+            "= P331 =https://books.example/gs?a=1&b=2",
+            "= P91 = 1",
+            "= P64 = CET-1CEST-2,M3.5.0/02:00:00,M10.5.0/03:00:00",
+            "+ P23800 =11",
+            "+ P23803 =2261",
+        ],
+    )
+    .await;
 }
