@@ -126,13 +126,20 @@ pub(crate) async fn read_back(session: &mut Session<'_>, sets: &[Set<'_>]) {
 
 /// What has become of the lines of a file: `= ` and a line that stands in the place of one with
 /// the same key, `+ ` a new one, `- ` one that is gone. Each new line must end as its neighbours
-/// do.
+/// do, except that the file's last line may or may not have an end.
 pub(crate) fn changed_lines(before: &[u8], after: &[u8]) -> Vec<String> {
-    let [before, after] = [before, after].map(text_of);
+    let [before, after] = [before, after].map(|file| match file.strip_suffix(b"\n") {
+        Some(_) => text_of(file),
+        None => text_of(file) + "\n",
+    });
     let old: Vec<_> = before.split_inclusive('\n').collect();
     let new: Vec<_> = after.split_inclusive('\n').collect();
-    let ending = |line: &str| line.len() - line.trim_end_matches(['\r', '\n']).len();
-    let bare = |line: &str| line[..line.len() - ending(line)].to_owned();
+    let bare = |line: &str| match line.trim_end_matches(['\r', '\n']) {
+        // After an element, blanks are no part of a value.
+        element if element.trim_start().starts_with('<') => element.trim_end().to_owned(),
+        text => text.to_owned(),
+    };
+    let ending = |line: &str| line[bare(line).len()..].to_owned();
     let mut changes = Vec::new();
     for change in capture_diff_slices(Algorithm::Myers, &old, &new) {
         if let DiffOp::Equal { .. } = change {
