@@ -30,11 +30,11 @@ const PASSWORD: &str = "Lantern-Room 4";
 const SALT: [u8; 8] = *b"saltwort";
 const PLAIN: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\" ?>\n<gs_provision version=\"1\">\n\
 <mac>000b82a1b2c3</mac>\n<config version=\"1\">\n<P271>1</P271>\n<P35>300</P35>\n\
-<P34>hush</P34>\n<P3>Chart room</P3>\n<P9999>left alone</P9999>\n</config>\n</gs_provision>\n";
+<P34>hush</P34>\n<P3>Chart room</P3>\n<P99999>left alone</P99999>\n</config>\n</gs_provision>\n";
 const DISPLAY_NAME: &str =
     "Device.Services.VoiceService.1.VoiceProfile.1.Line.1.CallingFeatures.CallerIDName";
 const AUTH_PASSWORD: &str = "Device.Services.VoiceService.1.VoiceProfile.1.Line.1.SIP.AuthPassword";
-const UNCOVERED: &str = "Device.X_TRESTLE_Native.P9999";
+const UNCOVERED: &str = "Device.X_TRESTLE_Native.P99999";
 
 /// EVP_BytesToKey with MD5 and one round, written down a second time: three hashes, one after
 /// the other.

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use super::error::{PackError, PackProblem};
 use super::index::{Index, index_named};
 use super::lens_file::read_key_texts;
+use super::lens_set::KeyState;
 use super::models::ConditionReader;
 use super::section::Section;
 use super::template::expand;
@@ -14,8 +15,8 @@ use crate::native::NativeKey;
 /// The dictionary of a pack.
 #[derive(Debug, Default)]
 pub(super) struct Aliases {
-    by_name: HashMap<NativeKey, Vec<Alias>>,
-    by_key: HashMap<NativeKey, Vec<Spelling>>,
+    by_name: HashMap<NativeKey, Vec<Alias>, KeyState>,
+    by_key: HashMap<NativeKey, Vec<Spelling>, KeyState>,
     words: Vec<Vec<(String, String)>>,
     /// Names and keys written out.
     pub(super) count: usize,

@@ -36,13 +36,24 @@ pub(super) const EMBEDDED: &[(&str, &str)] = &[
         "aastra-vendor.toml",
         include_str!("../../mappings/aastra-vendor.toml"),
     ),
+    ("akuvox.toml", include_str!("../../mappings/akuvox.toml")),
+    (
+        "akuvox-vendor.toml",
+        include_str!("../../mappings/akuvox-vendor.toml"),
+    ),
 ];
 
 /// Vendor and text of every file `mappings/datamodel/VENDOR.tsv`: the vendors' own trees.
-const VENDOR_MODELS: &[(&str, &str)] = &[(
-    "aastra",
-    include_str!("../../mappings/datamodel/aastra.tsv"),
-)];
+const VENDOR_MODELS: &[(&str, &str)] = &[
+    (
+        "aastra",
+        include_str!("../../mappings/datamodel/aastra.tsv"),
+    ),
+    (
+        "akuvox",
+        include_str!("../../mappings/datamodel/akuvox.tsv"),
+    ),
+];
 
 static VENDOR_SCHEMAS: LazyLock<Vec<(&str, Schema)>> = LazyLock::new(|| {
     let models = VENDOR_MODELS.iter();

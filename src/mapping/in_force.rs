@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use super::lens_set::KeyState;
 use super::pack::Pack;
 use crate::native::{Layer, Layers, Mark, NativeKey, Setting};
 
@@ -22,7 +23,7 @@ pub(super) struct Found<'a> {
 /// All settings that count in the files of a phone, by key.
 #[derive(Debug)]
 pub(super) struct InForce<'a> {
-    by_key: HashMap<&'a NativeKey, Found<'a>>,
+    by_key: HashMap<&'a NativeKey, Found<'a>, KeyState>,
 }
 
 impl<'a> InForce<'a> {
@@ -45,7 +46,7 @@ impl<'a> InForce<'a> {
 impl Pack {
     /// What counts for every key, found in one pass over the files.
     pub(super) fn in_force<'a>(&'a self, layers: &'a Layers) -> InForce<'a> {
-        let mut by_key = HashMap::with_capacity(512);
+        let mut by_key = HashMap::with_capacity_and_hasher(512, KeyState::default());
         for layer in layers.counting() {
             for setting in layer.document.settings() {
                 let (key, found) = self.found(setting, layer);

@@ -13,6 +13,10 @@ use super::template_view::Template;
 use crate::datamodel::Schema;
 use crate::native::NativeKey;
 
+/// How keys are hashed: quickly, and seeded at random, so that no file can be made of keys that
+/// collide.
+pub(super) type KeyState = foldhash::fast::RandomState;
+
 /// Most native keys and paths of a pack, slots counted one by one.
 const MAX_COMPILED: usize = 1_000_000;
 
@@ -41,7 +45,7 @@ pub(super) struct LensSet {
     /// The paths for which there are several.
     pub(super) contested: Vec<Vec<FacePlace>>,
     /// What every key is for.
-    pub(super) by_key: HashMap<NativeKey, Vec<KeyUse>>,
+    pub(super) by_key: HashMap<NativeKey, Vec<KeyUse>, KeyState>,
     /// How the pack spells keys, where that is not their normal form.
     pub(super) spellings: HashMap<NativeKey, String>,
 }
@@ -113,8 +117,8 @@ impl Lenses {
     }
 
     /// Of all keys, what they are for.
-    pub(super) fn by_key(&self) -> HashMap<NativeKey, Vec<KeyUse>> {
-        let mut by_key: HashMap<NativeKey, Vec<KeyUse>> = HashMap::new();
+    pub(super) fn by_key(&self) -> HashMap<NativeKey, Vec<KeyUse>, KeyState> {
+        let mut by_key: HashMap<NativeKey, Vec<KeyUse>, KeyState> = HashMap::default();
         let mut add = |key: &NativeKey, key_use: KeyUse| {
             let uses = match by_key.get_mut(key) {
                 Some(uses) => uses,

@@ -432,7 +432,9 @@ impl Pack {
         let uses = self.all_uses(key).iter().copied();
         uses.filter(|key_use| {
             let lens = self.set.lenses.get(key_use.lens);
-            lens.is_some_and(|lens| self.has(lens) && self.faces(key_use.lens, lens).count() > 0)
+            lens.is_some_and(|lens| {
+                self.has(lens) && self.faces(key_use.lens, lens).next().is_some()
+            })
         })
     }
 

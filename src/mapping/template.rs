@@ -35,8 +35,15 @@ pub(super) fn expand(template: &str, index: Option<IndexName<'_>>) -> Result<Exp
         let (formula, after) = after
             .split_once('}')
             .ok_or_else(|| "`{` has no `}`".to_owned())?;
+        let (formula, digits) = match formula.split_once(':') {
+            Some((formula, digits)) => (formula, digits_of(digits)?),
+            None => (formula, 1),
+        };
         pieces.push(Piece::Text(text));
-        pieces.push(Piece::Formula(parse_formula(formula, index)?));
+        pieces.push(Piece::Formula {
+            formula: parse_formula(formula, index)?,
+            digits,
+        });
         rest = after;
     }
     if rest.contains('}') {
@@ -49,7 +56,7 @@ pub(super) fn expand(template: &str, index: Option<IndexName<'_>>) -> Result<Exp
         (1..=slots).map(|slot| write_out(&pieces, slot)).collect();
     let by_slot = pieces
         .iter()
-        .any(|piece| matches!(piece, Piece::Formula(formula) if formula.names_slot()));
+        .any(|piece| matches!(piece, Piece::Formula { formula, .. } if formula.names_slot()));
     Ok(Expanded {
         texts: texts?,
         by_slot,
@@ -58,7 +65,21 @@ pub(super) fn expand(template: &str, index: Option<IndexName<'_>>) -> Result<Exp
 
 enum Piece<'a> {
     Text(&'a str),
-    Formula(Formula),
+    Formula {
+        formula: Formula,
+        /// As many digits at least: zeros go before the number.
+        digits: usize,
+    },
+}
+
+/// How many digits a number has at least, of what stands after the colon: `02`.
+fn digits_of(text: &str) -> Result<usize, String> {
+    match text.strip_prefix('0').map(str::parse) {
+        Some(Ok(digits)) if (1..=9).contains(&digits) => Ok(digits),
+        _ => Err(format!(
+            "`{text}` is no number of digits: `02` to `09` is wanted"
+        )),
+    }
 }
 
 fn write_out(pieces: &[Piece<'_>], slot: u32) -> Result<String, String> {
@@ -66,12 +87,12 @@ fn write_out(pieces: &[Piece<'_>], slot: u32) -> Result<String, String> {
     for piece in pieces {
         match piece {
             Piece::Text(piece) => text.push_str(piece),
-            Piece::Formula(formula) => {
+            Piece::Formula { formula, digits } => {
                 let number = formula
                     .value(i64::from(slot))
                     .filter(|number| *number >= 0)
                     .ok_or_else(|| format!("the formula gives no number for slot {slot}"))?;
-                text.push_str(&number.to_string());
+                text.push_str(&format!("{number:0digits$}"));
             }
         }
     }
@@ -261,6 +282,10 @@ mod tests {
                 "sip line3 proxy ip"
             ]
         );
+        assert_eq!(
+            texts("KEY{account + 8:02}.Type"),
+            ["KEY09.Type", "KEY10.Type", "KEY11.Type"]
+        );
         let global = expand("P8", ACCOUNT).unwrap();
         assert_eq!(global.texts, ["P8", "P8", "P8"]);
         assert!(!global.by_slot);
@@ -279,6 +304,9 @@ mod tests {
             "P{line}",
             "P{account - 2}",
             "P{9223372036854775807 * account}",
+            "P{account:}",
+            "P{account:2}",
+            "P{account:099}",
         ] {
             assert!(expand(template, ACCOUNT).is_err(), "{template}");
         }
