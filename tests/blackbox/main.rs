@@ -32,6 +32,7 @@ mod corpus_htek;
 mod corpus_tr069;
 mod delivery;
 mod devices;
+mod injection;
 mod kill;
 mod notification;
 mod paths;
