@@ -21,6 +21,7 @@ mod phones;
 mod support;
 
 mod bad_acs;
+mod bad_files;
 mod bootstrap;
 mod change;
 mod check;
@@ -29,6 +30,7 @@ mod corpus_aastra;
 mod corpus_akuvox;
 mod corpus_grandstream;
 mod corpus_htek;
+mod corpus_sealed;
 mod corpus_tr069;
 mod delivery;
 mod devices;
