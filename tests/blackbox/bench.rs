@@ -71,6 +71,23 @@ impl Bench {
         self.folder.path().join("tree")
     }
 
+    /// Puts these files, and no others, into the tree.
+    pub(crate) fn replace_tree(&self, files: &[(&str, Vec<u8>)]) {
+        fs::remove_dir_all(self.tree()).unwrap();
+        for (path, content) in files {
+            let path = self.tree().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+    }
+
+    /// Adds lines to the end of the settings.
+    pub(crate) fn add_settings(&self, lines: &str) {
+        let path = self.folder().join("trestle.toml");
+        let settings = fs::read_to_string(&path).unwrap();
+        fs::write(path, format!("{settings}{lines}")).unwrap();
+    }
+
     /// A file of that tree.
     pub(crate) fn tree_file(&self, path: &str) -> Vec<u8> {
         fs::read(self.tree().join(path)).unwrap()

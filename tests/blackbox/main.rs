@@ -12,6 +12,7 @@
 
 mod bench;
 mod command;
+mod corpus_phone;
 mod fetch;
 mod gateway;
 mod managed;
@@ -20,14 +21,22 @@ mod phones;
 mod support;
 
 mod bad_acs;
+mod bad_files;
 mod bootstrap;
 mod change;
 mod check;
 mod convert;
 mod corpus;
+mod corpus_aastra;
+mod corpus_akuvox;
+mod corpus_grandstream;
+mod corpus_htek;
+mod corpus_sealed;
+mod corpus_tr069;
 mod delivery;
 mod devices;
 mod explain;
+mod injection;
 mod kill;
 mod mapping_check;
 mod notification;

@@ -53,6 +53,22 @@ pub(crate) const AASTRA: Phone = Phone {
 pub(crate) const PHONES: [Phone; 3] = [GRANDSTREAM, HTEK, AASTRA];
 
 impl Phone {
+    /// One more phone; `paths` is what it fetches, its own file last.
+    pub(crate) const fn new(
+        mac: &'static str,
+        user_agent: &'static str,
+        paths: &'static [&'static str],
+        place: u8,
+    ) -> Self {
+        Self {
+            mac,
+            user_agent,
+            paths,
+            account: ("", ""),
+            place,
+        }
+    }
+
     /// Its own file.
     pub(crate) fn own_file(self) -> &'static str {
         self.paths.last().unwrap()

@@ -17,7 +17,7 @@ use super::{Dialect, xml_read};
 use crate::native::charset;
 use crate::native::edit::{EditError, Splice};
 use crate::native::key::is_p_code;
-use crate::native::lines::{text_start, usual_line_end};
+use crate::native::lines::text_start;
 use crate::native::parsed::{Entry, Parsed, Shape, Span};
 
 pub(super) fn read(bytes: &[u8]) -> Parsed {
@@ -30,7 +30,7 @@ pub(super) fn value(written: Cow<'_, str>) -> Cow<'_, str> {
 }
 
 pub(super) fn replace(bytes: &[u8], entry: &Entry, value: &str) -> Result<Splice, EditError> {
-    let written = escape(value, usual_line_end(bytes))?;
+    let written = escape(value)?;
     let text = match entry.shape {
         Shape::Written => written,
         Shape::EmptyElement => {
@@ -54,7 +54,7 @@ pub(super) fn insert(
     value: &str,
 ) -> Result<Splice, EditError> {
     let refused = || EditError::key(name, Dialect::PCodeXml);
-    let written = escape(value, usual_line_end(bytes))?;
+    let written = escape(value)?;
     let place = xml_place::find(bytes, parsed, name)?;
     let element = match place.spelling {
         Spelling::PCode | Spelling::Named => {
@@ -254,13 +254,7 @@ mod tests {
         set("<P2383>0</2383>", "P2383", "1", "<P2383>1</2383>");
         set("<P1>a<!-- c --></P1>", "P1", "b", "<P1>b<!-- c --></P1>");
         set("<P1>p&w<1></P1>", "P1", "\"q\"", "<P1>\"q\"</P1>");
-        set("<P1>a</P1>", "P1", "b\nc", "<P1>b\nc</P1>");
-        set(
-            "\r\n<P1>a</P1>\r\n",
-            "P1",
-            "b\nc",
-            "\r\n<P1>b\r\nc</P1>\r\n",
-        );
+        set("<P1>a</P1>", "P1", "b\nc", "<P1>b&#10;c</P1>");
         set("<P1>a</P1>", "P1", "", "<P1></P1>");
         set("<P1>&copy;</P1>", "P1", "&copy;", "<P1>&copy;</P1>");
     }

@@ -47,9 +47,10 @@ pub(in crate::native) fn resolve(written: Cow<'_, str>) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// The written form of a value. Line breaks inside are written as the file has them; blanks at its
-/// ends become references, since readers may drop them.
-pub(super) fn escape(value: &str, line_end: &str) -> Result<String, EditError> {
+/// The written form of a value, on one line. Line breaks become references, so that no reader of
+/// lines finds a line that is part of a value; so do blanks at its ends, since readers may drop
+/// them.
+pub(super) fn escape(value: &str) -> Result<String, EditError> {
     let inner = value.trim_start_matches(|c| u8::try_from(c).is_ok_and(is_blank));
     let first_inner = value.len() - inner.len();
     let inner = inner.trim_end_matches(|c| u8::try_from(c).is_ok_and(is_blank));
@@ -63,10 +64,10 @@ pub(super) fn escape(value: &str, line_end: &str) -> Result<String, EditError> {
             '<' => written.push_str("&lt;"),
             '>' => written.push_str("&gt;"),
             '\r' => written.push_str("&#13;"),
-            ' ' | '\t' | '\n' if outer => {
+            '\n' => written.push_str("&#10;"),
+            ' ' | '\t' if outer => {
                 written.push_str(&format!("&#{};", u32::from(character)));
             }
-            '\n' => written.push_str(line_end),
             _ if is_xml_character(character) => written.push(character),
             _ => {
                 return Err(EditError::Character {
@@ -206,13 +207,13 @@ mod tests {
     #[test]
     fn only_what_needs_it_is_escaped() {
         assert_eq!(
-            escape("\"a\" & 'b' <c>", "\n").unwrap(),
+            escape("\"a\" & 'b' <c>").unwrap(),
             "\"a\" &amp; 'b' &lt;c&gt;"
         );
-        assert_eq!(escape(" a b\t", "\n").unwrap(), "&#32;a b&#9;");
-        assert_eq!(escape("a\nb\n", "\r\n").unwrap(), "a\r\nb&#10;");
-        assert_eq!(escape(" ", "\n").unwrap(), "&#32;");
-        assert!(escape("a\u{1}", "\n").is_err());
+        assert_eq!(escape(" a b\t").unwrap(), "&#32;a b&#9;");
+        assert_eq!(escape("a\nb\r\n").unwrap(), "a&#10;b&#13;&#10;");
+        assert_eq!(escape(" ").unwrap(), "&#32;");
+        assert!(escape("a\u{1}").is_err());
     }
 
     #[test]
