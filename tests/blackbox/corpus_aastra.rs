@@ -1,7 +1,7 @@
 //! Aastra files of the corpus, with twenty values of different kinds set by an ACS in one call:
 //! the lines that change, and no others.
 
-use crate::corpus_phone::{CorpusTree, Set, assert_changed, read_back, set_all, text_of};
+use crate::corpus_phone::{CorpusTree, Set, text_of};
 use crate::phones::Phone;
 
 const LINE_KEYS: Phone = Phone::new(
@@ -35,14 +35,7 @@ async fn twenty_values(phone: Phone, sets: &[Set<'_>], lines: &[&str]) {
     let Some(tree) = CorpusTree::serve(TREE).await else {
         return;
     };
-    let mut managed = tree.announced(phone).await;
-    let before = tree.bench.tree_file(phone.own_file());
-    let mut session = managed.turn(&tree.gateway).await;
-    set_all(&mut session, sets).await.unwrap();
-    read_back(&mut session, sets).await;
-    session.end().unwrap();
-    assert_changed(&before, &tree.fetched(phone).await, lines);
-    tree.bench.assert_no_findings();
+    tree.assert_set_changes(phone, sets, lines).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,14 +127,7 @@ async fn a_line_that_takes_the_global_keys_gets_its_own_whole_sets_at_once() {
         ("X_TRESTLE_Phone.SoftKey.1.ButtonMessage", "Voice #1", 's'),
         ("X_TRESTLE_Native.directory_upate", "0", 's'),
     ];
-    let mut managed = tree.announced(GLOBAL_KEYS).await;
-    let before = tree.bench.tree_file(GLOBAL_KEYS.own_file());
-    let mut session = managed.turn(&tree.gateway).await;
-    set_all(&mut session, &sets).await.unwrap();
-    read_back(&mut session, &sets).await;
-    session.end().unwrap();
-
-    let text = text_of(&before);
+    let text = text_of(&tree.bench.tree_file(GLOBAL_KEYS.own_file()));
     let copied = |key: &str| {
         let global = format!("sip {key}: ");
         let value = text.lines().find_map(|line| line.strip_prefix(&global));
@@ -163,5 +149,5 @@ async fn a_line_that_takes_the_global_keys_gets_its_own_whole_sets_at_once() {
     lines.push("+ sip line1 outbound proxy: edge.quay.example".to_owned());
     lines.push("= softkey1 label: \"Voice #1\"".to_owned());
     let lines: Vec<_> = lines.iter().map(String::as_str).collect();
-    assert_changed(&before, &tree.fetched(GLOBAL_KEYS).await, &lines);
+    tree.assert_set_changes(GLOBAL_KEYS, &sets, &lines).await;
 }

@@ -1,7 +1,7 @@
 //! Htek files of the corpus, with twenty values of different kinds set by an ACS in one call: the
 //! lines that change, and no others.
 
-use crate::corpus_phone::{CorpusTree, Set, assert_changed, read_back, set_all};
+use crate::corpus_phone::{CorpusTree, Set};
 use crate::phones::Phone;
 
 const P_CODES: Phone = Phone::new(
@@ -28,14 +28,7 @@ async fn twenty_values(phone: Phone, sets: &[Set<'_>], lines: &[&str]) {
     let Some(tree) = CorpusTree::serve(TREE).await else {
         return;
     };
-    let mut managed = tree.announced(phone).await;
-    let before = tree.bench.tree_file(phone.own_file());
-    let mut session = managed.turn(&tree.gateway).await;
-    set_all(&mut session, sets).await.unwrap();
-    read_back(&mut session, sets).await;
-    session.end().unwrap();
-    assert_changed(&before, &tree.fetched(phone).await, lines);
-    tree.bench.assert_no_findings();
+    tree.assert_set_changes(phone, sets, lines).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

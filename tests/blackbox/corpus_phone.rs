@@ -43,6 +43,19 @@ impl CorpusTree {
         Managed::first_seen(&self.bench, &self.gateway, phone).await
     }
 
+    /// Sets values in one session, reads them back, and compares the phone's file before and after:
+    /// these lines have changed, and no others.
+    pub(crate) async fn assert_set_changes(&self, phone: Phone, sets: &[Set<'_>], lines: &[&str]) {
+        let before = self.bench.tree_file(phone.own_file());
+        let mut managed = self.announced(phone).await;
+        let mut session = managed.turn(&self.gateway).await;
+        set_all(&mut session, sets).await.unwrap();
+        read_back(&mut session, sets).await;
+        session.end().unwrap();
+        assert_changed(&before, &self.fetched(phone).await, lines);
+        self.bench.assert_no_findings();
+    }
+
     /// What the phone gets when it fetches its file.
     pub(crate) async fn fetched(&self, phone: Phone) -> Vec<u8> {
         let server = self.gateway.phones_http();

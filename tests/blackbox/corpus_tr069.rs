@@ -1,7 +1,7 @@
 //! The settings of the phone's own TR-069 client, in files of the corpus: an ACS sets each through
 //! its path, the file gets it under its native key, and the path reads it back.
 
-use crate::corpus_phone::{CorpusTree, Set, assert_changed, read_back, set_all};
+use crate::corpus_phone::{CorpusTree, Set};
 use crate::phones::Phone;
 
 struct Case {
@@ -183,13 +183,7 @@ async fn the_phones_own_tr069_client_is_set_through_its_paths() {
         return;
     };
     for case in CASES {
-        let mut managed = tree.announced(case.phone).await;
-        let before = tree.bench.tree_file(case.phone.own_file());
-        let mut session = managed.turn(&tree.gateway).await;
-        set_all(&mut session, case.sets).await.unwrap();
-        read_back(&mut session, case.sets).await;
-        session.end().unwrap();
-        assert_changed(&before, &tree.fetched(case.phone).await, case.lines);
+        tree.assert_set_changes(case.phone, case.sets, case.lines)
+            .await;
     }
-    tree.bench.assert_no_findings();
 }
