@@ -25,9 +25,12 @@ const OF_THE_MAKER: [&str; 8] = [
     ".X_TRESTLE_Upgrade.",
 ];
 /// Of what stands below `X_TRESTLE_Phone.`, what means the same with every maker.
-const OF_THE_USER: [&str; 4] = [
+const OF_THE_USER: [&str; 7] = [
+    ".X_TRESTLE_Phone.DSSKey.",
     ".X_TRESTLE_Phone.ExpansionModule.",
+    ".X_TRESTLE_Phone.FeatureKey.",
     ".X_TRESTLE_Phone.MemoryKey.",
+    ".X_TRESTLE_Phone.ProgrammableKey.",
     ".X_TRESTLE_Phone.SoftKey.",
     ".X_TRESTLE_Phone.TopSoftKey.",
 ];
