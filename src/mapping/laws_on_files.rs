@@ -1,4 +1,4 @@
-//! The lens laws on the files of a phone, for tests.
+//! The lens laws on the files of a phone, for tests and fuzzing.
 
 use crate::datamodel::{ValueRule, ValueType};
 use crate::mapping::laws::{read_one, samples};
@@ -9,7 +9,10 @@ use crate::native::{Layers, NativeKey};
 
 /// Checks both laws for all parameters of a phone. `what` names the files in a failure. Of all the
 /// values that could be written, at most `tries` are, spread over the parameters.
-pub(crate) fn check(pack: &Pack, layers: &Layers, what: &str, tries: usize) {
+///
+/// # Panics
+/// If a law is broken, or if there is no file of the phone's own.
+pub fn check(pack: &Pack, layers: &Layers, what: &str, tries: usize) {
     let rows = pack.rows(layers, &Rows::default());
     let parameters = pack.read(layers, &rows);
     get_then_put(pack, layers, &rows, &parameters, what);
@@ -130,6 +133,7 @@ fn rule_of(pack: &Pack, rows: &Rows, parameter: &Parameter) -> ValueRule {
     }
 }
 
+#[cfg(test)]
 mod tests {
     use std::path::Path;
 
