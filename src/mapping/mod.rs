@@ -36,12 +36,12 @@ mod vendor;
 mod vendor_file;
 mod write;
 
-#[cfg(any(test, fuzzing))]
-pub mod laws_on_files;
 #[cfg(test)]
 mod example;
 #[cfg(test)]
 mod example_patch;
+#[cfg(any(test, fuzzing))]
+pub mod laws_on_files;
 #[cfg(test)]
 mod shared_profiles;
 

@@ -23,7 +23,10 @@ fuzz_target!(|bytes: &[u8]| {
     let layer = Layer {
         path: "phone.cfg".to_owned(),
         kind: LayerKind::Phone,
-        document: Document::parse(Dialect::ALL[usize::from(*dialect) % Dialect::ALL.len()], file),
+        document: Document::parse(
+            Dialect::ALL[usize::from(*dialect) % Dialect::ALL.len()],
+            file,
+        ),
     };
     let layers = Layers::new(vec![layer], pack.merges_layers());
     // What is written where depends on the name: so each input tries other parameters.

@@ -8,4 +8,4 @@ use trestle::native;
 #[path = "../laws/document.rs"]
 mod law;
 
-fuzz_target!(|bytes: &[u8]| law::holds_on_binary(bytes));
+fuzz_target!(|bytes: &[u8]| law::holds(native::Dialect::PCodeBinary, bytes));

@@ -43,8 +43,18 @@ const VALUES: [&str; 20] = [
 ];
 
 /// A file of the dialect renders as it was read, and keeps the laws under edits made one after the
-/// other.
+/// other. So does a binary file also behind a header that is made for it, whose length is said by
+/// its first byte.
 pub(crate) fn holds(dialect: Dialect, file: &[u8]) {
+    holds_for_file(dialect, file);
+    if dialect == Dialect::PCodeBinary {
+        let words = file.first().copied().unwrap_or_default();
+        let header = b"\0\0\0\x0b\x82\xa1\xb2\xc3\r\n\r\n";
+        holds_for_file(dialect, &[&[0, 0, 0, words], &header[..], file].concat());
+    }
+}
+
+fn holds_for_file(dialect: Dialect, file: &[u8]) {
     let mut document = Document::parse(dialect, file);
     check_reading(&document, file);
     let _ = (dialect.fits(file), sniff(file));
@@ -60,16 +70,6 @@ pub(crate) fn holds(dialect: Dialect, file: &[u8]) {
             let _ = document.set(&key, &value);
         }
     }
-}
-
-/// A binary file keeps the laws as it is, and behind a header that is made for it: the first byte
-/// says what length that announces.
-pub(crate) fn holds_on_binary(bytes: &[u8]) {
-    let words = bytes.first().copied().unwrap_or_default();
-    let header = b"\0\0\0\x0b\x82\xa1\xb2\xc3\r\n\r\n";
-    let file = [&[0, 0, 0, words], &header[..], bytes].concat();
-    holds(Dialect::PCodeBinary, bytes);
-    holds(Dialect::PCodeBinary, &file);
 }
 
 /// Numbers that depend on every byte of a file.
