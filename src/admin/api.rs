@@ -15,9 +15,13 @@ use subtle::ConstantTimeEq as _;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use super::protocol::{ControlReply, ErrorReply, ExportRequest, ImportRequest, TreeRequest};
+use super::protocol::{
+    ControlReply, ErrorReply, ExportRequest, ImportRequest, TreeRequest, UnsetRequest,
+};
 use crate::cwmp::FaultCode;
-use crate::gateway::{ChangeError, Gateway, GatewayError, ImportOptions};
+use crate::gateway::{
+    ChangeError, ConvertError, ConvertRequest, Gateway, GatewayError, ImportOptions,
+};
 use crate::native::Mac;
 use crate::wire::Secret;
 
@@ -86,8 +90,11 @@ impl AdminServer {
                     .route("/v1/devices/{mac}", web::get().to(show))
                     .route("/v1/devices/{mac}/parameters", web::get().to(parameters))
                     .route("/v1/devices/{mac}/parameters", web::patch().to(set))
+                    .route("/v1/devices/{mac}/unset", web::post().to(unset))
+                    .route("/v1/devices/{mac}/explain", web::get().to(explain))
                     .route("/v1/devices/{mac}/resync", web::post().to(resync))
                     .route("/v1/devices/{mac}/reboot", web::post().to(reboot))
+                    .route("/v1/devices/{mac}/convert", web::post().to(convert))
                     .route("/v1/import", web::post().to(import))
                     .route("/v1/verify", web::post().to(verify))
                     .route("/v1/export", web::post().to(export))
@@ -192,6 +199,22 @@ async fn parameters(
     }
 }
 
+#[derive(Deserialize)]
+struct WhatQuery {
+    what: String,
+}
+
+async fn explain(
+    shared: web::Data<Shared>,
+    mac: web::Path<String>,
+    query: web::Query<WhatQuery>,
+) -> HttpResponse {
+    match parse(&mac) {
+        Ok(mac) => reply_or_fault(shared.gateway.explain(mac, &query.what).await),
+        Err(refusal) => refusal,
+    }
+}
+
 async fn set(
     shared: web::Data<Shared>,
     mac: web::Path<String>,
@@ -201,6 +224,20 @@ async fn set(
         Ok(mac) => {
             let values = values.into_inner().into_iter().collect();
             reply_or_fault(shared.gateway.set_by_operator(mac, values).await)
+        }
+        Err(refusal) => refusal,
+    }
+}
+
+async fn unset(
+    shared: web::Data<Shared>,
+    mac: web::Path<String>,
+    request: web::Json<UnsetRequest>,
+) -> HttpResponse {
+    match parse(&mac) {
+        Ok(mac) => {
+            let paths = request.into_inner().paths;
+            reply_or_fault(shared.gateway.unset_by_operator(mac, paths).await)
         }
         Err(refusal) => refusal,
     }
@@ -223,6 +260,22 @@ async fn reboot(shared: web::Data<Shared>, mac: web::Path<String>) -> HttpRespon
             reply(outcome.map(|outcome| ControlReply { outcome }))
         }
         Err(refusal) => refusal,
+    }
+}
+
+async fn convert(
+    shared: web::Data<Shared>,
+    mac: web::Path<String>,
+    request: web::Json<ConvertRequest>,
+) -> HttpResponse {
+    let mac = match parse(&mac) {
+        Ok(mac) => mac,
+        Err(refusal) => return refusal,
+    };
+    match shared.gateway.convert(mac, &request).await {
+        Ok(file) => HttpResponse::Ok().json(file),
+        Err(ConvertError::Gateway(error)) => reply::<()>(Err(error)),
+        Err(error) => refusal(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
     }
 }
 

@@ -14,9 +14,12 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 
 use super::key::AdminKey;
-use super::protocol::{ControlReply, ErrorReply, ExportRequest, ImportRequest, TreeRequest};
+use super::protocol::{
+    ControlReply, ErrorReply, ExportRequest, ImportRequest, TreeRequest, UnsetRequest,
+};
 use crate::gateway::{
-    DeviceDetail, DeviceSummary, ExportReport, ImportReport, ParameterLine, SetReport, VerifyReport,
+    ConvertRequest, ConvertedFile, DeviceDetail, DeviceSummary, ExportReport, ImportReport,
+    ParameterLine, PhoneExplanation, SetReport, VerifyReport,
 };
 use crate::native::Mac;
 
@@ -89,6 +92,20 @@ impl AdminClient {
         self.ask(Method::GET, &target, &()).await
     }
 
+    /// `explain` for one phone
+    ///
+    /// # Errors
+    /// [`AdminClientError`].
+    pub async fn explain(
+        &self,
+        mac: Mac,
+        what: &str,
+    ) -> Result<PhoneExplanation, AdminClientError> {
+        let what = percent_encoding::utf8_percent_encode(what, percent_encoding::NON_ALPHANUMERIC);
+        let target = format!("/v1/devices/{mac}/explain?what={what}");
+        self.ask(Method::GET, &target, &()).await
+    }
+
     /// `device set`
     ///
     /// # Errors
@@ -100,6 +117,19 @@ impl AdminClient {
     ) -> Result<SetReport, AdminClientError> {
         let target = format!("/v1/devices/{mac}/parameters");
         self.ask(Method::PATCH, &target, values).await
+    }
+
+    /// `device unset`
+    ///
+    /// # Errors
+    /// [`AdminClientError`].
+    pub async fn unset(
+        &self,
+        mac: Mac,
+        request: &UnsetRequest,
+    ) -> Result<SetReport, AdminClientError> {
+        let target = format!("/v1/devices/{mac}/unset");
+        self.ask(Method::POST, &target, request).await
     }
 
     /// `device resync`
@@ -118,6 +148,19 @@ impl AdminClient {
     pub async fn reboot(&self, mac: Mac) -> Result<ControlReply, AdminClientError> {
         self.ask(Method::POST, &format!("/v1/devices/{mac}/reboot"), &())
             .await
+    }
+
+    /// `convert`
+    ///
+    /// # Errors
+    /// [`AdminClientError`].
+    pub async fn convert(
+        &self,
+        mac: Mac,
+        request: &ConvertRequest,
+    ) -> Result<ConvertedFile, AdminClientError> {
+        let target = format!("/v1/devices/{mac}/convert");
+        self.ask(Method::POST, &target, request).await
     }
 
     /// `import`

@@ -9,5 +9,6 @@ pub use api::{AdminServer, AdminServerError};
 pub use client::{AdminClient, AdminClientError};
 pub use key::{AdminKey, AdminKeyError};
 pub use protocol::{
-    ControlReply, ErrorReply, ExportRequest, ImportRequest, TreeRequest, WrongParameter,
+    ControlReply, ErrorReply, ExportRequest, ImportRequest, TreeRequest, UnsetRequest,
+    WrongParameter,
 };

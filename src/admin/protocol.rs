@@ -37,6 +37,14 @@ pub struct ExportRequest {
     pub directory: PathBuf,
 }
 
+/// `POST /v1/devices/{mac}/unset`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnsetRequest {
+    /// Full paths of parameters.
+    pub paths: Vec<String>,
+}
+
 /// The answer to `POST /v1/devices/{mac}/resync` and `.../reboot`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ControlReply {

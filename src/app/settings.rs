@@ -112,7 +112,7 @@ pub struct AcsSection {
     pub password: Secret,
     /// Seconds.
     pub periodic_inform_interval: NonZeroU32,
-    /// Data model that it sees: `device1`, or `vendor` for the vendors' own trees.
+    /// Data model that it sees: `device1`, `device2`, or `vendor` for the vendors' own trees.
     #[serde(deserialize_with = "from_text")]
     pub template: Template,
     /// `{model}`, or one text for all phones.
@@ -471,7 +471,16 @@ mod tests {
         }
         assert!(read("[acs]\nperiodic_inform_interval = 0").is_err());
         assert!(read("[acs]\nurl = \"not a url\"").is_err());
-        assert!(read("[acs]\ntemplate = \"device3\"").is_err());
-        assert!(read("[acs]\ntemplate = \"vendor\"").is_ok());
+        let error = read("[acs]\ntemplate = \"device3\"").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("`device1`, `device2` or `vendor`"),
+            "{error}"
+        );
+        for template in Template::ALL {
+            let settings = read(&format!("[acs]\ntemplate = \"{}\"", template.name()));
+            assert_eq!(settings.unwrap().acs.template, template);
+        }
     }
 }

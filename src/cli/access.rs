@@ -8,12 +8,14 @@ use tokio_util::sync::CancellationToken;
 use super::arguments::Place;
 use super::exit::CommandError;
 use crate::admin::{
-    AdminClient, AdminKey, ControlReply, ExportRequest, ImportRequest, TreeRequest,
+    AdminClient, AdminClientError, AdminKey, ControlReply, ExportRequest, ImportRequest,
+    TreeRequest, UnsetRequest,
 };
 use crate::app::{OpenError, Settings, open_gateway};
 use crate::gateway::{
-    ChangeError, DeviceDetail, DeviceSummary, ExportReport, Gateway, ImportOptions, ImportReport,
-    ParameterLine, Progress, SetReport, VerifyReport,
+    ChangeError, ConvertRequest, ConvertedFile, DeviceDetail, DeviceSummary, ExportReport, Gateway,
+    ImportOptions, ImportReport, ParameterLine, PhoneExplanation, Progress, SetReport,
+    VerifyReport,
 };
 use crate::native::Mac;
 use crate::phone::ControlSender;
@@ -98,6 +100,17 @@ impl Access {
         }
     }
 
+    pub(super) async fn explain(
+        &self,
+        mac: Mac,
+        what: &str,
+    ) -> Result<PhoneExplanation, CommandError> {
+        match self {
+            Self::Here(gateway) => gateway.explain(mac, what).await.map_err(change_error),
+            Self::There(client) => Ok(client.explain(mac, what).await?),
+        }
+    }
+
     pub(super) async fn set(
         &self,
         mac: Mac,
@@ -110,18 +123,24 @@ impl Access {
                     .await;
                 outcome.map_err(change_error)
             }
-            Self::There(client) => client.set(mac, &values).await.map_err(|error| {
-                if let crate::admin::AdminClientError::Refused(reply) = &error
-                    && !reply.parameters.is_empty()
-                {
-                    let lines = reply
-                        .parameters
-                        .iter()
-                        .map(|wrong| (wrong.path.as_str(), wrong.error.as_str()));
-                    return wrong_parameters(lines);
-                }
-                error.into()
-            }),
+            Self::There(client) => client.set(mac, &values).await.map_err(refused),
+        }
+    }
+
+    pub(super) async fn unset(
+        &self,
+        mac: Mac,
+        paths: Vec<String>,
+    ) -> Result<SetReport, CommandError> {
+        match self {
+            Self::Here(gateway) => {
+                let outcome = gateway.unset_by_operator(mac, paths).await;
+                outcome.map_err(change_error)
+            }
+            Self::There(client) => {
+                let request = UnsetRequest { paths };
+                client.unset(mac, &request).await.map_err(refused)
+            }
         }
     }
 
@@ -142,6 +161,17 @@ impl Access {
                 Ok(ControlReply { outcome })
             }
             Self::There(client) => Ok(client.reboot(mac).await?),
+        }
+    }
+
+    pub(super) async fn convert(
+        &self,
+        mac: Mac,
+        request: &ConvertRequest,
+    ) -> Result<ConvertedFile, CommandError> {
+        match self {
+            Self::Here(gateway) => Ok(gateway.convert(mac, request).await?),
+            Self::There(client) => Ok(client.convert(mac, request).await?),
         }
     }
 
@@ -234,6 +264,20 @@ fn change_error(error: ChangeError) -> CommandError {
         .iter()
         .map(|wrong| (wrong.name.as_str(), wrong.text.as_str()));
     wrong_parameters(lines)
+}
+
+/// What the running gateway refused, parameter by parameter.
+fn refused(error: AdminClientError) -> CommandError {
+    if let AdminClientError::Refused(reply) = &error
+        && !reply.parameters.is_empty()
+    {
+        let lines = reply
+            .parameters
+            .iter()
+            .map(|wrong| (wrong.path.as_str(), wrong.error.as_str()));
+        return wrong_parameters(lines);
+    }
+    error.into()
 }
 
 fn wrong_parameters<'a>(parameters: impl Iterator<Item = (&'a str, &'a str)>) -> CommandError {

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::exit::{CommandError, ERROR, Ending};
 use super::temporary::Temporary;
-use super::{check, demo, device, export, import, serve, verify};
+use super::{check, convert, demo, device, explain, export, import, mapping_check, serve, verify};
 use crate::app::{Settings, start_telemetry};
 use crate::gateway::FindingKind;
 use crate::native::Mac;
@@ -120,6 +120,24 @@ enum Command {
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
+    /// Make a file for another maker's phone from what is known of this one
+    Convert {
+        /// The old phone
+        mac: Mac,
+        /// The new one: VENDOR or VENDOR/MODEL
+        #[arg(long, value_name = "VENDOR[/MODEL]")]
+        to: convert::Target,
+        /// MAC address of the new phone; that of the old one if left out
+        #[arg(long, value_name = "MAC")]
+        new_mac: Option<Mac>,
+        /// Folder to write the file to; to standard output if left out
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
     /// Run the gateway
     Serve {
         #[command(flatten)]
@@ -140,9 +158,47 @@ enum Command {
         #[arg(long)]
         once: bool,
     },
+    /// What a native key, an alias or a path means: in every mapping pack, or on one phone
+    Explain {
+        /// P-code, native key, alias, parameter (with instance numbers or {i}), or object with its dot
+        #[arg(required = true, value_name = "KEY_OR_PATH")]
+        what: Vec<String>,
+        /// The packs of this vendor only
+        #[arg(long)]
+        vendor: Option<String>,
+        /// The lenses for this model only
+        #[arg(long, requires = "vendor")]
+        model: Option<String>,
+        /// The lenses of this phone, and what it has now: twelve hex digits
+        #[arg(long, conflicts_with_all = ["vendor", "model"])]
+        mac: Option<Mac>,
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Look at mapping packs
+    #[command(subcommand)]
+    Mapping(MappingCommand),
     /// Look at phones and change them
     #[command(subcommand)]
     Device(DeviceCommand),
+}
+
+/// What can be done with mapping packs.
+#[derive(Subcommand)]
+enum MappingCommand {
+    /// Prove every pack: its paths, types, enums and indexes, lenses on one key, the lens laws
+    Check {
+        /// Folder with mapping packs of your own, in place of the one in the settings
+        #[arg(long, value_name = "DIR")]
+        mappings: Option<PathBuf>,
+        /// Settings file; trestle.toml in this folder if there is one
+        #[arg(long, value_name = "FILE", env = "TRESTLE_CONFIG")]
+        config: Option<PathBuf>,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
 }
 
 /// What can be done with phones.
@@ -183,6 +239,18 @@ pub(super) enum DeviceCommand {
         /// What to set
         #[arg(required = true, value_name = "PATH=VALUE", value_parser = assignment)]
         values: Vec<(String, String)>,
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Take settings of the phone's own file back
+    Unset {
+        /// Twelve hex digits
+        mac: Mac,
+        /// What to take back
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<String>,
         #[command(flatten)]
         place: Place,
         #[arg(long, value_enum, default_value = "text")]
@@ -277,6 +345,14 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
                 place,
                 format,
             } => export::run(&directory, &place, format).await,
+            Command::Convert {
+                mac,
+                to,
+                new_mac,
+                out,
+                place,
+                format,
+            } => convert::run(mac, to, new_mac, out.as_deref(), &place, format).await,
             Command::Serve {
                 place,
                 import,
@@ -284,6 +360,26 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
                 log_json: _,
             } => serve::run(&place, import.as_deref(), acs).await,
             Command::Demo { once } => demo::run(once).await,
+            Command::Explain {
+                what,
+                vendor,
+                model,
+                mac,
+                place,
+                format,
+            } => {
+                let scope = explain::Scope { vendor, model, mac };
+                explain::run(&what.join(" "), &scope, &place, format).await
+            }
+            Command::Mapping(MappingCommand::Check {
+                mappings,
+                config,
+                format,
+            }) => {
+                let settings = Place { config, data: None }.settings()?;
+                let folder = mappings.as_deref().or(settings.mappings.path.as_deref());
+                mapping_check::run(folder, format)
+            }
             Command::Device(command) => device::run(command).await,
         }
     });

@@ -121,6 +121,14 @@ fn detail(report: &CheckReport, kind: FindingKind) -> Option<String> {
                 .collect();
             Some(servers.join(", "))
         }
+        FindingKind::LocalWins => {
+            let settings = summary.beaten_by_local_changes;
+            Some(format!("{settings} settings without a mark"))
+        }
+        FindingKind::LineSet => {
+            let phones = summary.phones_with_line_sets;
+            Some(format!("of {phones} phones"))
+        }
         _ => {
             let first = report
                 .findings

@@ -56,6 +56,18 @@ pub(super) async fn run(command: DeviceCommand) -> Result<Ending, CommandError> 
                 Format::Text => print_report(&report),
             }
         }
+        DeviceCommand::Unset {
+            mac,
+            paths,
+            place,
+            format,
+        } => {
+            let report = Access::open(&place)?.unset(mac, paths).await?;
+            match format {
+                Format::Json => output::json(&report)?,
+                Format::Text => print_report(&report),
+            }
+        }
         DeviceCommand::Resync { mac, place, format } => {
             let reply = Access::open(&place)?.resync(mac).await?;
             return print_control(&reply, "fetch its file", format);

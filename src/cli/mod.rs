@@ -3,11 +3,15 @@
 mod access;
 mod arguments;
 mod check;
+mod convert;
 mod demo;
 mod device;
 mod exit;
+mod explain;
+mod explain_text;
 mod export;
 mod import;
+mod mapping_check;
 mod output;
 mod serve;
 mod temporary;

@@ -2,12 +2,12 @@
 //! their files set is shown as it was last derived. Only changing them has to wait for the
 //! password.
 
+use super::another_tree::template_of;
 use super::core::Gateway;
 use super::door::GatewayError;
 use super::draft::Draft;
 use crate::datamodel::ValueType;
 use crate::mapping::{Pack, Parameter, ValueState};
-use crate::native::Layers;
 
 impl Gateway {
     /// The parameters of a device that its lenses give.
@@ -36,15 +36,19 @@ impl Gateway {
         pack: &Pack,
     ) -> Result<Vec<Parameter>, GatewayError> {
         let rows = &draft.record.rows;
-        let nothing = Layers::new(Vec::new(), pack.merges_layers());
+        let nothing = pack.layers(Vec::new());
         let mut parameters = pack.read_with_kept(&nothing, rows, &draft.record.kept);
-        for (path, value) in self.load_parameters(draft.mac)?.values {
+        let stored = self.load_parameters(draft.mac)?;
+        let of_this_tree = template_of(&stored.lenses) == pack.template();
+        for (path, value) in stored.values {
             match parameters.binary_search_by(|parameter| parameter.path.cmp(&path)) {
                 Ok(place) => {
                     if let Some(parameter) = parameters.get_mut(place) {
                         parameter.value = value;
                     }
                 }
+                // A name of the tree that was shown before, or one that this tree has too.
+                Err(_) if !of_this_tree => {}
                 Err(place) => {
                     let hidden = pack
                         .native_keys(&path, rows)

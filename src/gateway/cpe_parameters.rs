@@ -17,14 +17,16 @@ pub(super) struct Reading<'a> {
     pub(super) acs_username: &'a str,
     pub(super) periodic_inform_interval: u32,
     pub(super) connection_request_url: &'a str,
+    pub(super) gateway_serial: &'a str,
     pub(super) now: Timestamp,
 }
 
 /// How the ACS changes a parameter: the text is canonical and within the model's limits.
 type Write = fn(&mut CpeState, &str);
 
-/// A parameter of the virtual CPE. Type, range and access of a standard one are the schema's;
-/// one without `write` is read-only here.
+/// A parameter of the virtual CPE, shown where the data model of the device has it, and everywhere
+/// if it is ours. Type, range and access of a standard one are the schema's; one without `write` is
+/// read-only here.
 pub(super) struct CpeParameter {
     pub(super) path: &'static str,
     /// Type where the schema has none, because the parameter is ours.
@@ -93,18 +95,62 @@ pub(super) static CPE_PARAMETERS: &[CpeParameter] = &[
         |reading| reading.record.cpe.provisioning_code.clone(),
         |cpe, value| value.clone_into(&mut cpe.provisioning_code),
     ),
+    // The gateway that the phone is seen through (cwmp.md J2). It has no maker with an OUI: the one
+    // here is of the range that nobody owns.
+    shown("Device.DeviceInfo.ProxierInfo.ManufacturerOUI", |_| {
+        "020000".to_owned()
+    }),
+    shown("Device.DeviceInfo.ProxierInfo.ProductClass", |_| {
+        "trestle".to_owned()
+    }),
+    shown("Device.DeviceInfo.ProxierInfo.ProxyProtocol", |_| {
+        "X_TRESTLE_ProvisioningFile".to_owned()
+    }),
+    shown("Device.DeviceInfo.ProxierInfo.SerialNumber", |reading| {
+        reading.gateway_serial.to_owned()
+    }),
     shown("Device.DeviceInfo.SerialNumber", |reading| {
         reading.identity.serial_number.clone()
     }),
     shown("Device.DeviceInfo.SoftwareVersion", |reading| {
         reading.record.software_version.clone().unwrap_or_default()
     }),
+    // The Broadband Forum's own descriptions. There is none of a single phone, so a row has no UUID
+    // and names no features (data-model.md section 1).
+    shown("Device.DeviceInfo.SupportedDataModel.1.Features", |_| {
+        String::new()
+    }),
+    shown("Device.DeviceInfo.SupportedDataModel.1.URL", |_| {
+        "https://cwmp-data-models.broadband-forum.org/tr-181-2-12-0-cwmp-full.xml".to_owned()
+    }),
+    shown("Device.DeviceInfo.SupportedDataModel.1.URN", |_| {
+        "urn:broadband-forum-org:tr-181-2-12-0-cwmp".to_owned()
+    }),
+    shown("Device.DeviceInfo.SupportedDataModel.2.Features", |_| {
+        String::new()
+    }),
+    shown("Device.DeviceInfo.SupportedDataModel.2.URL", |_| {
+        "https://cwmp-data-models.broadband-forum.org/tr-104-1-1-0-full.xml".to_owned()
+    }),
+    shown("Device.DeviceInfo.SupportedDataModel.2.URN", |_| {
+        "urn:broadband-forum-org:tr-104-1-1-0".to_owned()
+    }),
     shown("Device.DeviceInfo.UpTime", up_time),
     // Only profiles that are wholly there are claimed (data-model.md section 1).
     shown("Device.DeviceSummary", |_| {
         "Device:1.2[](Baseline:1), VoiceService:1.1[1]()".to_owned()
     }),
+    shown("Device.Ethernet.Interface.1.MACAddress", |reading| {
+        reading.mac.with_colons()
+    }),
+    shown("Device.Ethernet.Link.1.MACAddress", |reading| {
+        reading.mac.with_colons()
+    }),
     shown("Device.LAN.MACAddress", |reading| reading.mac.with_colons()),
+    // Rows are named by their numbers only.
+    shown("Device.ManagementServer.AliasBasedAddressing", |_| {
+        "0".to_owned()
+    }),
     settable(
         "Device.ManagementServer.ConnectionRequestPassword",
         |reading| {
@@ -165,6 +211,7 @@ pub(super) static CPE_PARAMETERS: &[CpeParameter] = &[
         |reading| reading.acs_username.to_owned(),
         |cpe, value| cpe.acs.username = Some(value.to_owned()),
     ),
+    shown("Device.RootDataModelVersion", |_| "2.12".to_owned()),
     shown("Device.Services.VoiceServiceNumberOfEntries", |_| {
         "1".to_owned()
     }),
@@ -230,15 +277,15 @@ mod tests {
     fn they_stand_in_order_and_agree_with_the_schema() {
         assert!(CPE_PARAMETERS.is_sorted_by_key(|parameter| parameter.path));
         for parameter in CPE_PARAMETERS {
-            let entry = Schema::device1().entry(parameter.path);
-            assert_eq!(
-                entry.is_none(),
-                parameter.own_type.is_some(),
-                "{}",
-                parameter.path
-            );
+            let path = parameter.path;
+            let models = [Schema::device1(), Schema::device2()];
+            let entries: Vec<_> = models
+                .iter()
+                .filter_map(|model| model.entry(path))
+                .collect();
+            assert_eq!(entries.is_empty(), parameter.own_type.is_some(), "{path}");
             if parameter.write.is_some() {
-                assert!(entry.unwrap().writable(), "{}", parameter.path);
+                assert!(entries.iter().all(|entry| entry.writable()), "{path}");
             }
         }
     }

@@ -82,7 +82,7 @@ impl Documents {
 
     /// Puts another document in the place of the phone's own file. Whether it is one for this
     /// phone has been checked.
-    pub(super) fn replace_own(&mut self, document: Document, seal: Option<Seal>) {
+    pub(super) fn replace_own(&mut self, pack: &Pack, document: Document, seal: Option<Seal>) {
         if self.own_bytes() != sealed(&document, seal.as_ref()) {
             self.is_changed = true;
         }
@@ -90,6 +90,7 @@ impl Documents {
         if let Some(own) = self.layers.own_mut() {
             *own = document;
         }
+        pack.put_in_order(&mut self.layers);
     }
 
     /// Says that the own file's present bytes are those of the imported tree.
@@ -157,6 +158,21 @@ impl Draft {
         let documents = self.documents(gateway)?;
         let before = documents.own_text().to_vec();
         let outcome = pack.write(&mut documents.layers, &rows, changes);
+        documents.is_changed |= documents.own_text() != before;
+        Ok(outcome)
+    }
+
+    /// Takes settings of the phone's own file back.
+    pub(super) fn unset(
+        &mut self,
+        gateway: &Gateway,
+        paths: &[ParameterPath],
+    ) -> Result<Result<Vec<NativeEdit>, Vec<Refusal>>, GatewayError> {
+        let pack = Arc::clone(&self.pack);
+        let rows = self.record.rows.clone();
+        let documents = self.documents(gateway)?;
+        let before = documents.own_text().to_vec();
+        let outcome = pack.unset(&mut documents.layers, &rows, paths);
         documents.is_changed |= documents.own_text() != before;
         Ok(outcome)
     }
@@ -252,7 +268,7 @@ impl Gateway {
             mac: Some(mac),
         };
         let (own, seal) = self.open_document(&record.own_file, dialect, whose, bytes)?;
-        let layers = self.layers(record, own, pack.merges_layers())?;
+        let layers = self.layers(record, own, pack)?;
         Ok(Documents::new(layers, own_file, seal))
     }
 
@@ -281,15 +297,18 @@ impl Gateway {
     ) -> Result<(), GatewayError> {
         let mac = draft.mac;
         let mut batch = Batch::new();
-        let model_is_new = draft
-            .before
-            .as_ref()
-            .is_some_and(|before| before.model != draft.record.model);
-        if model_is_new {
+        let reads_other_files = draft.before.as_ref().is_some_and(|before| {
+            before.model != draft.record.model
+                || before.software_version != draft.record.software_version
+        });
+        if reads_other_files {
             if_open(self.read_layers_anew(&mut draft))?;
         }
         if draft.gives_another_file() || draft.derive_anew {
             if_open(self.derive(&mut draft, &mut batch))?;
+        }
+        if let Some(before) = draft.before.clone() {
+            self.meet_another_tree(&mut draft, &before)?;
         }
         self.identify(&mut draft);
         self.note_own_changes(&mut draft);
@@ -326,12 +345,12 @@ impl Gateway {
         let record = draft.record.clone();
         // Another model can have other lenses.
         draft.pack = self.lenses(&record)?;
-        let merges = draft.pack.merges_layers();
+        let pack = Arc::clone(&draft.pack);
         let documents = draft.documents(self)?;
         let Some(own) = documents.layers.own() else {
             return Ok(());
         };
-        documents.layers = self.layers(&record, own.document.clone(), merges)?;
+        documents.layers = self.layers(&record, own.document.clone(), &pack)?;
         draft.derive_anew = true;
         Ok(())
     }
@@ -439,7 +458,16 @@ impl Gateway {
             let url = self.connection_request_url(record);
             let pack = Arc::clone(&draft.pack);
             let settings = &self.inner.settings;
-            View::new(draft.mac, record.clone(), pack, Vec::new(), settings, url)
+            let key = self.inner.phase_key;
+            View::new(
+                draft.mac,
+                record.clone(),
+                pack,
+                Vec::new(),
+                settings,
+                url,
+                key,
+            )
         };
         let (old, new) = (shows(before), shows(&draft.record));
         let value = |view: &View, path: &ParameterPath| {
@@ -469,7 +497,9 @@ impl Gateway {
         let lenses = self.lens_parameters(&mut draft)?;
         let url = self.connection_request_url(&draft.record);
         let settings = &self.inner.settings;
-        let view = Arc::new(View::new(mac, draft.record, pack, lenses, settings, url));
+        let key = self.inner.phase_key;
+        let view = View::new(mac, draft.record, pack, lenses, settings, url, key);
+        let view = Arc::new(view);
         if live.session.is_some() {
             live.view = Some(Arc::clone(&view));
         }

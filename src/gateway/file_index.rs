@@ -1,4 +1,4 @@
-//! Which shared files a phone reads before its own.
+//! Which shared files a phone reads beside its own.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -7,6 +7,7 @@ use super::core::Gateway;
 use super::door::GatewayError;
 use super::file_passwords::Whose;
 use crate::device::{DeviceRecord, FileContent, FileRecord, FileRole, TreePath};
+use crate::mapping::Pack;
 use crate::native::{Dialect, Document, Layer, LayerKind, Layers, Seal};
 use crate::store::{StoreError, Table, decode};
 
@@ -49,11 +50,11 @@ impl FileIndex {
         );
     }
 
-    fn read_by(&self, record: &DeviceRecord) -> Vec<(TreePath, SharedFile)> {
+    fn read_by(&self, record: &DeviceRecord, pack: &Pack) -> Vec<(TreePath, SharedFile)> {
         let Some(files) = self.shared.get(record.own_file.folder()) else {
             return Vec::new();
         };
-        files
+        let of_model: Vec<(&TreePath, &SharedFile)> = files
             .iter()
             .filter(|(_, file)| file.vendor == record.vendor)
             .filter(|(_, file)| match (&file.model, &record.model) {
@@ -61,7 +62,14 @@ impl FileIndex {
                 (Some(of), Some(model)) => of.eq_ignore_ascii_case(model),
                 (Some(_), None) => false,
             })
-            .map(|(path, file)| (path.clone(), file.clone()))
+            .collect();
+        let names: Vec<&str> = of_model.iter().map(|(path, _)| path.file_name()).collect();
+        let reads = pack.reads(&names, record.software_version.as_deref());
+        of_model
+            .into_iter()
+            .zip(reads)
+            .filter(|(_, is_read)| *is_read)
+            .map(|((path, file), _)| (path.clone(), file.clone()))
             .collect()
     }
 }
@@ -88,19 +96,20 @@ impl Gateway {
         Ok(())
     }
 
-    /// The documents that a phone reads, in its order, its own last.
+    /// The documents that a phone reads, in its order, as far as its model and software version
+    /// are known.
     pub(super) fn layers(
         &self,
         record: &DeviceRecord,
         own: Document,
-        merges: bool,
+        pack: &Pack,
     ) -> Result<Layers, GatewayError> {
         let shared = self
             .inner
             .files
             .read()
             .unwrap_or_else(PoisonError::into_inner)
-            .read_by(record);
+            .read_by(record, pack);
         let mut layers = Vec::with_capacity(shared.len() + 1);
         for (path, file) in shared {
             let Some(bytes) = self.file_bytes(&path)? else {
@@ -127,7 +136,7 @@ impl Gateway {
             kind: LayerKind::Phone,
             document: own,
         });
-        Ok(Layers::new(layers, merges))
+        Ok(pack.layers(layers))
     }
 
     /// Reads a file as a document; of an encrypted one the plain text, with the seal for it.

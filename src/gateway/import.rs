@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
@@ -12,7 +13,10 @@ use super::door::GatewayError;
 use super::draft::{Documents, Draft};
 use super::random;
 use super::report::{Finding, FindingKind, ImportReport};
-use super::tree::{Candidate, Classified, TreeError, TreeFile, choose, classify, sealed, walk};
+use super::shared_affixes::SharedAffixes;
+use super::tree::{
+    Candidate, Classified, Reader, TreeError, TreeFile, choose, classify, sealed, walk,
+};
 use crate::device::{
     CpeState, DeliveryState, DeviceRecord, FileContent, FileRecord, FileRole, TreePath,
 };
@@ -75,6 +79,9 @@ impl Gateway {
         report.summary.dry_run = options.dry_run;
         report.summary.failed = report.findings.len() as u64;
         let total = files.len() as u64;
+        let passwords = &self.inner.settings.file_passwords;
+        let affixes = SharedAffixes::read(&self.inner.packs, passwords, &files);
+        let affixes = Arc::new(affixes);
         let mut done = 0;
         let mut own_files: BTreeMap<Mac, Vec<Candidate>> = BTreeMap::new();
         let mut stale = BTreeSet::new();
@@ -86,7 +93,7 @@ impl Gateway {
                 continue;
             };
             report.summary.files += 1;
-            let mut classified = self.classify(&file.path, &content);
+            let mut classified = self.classify(&affixes, &file.path, &content);
             report.findings.append(&mut classified.findings);
             if let FileRole::Phone { mac, vendor, .. } = classified.role {
                 let candidate = Candidate { file, vendor };
@@ -128,8 +135,11 @@ impl Gateway {
             }
             let gateway = self.clone();
             let root = root.to_owned();
+            let affixes = Arc::clone(&affixes);
             running.spawn(async move {
-                let imported = gateway.import_own(&root, &file, mac, options).await;
+                let imported = gateway
+                    .import_own(&root, &affixes, &file, mac, options)
+                    .await;
                 let imported = match imported {
                     Err(error) if is_too_large(&error) => {
                         gateway.import_too_large(&file, options).await
@@ -153,9 +163,13 @@ impl Gateway {
         Ok(report)
     }
 
-    fn classify(&self, path: &TreePath, content: &[u8]) -> Classified {
-        let passwords = &self.inner.settings.file_passwords;
-        classify(&self.inner.packs, passwords, path, content)
+    fn classify(&self, affixes: &SharedAffixes, path: &TreePath, content: &[u8]) -> Classified {
+        let reader = Reader {
+            packs: &self.inner.packs,
+            passwords: &self.inner.settings.file_passwords,
+            affixes,
+        };
+        classify(reader, path, content)
     }
 
     /// Takes over a file that is no phone's own.
@@ -247,6 +261,7 @@ impl Gateway {
     async fn import_own(
         &self,
         root: &Path,
+        affixes: &SharedAffixes,
         file: &TreeFile,
         mac: Mac,
         options: ImportOptions,
@@ -255,7 +270,7 @@ impl Gateway {
             Ok(content) => content,
             Err(failed) => return Ok(failed),
         };
-        let classified = self.classify(&file.path, &content);
+        let classified = self.classify(affixes, &file.path, &content);
         let seal = classified.seal;
         let (FileRole::Phone { .. }, Some(document)) = (&classified.role, classified.document)
         else {
@@ -287,6 +302,7 @@ impl Gateway {
             return Ok(Imported::failed(FindingKind::SeveralFiles, &file.path, why));
         }
         let mut draft = self.draft(mac)?;
+        let pack = Arc::clone(&draft.pack);
         let documents = match draft.documents(self) {
             Ok(documents) => documents,
             Err(GatewayError::MissingContent { .. }) => {
@@ -315,7 +331,7 @@ impl Gateway {
         }
         if !options.dry_run {
             if own_file.imported_hash != content_hash {
-                documents.replace_own(document, seal);
+                documents.replace_own(&pack, document, seal);
                 documents.own_file_is_imported();
             }
             if has_moved {
@@ -396,7 +412,7 @@ impl Gateway {
             revision: record.delivery.desired + 1,
         };
         let original = self.inner.store.get(Table::Device, &mac.bytes())?;
-        let layers = self.layers(&record, document, pack.merges_layers())?;
+        let layers = self.layers(&record, document, &pack)?;
         let documents = Documents::new(layers, own_file, seal);
         Ok(Draft::of_tree(mac, record, original, pack, documents))
     }

@@ -1,16 +1,19 @@
 //! What the product does, in verbs: import, change, transfer, observe, hand over; and the
 //! scheduler, which serves both sides. Only the gateway changes a device.
 
+mod another_tree;
 mod attributes;
 mod check;
 mod clock;
 mod closed;
 mod controls;
+mod convert;
 mod core;
 mod cpe_parameters;
 mod door;
 mod draft;
 mod edit_report;
+mod explain;
 mod export;
 mod file_index;
 mod file_passwords;
@@ -25,7 +28,7 @@ mod rpc;
 mod schedule;
 mod sessions;
 mod settings;
-
+mod shared_affixes;
 mod timed_queue;
 mod transfers;
 mod tree;
@@ -33,21 +36,27 @@ mod values;
 mod view;
 
 #[cfg(test)]
+mod layer_tests;
+#[cfg(test)]
 mod lens_set_tests;
 #[cfg(test)]
 mod sealed_tests;
+#[cfg(test)]
+mod template_tests;
 #[cfg(test)]
 mod tests;
 
 pub use self::core::Gateway;
 pub use check::{Progress, check};
 pub use clock::Clock;
+pub use convert::{ConvertError, ConvertRequest, ConvertedFile, LeftParameter};
 pub use door::{
     AcsEndpoint, ConnectionRequestTarget, ControlAction, ControlJob, ControlOutcome, Delivery,
     FetchAnswer, FetchReceipt, FetchRequest, GatewayError, OpenSession, PendingTransfer,
     SessionOutcome, TransferDirection, TransferJob,
 };
 pub use edit_report::{EditReport, SetReport};
+pub use explain::PhoneExplanation;
 pub use file_passwords::{FilePassword, FilePasswords, ModelPattern};
 pub use import::{ImportError, ImportOptions};
 pub use overview::{DeviceDetail, DeviceSummary, ParameterLine, TransferSummary};

@@ -13,7 +13,7 @@ use super::view::provisional_identity;
 use crate::datamodel::PathQuery;
 use crate::device::{DeviceRecord, TransferState};
 use crate::mapping::ValueState;
-use crate::native::{LayerKind, Mac};
+use crate::native::Mac;
 
 /// What a person sees in place of a secret.
 const MASK: &str = "***";
@@ -64,7 +64,7 @@ pub struct DeviceDetail {
     pub acs_url: String,
     /// Where the ACS may wake it; empty when nothing listens.
     pub connection_request_url: String,
-    /// Files that it reads, in its order, its own last.
+    /// Files that it reads, in its order: the last one has the last word.
     pub files: Vec<String>,
     /// When it fetched the revision in `served`.
     pub served_at: Option<Timestamp>,
@@ -126,12 +126,11 @@ impl Gateway {
     /// [`GatewayError`] for an unknown phone, or when its record can't be read.
     pub async fn show(&self, mac: Mac) -> Result<DeviceDetail, GatewayError> {
         let mut draft = self.draft(mac)?;
-        let merges = draft.pack.merges_layers();
         let files = match if_open(draft.documents(self))? {
             Some(documents) => documents
                 .layers
+                .counting()
                 .iter()
-                .filter(|layer| merges || layer.kind == LayerKind::Phone)
                 .map(|layer| layer.path.clone())
                 .collect(),
             None => vec![draft.record.own_file.to_string()],

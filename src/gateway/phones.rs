@@ -99,7 +99,7 @@ impl Gateway {
     }
 
     /// The file that a request names: under its very name, or a phone's own file under a name
-    /// that differs in the case of the MAC only.
+    /// that differs in the case of the MAC's digits only.
     fn find_file(&self, path: &str) -> Result<Option<(TreePath, FileRecord)>, GatewayError> {
         let Ok(path) = path.parse::<TreePath>() else {
             return Ok(None);
@@ -117,7 +117,28 @@ impl Gateway {
                 return Ok(Some((path, file)));
             }
         }
-        Ok(None)
+        self.find_in_mixed_case(&path)
+    }
+
+    /// The own file of the phone that a name names, if its name is the same but for the case of
+    /// the MAC.
+    fn find_in_mixed_case(
+        &self,
+        path: &TreePath,
+    ) -> Result<Option<(TreePath, FileRecord)>, GatewayError> {
+        let name = path.file_name();
+        let digits = mac_position(name).and_then(|start| name.get(start..start + 12));
+        let Some(Ok(mac)) = digits.map(str::parse) else {
+            return Ok(None);
+        };
+        let Some((record, _)) = self.load(mac)? else {
+            return Ok(None);
+        };
+        let own = record.own_file;
+        let is_it = own.folder() == path.folder()
+            && without_mac(own.file_name()).is_some_and(|own| Some(own) == without_mac(name));
+        let file = if is_it { self.load_file(&own)? } else { None };
+        Ok(file.map(|file| (own, file)))
     }
 
     /// Notes what a request tells about the phone.
@@ -237,6 +258,12 @@ fn other_spellings(name: &str) -> Vec<String> {
         .filter(|spelling| spelling != digits)
         .map(|spelling| format!("{before}{spelling}{after}"))
         .collect()
+}
+
+/// What stands before and after the MAC in a name.
+fn without_mac(name: &str) -> Option<(&str, &str)> {
+    let start = mac_position(name)?;
+    Some((name.get(..start)?, name.get(start + 12..)?))
 }
 
 /// Where twelve hex digits stand that no other one touches.

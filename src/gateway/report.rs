@@ -29,6 +29,10 @@ pub enum FindingKind {
     SeveralFiles,
     /// One key stands in one file several times, with different values.
     ConflictingValues,
+    /// Files of which a phone reads only one, by its firmware, have different settings.
+    UnlikeAlternatives,
+    /// A setting of a phone's own file that a file overrules which it reads later.
+    NoEffect,
     /// Settings that are not read: the name or the form is none that is known.
     Orphan,
     /// A value that no lens understands; the ACS sees the default.
@@ -45,6 +49,10 @@ pub enum FindingKind {
     PhoneTr069,
     /// A key that no lens covers.
     UnknownKey,
+    /// A phone with settings that a value beats which a user sets at it.
+    LocalWins,
+    /// A line of a phone for which global settings do not count, because of one of its own.
+    LineSet,
     /// A phone whose model no file tells.
     ModelUnknown,
     /// A model that has a file.
@@ -68,7 +76,7 @@ pub enum Weight {
 
 impl FindingKind {
     /// Every kind.
-    pub const ALL: [FindingKind; 21] = [
+    pub const ALL: [FindingKind; 25] = [
         Self::Conflict,
         Self::WrongPhone,
         Self::Unreadable,
@@ -78,6 +86,8 @@ impl FindingKind {
         Self::Encrypted,
         Self::SeveralFiles,
         Self::ConflictingValues,
+        Self::UnlikeAlternatives,
+        Self::NoEffect,
         Self::Orphan,
         Self::OddValue,
         Self::Syntax,
@@ -86,6 +96,8 @@ impl FindingKind {
         Self::SecretInClear,
         Self::PhoneTr069,
         Self::UnknownKey,
+        Self::LocalWins,
+        Self::LineSet,
         Self::ModelUnknown,
         Self::Model,
         Self::Phone,
@@ -104,6 +116,8 @@ impl FindingKind {
             Self::Encrypted => "encrypted",
             Self::SeveralFiles => "several-files",
             Self::ConflictingValues => "conflicting-values",
+            Self::UnlikeAlternatives => "unlike-alternatives",
+            Self::NoEffect => "no-effect",
             Self::Orphan => "orphan",
             Self::OddValue => "odd-value",
             Self::Syntax => "syntax",
@@ -112,6 +126,8 @@ impl FindingKind {
             Self::SecretInClear => "secret-in-clear",
             Self::PhoneTr069 => "phone-tr069",
             Self::UnknownKey => "unknown-key",
+            Self::LocalWins => "local-wins",
+            Self::LineSet => "line-set",
             Self::ModelUnknown => "model-unknown",
             Self::Model => "model",
             Self::Phone => "phone",
@@ -127,6 +143,8 @@ impl FindingKind {
             | Self::SecretInClear
             | Self::PhoneTr069
             | Self::UnknownKey
+            | Self::LocalWins
+            | Self::LineSet
             | Self::ModelUnknown => Weight::Note,
             Self::Model | Self::Phone | Self::File => Weight::Fact,
             _ => Weight::Problem,
@@ -145,6 +163,10 @@ impl FindingKind {
             Self::Encrypted => "put its password into [[phones.file_password]] of the settings",
             Self::SeveralFiles => "keep the file that the phone asks for, move the others away",
             Self::ConflictingValues => "the last one counts: remove the others",
+            Self::UnlikeAlternatives => {
+                "give them the same settings: which of them a phone reads is up to its firmware"
+            }
+            Self::NoEffect => "set it in the file that is read later, or remove it there",
             Self::Orphan => "rename it to what the phone asks for, or leave it: it is served",
             Self::OddValue => "correct the value: an ACS sees the default in its place",
             Self::Syntax => "correct the line; until then it is served as it stands",
@@ -155,6 +177,10 @@ impl FindingKind {
                 "one ACS has to go: set Device.X_TRESTLE_PhoneTR069.Enable to 0, or leave the phone out"
             }
             Self::UnknownKey => "nothing to do: an ACS reaches them under Device.X_TRESTLE_Native.",
+            Self::LocalWins => {
+                "put `^` before the key where the file is to win, `!` where users are to be kept off"
+            }
+            Self::LineSet => "set the others for the line too, if it is to have them",
             Self::ModelUnknown => "nothing to do: the first fetch of a phone tells it",
             Self::Model | Self::Phone | Self::File => "",
         }
@@ -170,6 +196,8 @@ impl fmt::Display for FindingKind {
             Self::Orphan => "orphan",
             Self::SeveralFiles => "several files",
             Self::ConflictingValues => "conflicting values",
+            Self::UnlikeAlternatives => "unlike alternatives",
+            Self::NoEffect => "settings without effect",
             Self::Encrypted => "encrypted",
             Self::WrongPhone => "wrong phone",
             Self::OddValue => "odd value",
@@ -181,6 +209,8 @@ impl fmt::Display for FindingKind {
             Self::SecretInClear => "secret in clear",
             Self::PhoneTr069 => "TR-069 in the phone",
             Self::UnknownKey => "unknown key",
+            Self::LocalWins => "phones whose users can overrule",
+            Self::LineSet => "lines without global settings",
             Self::ModelUnknown => "model unknown",
             Self::Model => "model",
             Self::Phone => "phone",
@@ -317,6 +347,10 @@ pub struct TreeSummary {
     pub unknown_keys: Vec<UnknownKey>,
     /// The ACSs that phones are told to go to themselves, and how many go there.
     pub phones_by_acs: BTreeMap<String, u64>,
+    /// Settings of all phones that a value beats which a user sets at the phone.
+    pub beaten_by_local_changes: u64,
+    /// Phones that have lines for which global settings do not count.
+    pub phones_with_line_sets: u64,
 }
 
 /// A key that no lens covers.

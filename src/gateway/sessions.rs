@@ -75,7 +75,8 @@ impl Gateway {
     }
 
     /// Sees to it that an ACS that is not the one of the last Inform gets a `0 BOOTSTRAP`, also
-    /// when it was changed in the settings (cwmp.md G1, V3). False for an unknown device.
+    /// when it was changed in the settings (cwmp.md G1, V3), and so does one that knows the device
+    /// as another data model. False for an unknown device.
     async fn meet_acs(&self, mac: Mac, live: &mut Live) -> Result<bool, GatewayError> {
         let Some((record, _)) = self.load(mac)? else {
             return Ok(false);
@@ -84,9 +85,11 @@ impl Gateway {
             (Some(informed), Some(endpoint)) => *informed != endpoint.url.as_str(),
             _ => false,
         };
-        if is_another {
+        if is_another || self.has_another_tree(&record)? {
             let mut draft = self.draft(mac)?;
-            draft.begin_with_a_new_acs();
+            if is_another {
+                draft.begin_with_a_new_acs();
+            }
             self.commit(draft, live).await?;
         }
         Ok(true)

@@ -297,7 +297,7 @@ impl Draft {
             mac: Some(mac),
         };
         let passwords = &gateway.inner.settings.file_passwords;
-        let is_plain = !Seal::may_be_on(&content) || pack.identify(&name, &content).is_some();
+        let is_plain = !Seal::may_be_on(&content) || pack.identify_own(&name, &content).is_some();
         let (plain, seal) = if is_plain && !Seal::is_on(&content) {
             // A file that was encrypted stays so: the phone's secrets are not to go out in clear.
             (content.to_vec(), documents.seal().cloned())
@@ -307,7 +307,7 @@ impl Draft {
                 Err(error) => return corrupted(format!("the file can't be read: {error}")),
             }
         };
-        let identity = pack.identify(&name, &plain);
+        let identity = pack.identify_own(&name, &plain);
         let Some(identity) = identity.filter(|identity| identity.layer == LayerKind::Phone) else {
             return corrupted(format!("the file is none that this phone reads as {name}"));
         };
@@ -332,7 +332,7 @@ impl Draft {
             Some(Err(error)) => return corrupted(error.to_string()),
             Some(Ok(_)) | None => {}
         }
-        documents.replace_own(document, seal);
+        documents.replace_own(&pack, document, seal);
         Ok(Ok(()))
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::file_passwords::{FilePasswords, Whose};
 use super::report::{Finding, FindingKind};
+use super::shared_affixes::SharedAffixes;
 use crate::device::{FileRole, TreePath};
 use crate::mapping::{Pack, Packs};
 use crate::native::{
@@ -163,13 +164,17 @@ pub(super) fn walk(root: &Path) -> Result<(Vec<TreeFile>, Vec<Finding>), TreeErr
     Ok((files, findings))
 }
 
+/// What it takes to say what a file is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reader<'a> {
+    pub(super) packs: &'a Packs,
+    pub(super) passwords: &'a FilePasswords,
+    pub(super) affixes: &'a SharedAffixes,
+}
+
 /// Says what a file is, from its name and content, by the rules of the mapping packs.
-pub(super) fn classify(
-    packs: &Packs,
-    passwords: &FilePasswords,
-    path: &TreePath,
-    content: &[u8],
-) -> Classified {
+pub(super) fn classify(reader: Reader<'_>, path: &TreePath, content: &[u8]) -> Classified {
+    let Reader { packs, affixes, .. } = reader;
     let other = |findings| Classified {
         role: FileRole::Other,
         document: None,
@@ -184,12 +189,16 @@ pub(super) fn classify(
         return other(findings.into_iter().collect());
     }
     let by_name = packs.identify_by_name(path.file_name());
-    let (content, seal) = match unseal(packs, passwords, path, by_name.as_ref(), content) {
+    let (content, seal) = match unseal(reader, path, by_name.as_ref(), content) {
         Ok(opened) => opened,
         Err(error) => return other(vec![sealed_finding(path, by_name.as_ref(), error)]),
     };
     let content = content.as_ref();
-    let Some((pack, identity)) = packs.identify(path.file_name(), content) else {
+    let identified = packs.identify(path.file_name(), content).or_else(|| {
+        let shared = |vendor: &str| affixes.of(vendor, path.folder());
+        packs.identify_wrapped(path.file_name(), content, shared)
+    });
+    let Some((pack, identity)) = identified else {
         return match sniff(content) {
             Some(sniffed) => Classified {
                 seal,
@@ -238,13 +247,20 @@ pub(super) fn classify(
 
 /// What a file holds, and the seal on it: of an encrypted file the plain text.
 fn unseal<'a>(
-    packs: &Packs,
-    passwords: &FilePasswords,
+    reader: Reader<'_>,
     path: &TreePath,
     by_name: Option<&(&Arc<Pack>, FileIdentity)>,
     content: &'a [u8],
 ) -> Result<(Cow<'a, [u8]>, Option<Seal>), SealError> {
-    let whose = by_name.map_or_else(Whose::default, |(pack, identity)| Whose {
+    let Reader {
+        packs, passwords, ..
+    } = reader;
+    let wrapped = match by_name {
+        Some(_) => None,
+        None => packs.identify_wrapped_by_name(path.file_name()),
+    };
+    let named = by_name.or(wrapped.as_ref());
+    let whose = named.map_or_else(Whose::default, |(pack, identity)| Whose {
         vendor: Some(pack.vendor()),
         model: identity.model.as_deref(),
         mac: identity.mac,
@@ -364,8 +380,9 @@ pub(super) struct Candidate {
     pub(super) vendor: String,
 }
 
-/// Which of several files is the phone's own: the one it is known by; else one under the name that
-/// phones ask for, in the folder nearest to the root. A copy in a folder of backups is not it.
+/// Which of several files is the phone's own: the one it is known by; else one under a name that
+/// phones ask for, in the folder nearest to the root, and of several there the one under the usual
+/// name. A copy in a folder of backups is not it.
 pub(super) fn choose(
     packs: &Packs,
     mac: Mac,
@@ -374,12 +391,20 @@ pub(super) fn choose(
 ) -> Option<(Candidate, Vec<Candidate>)> {
     candidates.sort_by_cached_key(|candidate| {
         let path = &candidate.file.path;
-        let is_served_name = packs.by_vendor(&candidate.vendor).is_some_and(|pack| {
-            pack.served_names(mac)
-                .any(|name| name.eq_ignore_ascii_case(path.file_name()))
+        let pack = packs.by_vendor(&candidate.vendor);
+        let place = pack.and_then(|pack| {
+            let mut names = pack.served_names(mac);
+            names.position(|name| name.eq_ignore_ascii_case(path.file_name()))
         });
         let depth = path.as_str().matches('/').count();
-        (known != Some(path), !is_served_name, depth, path.clone())
+        let place = place.unwrap_or(usize::MAX);
+        (
+            known != Some(path),
+            place == usize::MAX,
+            depth,
+            place,
+            path.clone(),
+        )
     });
     let mut candidates = candidates.into_iter();
     let own = candidates.next()?;

@@ -43,7 +43,15 @@ struct Checked {
     another_acs: bool,
     lens: Vec<Change>,
     /// What no file has a place for, in canonical form.
-    kept: Vec<(ParameterPath, String)>,
+    kept: Vec<KeptChange>,
+}
+
+/// A parameter that no file has a place for, with the text it gets.
+struct KeptChange {
+    path: ParameterPath,
+    /// Under which it is kept, whatever the data model calls it.
+    kept_as: ParameterPath,
+    value: String,
 }
 
 impl Gateway {
@@ -87,6 +95,49 @@ impl Gateway {
             let view = self.view(mac, live)?;
             let checked = self.check(draft, &view, &parameters)?;
             Ok(self.apply(draft, checked)?)
+        })
+        .await
+    }
+
+    /// Takes settings of the phone's own file back for a person: where a file is a patch, by
+    /// writing the phone's default, because the phone keeps what a file does not name; elsewhere by
+    /// removing the phone's own line. What an ACS had set and no file has a place for goes back to
+    /// its default.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; nothing has changed then.
+    pub async fn unset_by_operator(
+        &self,
+        mac: Mac,
+        paths: Vec<String>,
+    ) -> Result<SetReport, ChangeError> {
+        self.change(mac, |draft, _| {
+            let mut in_files = Vec::new();
+            let mut unknown = Vec::new();
+            for name in paths {
+                match name.parse::<ParameterPath>() {
+                    Ok(path) if draft.record.kept.remove(&path).is_some() => {
+                        draft.derive_anew = true;
+                    }
+                    Ok(path) => in_files.push(path),
+                    Err(_) => unknown.push(ParameterFault {
+                        name,
+                        code: FaultCode::InvalidParameterName,
+                        text: "no such parameter".to_owned(),
+                    }),
+                }
+            }
+            if !unknown.is_empty() {
+                return Err(invalid_arguments(unknown).into());
+            }
+            let edits = draft.unset(self, &in_files)?.map_err(|refusals| {
+                let faults = refusals.into_iter().map(parameter_fault).collect();
+                invalid_arguments(faults)
+            })?;
+            Ok(SetReport {
+                applied_later: draft.gives_another_file(),
+                edits: edits.into_iter().map(EditReport::from).collect(),
+            })
         })
         .await
     }
@@ -161,7 +212,7 @@ impl Checked {
     fn paths(&self) -> BTreeSet<ParameterPath> {
         let own = self.own.iter().map(|change| &change.path);
         let lens = self.lens.iter().map(|change| &change.path);
-        let kept = self.kept.iter().map(|(path, _)| path);
+        let kept = self.kept.iter().map(|change| &change.path);
         own.chain(lens).chain(kept).cloned().collect()
     }
 
@@ -182,8 +233,13 @@ impl Checked {
             }
             None if view.pack.is_kept(&shown.path, &view.record.rows) => {
                 let rows = &view.record.rows;
-                let value = view.pack.check_kept(&shown.path, rows, &value);
-                self.kept.push((shown.path, value.map_err(fault_of)?));
+                let kept = view.pack.check_kept(&shown.path, rows, &value);
+                let (kept_as, value) = kept.map_err(fault_of)?;
+                self.kept.push(KeptChange {
+                    path: shown.path,
+                    kept_as,
+                    value,
+                });
             }
             None => self.lens.push(Change {
                 path: shown.path,
@@ -277,8 +333,8 @@ impl Gateway {
             let faults = refusals.into_iter().map(parameter_fault).collect();
             invalid_arguments(faults)
         })?;
-        for (path, value) in checked.kept {
-            let before = draft.record.kept.insert(path, value.clone());
+        for KeptChange { kept_as, value, .. } in checked.kept {
+            let before = draft.record.kept.insert(kept_as, value.clone());
             draft.derive_anew |= before.as_ref() != Some(&value);
         }
         for change in checked.own {

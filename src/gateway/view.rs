@@ -13,11 +13,19 @@ use crate::datamodel::{Entry, ObjectPath, ParameterPath, PathQuery, Schema, Valu
 use crate::device::DeviceRecord;
 use crate::mapping::{Pack, Parameter, ValueState};
 use crate::native::Mac;
+use crate::wire::ContentHash;
 
 /// Tables of the model that are there without a row: a desk phone has no port for another.
 const EMPTY_TABLES: &[&str] = &["Device.Services.VoiceService.1.PhyInterface."];
-const ADDRESSING_TYPE: &str = "Device.LAN.AddressingType";
-const LAN_ADDRESS: &str = "Device.LAN.IPAddress";
+/// The phone's address in its network, and the parameter that says where it has it from: the first
+/// that the data model has.
+const LAN_ADDRESSES: &[(&str, &str)] = &[
+    ("Device.LAN.IPAddress", "Device.LAN.AddressingType"),
+    (
+        "Device.IP.Interface.1.IPv4Address.1.IPAddress",
+        "Device.IP.Interface.1.IPv4Address.1.AddressingType",
+    ),
+];
 
 /// One parameter as it is shown, secrets included: who hands it out masks it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +75,10 @@ enum Source {
     /// The virtual CPE, with the place in [`CPE_PARAMETERS`].
     Cpe(usize),
     /// The address where the phone is, or the one in its file.
-    LanAddress(Option<usize>),
+    LanAddress {
+        lens: Option<usize>,
+        addressing_type: &'static str,
+    },
     /// How many rows a table has.
     Count(usize),
 }
@@ -87,6 +98,7 @@ pub(super) struct View {
     acs_username: String,
     periodic_inform_interval: u32,
     connection_request_url: String,
+    gateway_serial: String,
 }
 
 impl View {
@@ -97,6 +109,7 @@ impl View {
         lenses: Vec<Parameter>,
         settings: &GatewaySettings,
         connection_request_url: String,
+        phase_key: u64,
     ) -> Self {
         let identity = record
             .identity
@@ -108,35 +121,30 @@ impl View {
             sources.insert(parameter.path.clone(), Source::Lens(place));
         }
         for (place, parameter) in CPE_PARAMETERS.iter().enumerate() {
-            if let Ok(path) = parameter.path.parse() {
+            let is_shown = parameter.own_type.is_some() || schema.entry(parameter.path).is_some();
+            if is_shown && let Ok(path) = parameter.path.parse() {
                 sources.insert(path, Source::Cpe(place));
             }
         }
-        if let Ok(path) = LAN_ADDRESS.parse::<ParameterPath>()
-            && schema.entry(LAN_ADDRESS).is_some()
+        let mut addresses = LAN_ADDRESSES.iter();
+        if let Some((address, addressing_type)) =
+            addresses.find(|(address, _)| schema.entry(address).is_some())
+            && let Ok(path) = address.parse::<ParameterPath>()
         {
             let lens = match sources.get(&path) {
                 Some(Source::Lens(place)) => Some(*place),
                 _ => None,
             };
-            sources.insert(path, Source::LanAddress(lens));
+            let source = Source::LanAddress {
+                lens,
+                addressing_type,
+            };
+            sources.insert(path, source);
         }
         let mut objects = BTreeSet::new();
-        for (table, rows) in record.rows.tables() {
-            if let Ok(path) = counter_path(table).parse::<ParameterPath>()
-                && schema.entry(path.as_str()).is_some()
-            {
-                sources.insert(path, Source::Count(rows.len()));
-            }
+        for (table, rows) in pack.tables(&record.rows) {
             for row in rows {
-                let row = format!("{table}{}.", row.instance);
-                // Each account is a profile with one line (DESIGN.md section 5).
-                if let Ok(path) = format!("{row}NumberOfLines").parse::<ParameterPath>()
-                    && schema.entry(path.as_str()).is_some()
-                {
-                    sources.insert(path, Source::Count(1));
-                }
-                if let Ok(row) = row.parse() {
+                if let Ok(row) = format!("{table}{}.", row.instance).parse() {
                     insert_with_parents(&mut objects, row);
                 }
             }
@@ -151,15 +159,15 @@ impl View {
             if let Ok(table) = table.parse() {
                 insert_with_parents(&mut objects, table);
             }
-            if let Ok(path) = counter_path(table).parse::<ParameterPath>()
-                && schema.entry(path.as_str()).is_some()
-            {
-                sources.insert(path, Source::Count(0));
-            }
         }
         for path in sources.keys() {
             if let Some(parent) = path.parent() {
                 insert_with_parents(&mut objects, parent);
+            }
+        }
+        for (path, count) in counters(&objects, schema) {
+            if !matches!(sources.get(&path), Some(Source::Cpe(_))) {
+                sources.insert(path, Source::Count(count));
             }
         }
         let acs_url = record.cpe.acs.url.clone().unwrap_or_else(|| {
@@ -188,17 +196,13 @@ impl View {
             acs_username,
             periodic_inform_interval,
             connection_request_url,
+            gateway_serial: gateway_serial(phase_key),
         }
     }
 
-    /// What the data model says of a path. The CPE's own parameters are those of Device:1 also
-    /// beside a vendor's tree that does not list them.
+    /// What the data model says of a path.
     pub(super) fn entry(&self, path: &str) -> Option<&'static Entry> {
-        let device1 = || match self.sources.get(path) {
-            Some(Source::Cpe(_)) => Schema::device1().entry(path),
-            _ => None,
-        };
-        self.pack.schema().entry(path).or_else(device1)
+        self.pack.schema().entry(path)
     }
 
     /// One parameter; `None` when there is no such one.
@@ -293,7 +297,10 @@ impl View {
             .and_then(|entry| entry.parameter());
         let shown = match source {
             Source::Lens(place) => self.show_lens(*place)?,
-            Source::LanAddress(lens) => {
+            Source::LanAddress {
+                lens,
+                addressing_type,
+            } => {
                 let mut shown = match lens {
                     Some(place) => self.show_lens(*place)?,
                     None => Shown {
@@ -306,12 +313,16 @@ impl View {
                     },
                 };
                 let is_dynamic = self
-                    .lens_value(ADDRESSING_TYPE)
+                    .lens_value(addressing_type)
                     .is_none_or(|value| value == "DHCP");
                 if let Some(contact) = &self.record.contact
                     && is_dynamic
                 {
-                    shown.value = contact.address.to_string();
+                    let address = contact.address.to_string();
+                    // Device:2 has another table for addresses of IPv6.
+                    if facts.is_some_and(|facts| facts.rule.admits(&address).is_ok()) {
+                        shown.value = address;
+                    }
                 }
                 shown
             }
@@ -323,7 +334,7 @@ impl View {
                         Some(own_type) => own_type,
                         None => facts?.rule.value_type,
                     },
-                    writable: parameter.write.is_some(),
+                    writable: self.can_write(parameter),
                     hidden: facts.is_some_and(|facts| facts.hidden),
                     value: (parameter.read)(&self.reading(now)),
                     state: None,
@@ -347,14 +358,17 @@ impl View {
 
     fn parameter_info(&self, path: &ParameterPath, source: &Source) -> ParameterInfo {
         let writable = match source {
-            Source::Lens(place) | Source::LanAddress(Some(place)) => self
+            Source::Lens(place)
+            | Source::LanAddress {
+                lens: Some(place), ..
+            } => self
                 .lenses
                 .get(*place)
                 .is_some_and(|parameter| parameter.writable),
             Source::Cpe(place) => CPE_PARAMETERS
                 .get(*place)
-                .is_some_and(|parameter| parameter.write.is_some()),
-            Source::LanAddress(None) | Source::Count(_) => false,
+                .is_some_and(|parameter| self.can_write(parameter)),
+            Source::LanAddress { lens: None, .. } | Source::Count(_) => false,
         };
         ParameterInfo {
             name: path.to_string(),
@@ -365,11 +379,19 @@ impl View {
     /// The value that a lens gives for a path; `None` when no lens covers it.
     pub(super) fn lens_value(&self, path: &str) -> Option<&str> {
         match self.sources.get(path)? {
-            Source::Lens(place) | Source::LanAddress(Some(place)) => {
-                self.lenses.get(*place).map(|lens| lens.value.as_str())
-            }
+            Source::Lens(place)
+            | Source::LanAddress {
+                lens: Some(place), ..
+            } => self.lenses.get(*place).map(|lens| lens.value.as_str()),
             _ => None,
         }
+    }
+
+    /// Whether the ACS may write a parameter of the CPE: a vendor's own tree may say that one which
+    /// others have is read-only there.
+    fn can_write(&self, parameter: &CpeParameter) -> bool {
+        let entry = self.entry(parameter.path);
+        parameter.write.is_some() && entry.is_some_and(Entry::writable)
     }
 
     fn reading(&self, now: Timestamp) -> Reading<'_> {
@@ -381,6 +403,7 @@ impl View {
             acs_username: &self.acs_username,
             periodic_inform_interval: self.periodic_inform_interval,
             connection_request_url: &self.connection_request_url,
+            gateway_serial: &self.gateway_serial,
             now,
         }
     }
@@ -405,10 +428,44 @@ pub(super) fn provisional_identity(
     }
 }
 
-/// The parameter that counts a table's rows: `...VoiceProfile.` is counted by
-/// `...VoiceProfileNumberOfEntries`.
-fn counter_path(table: &str) -> String {
-    format!("{}NumberOfEntries", table.trim_end_matches('.'))
+/// For each table that is there, the parameter that counts its rows by the data model, such as
+/// `…VoiceProfile.1.NumberOfLines`, and how many rows there are.
+fn counters(objects: &BTreeSet<ObjectPath>, schema: &Schema) -> Vec<(ParameterPath, usize)> {
+    let mut counts: BTreeMap<ParameterPath, usize> = BTreeMap::new();
+    for object in objects {
+        let parent = object.parent();
+        let Some(table) = schema.entry(object.as_str()).and_then(Entry::table) else {
+            continue;
+        };
+        let is_row = is_row(object);
+        let holder = if is_row {
+            parent.and_then(|table| table.parent())
+        } else {
+            parent
+        };
+        let (Some(name), Some(holder)) = (&table.count, holder) else {
+            continue;
+        };
+        if let Ok(counter) = format!("{holder}{name}").parse::<ParameterPath>()
+            && schema.entry(counter.as_str()).is_some()
+        {
+            *counts.entry(counter).or_default() += usize::from(is_row);
+        }
+    }
+    counts.into_iter().collect()
+}
+
+/// Whether an object is a row of a table: its last segment is a number.
+fn is_row(object: &ObjectPath) -> bool {
+    let mut segments = object.as_str().trim_end_matches('.').rsplit('.');
+    let last = segments.next().unwrap_or_default();
+    last.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A serial number of the gateway itself: fixed for the life of a store, as its phase key is.
+fn gateway_serial(phase_key: u64) -> String {
+    let hash = ContentHash::of(&phase_key.to_be_bytes()).to_string();
+    hash.chars().take(12).collect::<String>().to_uppercase()
 }
 
 fn insert_with_parents(objects: &mut BTreeSet<ObjectPath>, path: ObjectPath) {

@@ -63,6 +63,28 @@ impl Aliases {
             .filter(move |spelling| is_holding(spelling.condition, holds))
     }
 
+    /// The keys that a name may stand for, whatever the model.
+    pub(super) fn keys_of_any(&self, name: &NativeKey) -> impl Iterator<Item = &NativeKey> {
+        let aliases = self.by_name.get(name).into_iter().flatten();
+        aliases.map(|alias| &alias.key)
+    }
+
+    /// Every spelling of a key, whatever the model.
+    pub(super) fn all_spellings(&self, key: &NativeKey) -> &[Spelling] {
+        self.by_key.get(key).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every spelling there is.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+        let spellings = self.by_key.values().flatten();
+        spellings.map(|spelling| spelling.text.as_str())
+    }
+
+    /// The words that a name uses for native values: word and value.
+    pub(super) fn dictionary(&self, spelling: &Spelling) -> &[(String, String)] {
+        self.words_of(spelling.words)
+    }
+
     /// Every name, with its key, whatever the model.
     pub(super) fn all(&self) -> impl Iterator<Item = (&NativeKey, &NativeKey)> {
         self.by_key.iter().flat_map(|(key, spellings)| {

@@ -32,6 +32,7 @@ pub(super) const EMBEDDED: &[(&str, &str)] = &[
     ),
     ("htek.toml", include_str!("../../mappings/htek.toml")),
     ("aastra.toml", include_str!("../../mappings/aastra.toml")),
+    ("device2.toml", include_str!("../../mappings/device2.toml")),
     (
         "aastra-vendor.toml",
         include_str!("../../mappings/aastra-vendor.toml"),

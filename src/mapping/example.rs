@@ -234,7 +234,7 @@ impl Phone {
 
     pub(super) fn new(pack: &str, layers: Vec<Layer>) -> Self {
         let pack = Pack::parse("example.toml", pack).unwrap();
-        let layers = Layers::new(layers, pack.merges_layers());
+        let layers = pack.layers(layers);
         let rows = pack.rows(&layers, &Rows::default());
         Self { pack, layers, rows }
     }

@@ -79,6 +79,39 @@ impl Identity {
         Some(self.with_full_model(found))
     }
 
+    pub(super) fn reads(&self, file_names: &[&str], version: Option<&str>) -> Vec<bool> {
+        let rules: Vec<Option<(usize, &FileRule)>> =
+            file_names.iter().map(|name| self.rule_of(name)).collect();
+        // Of each alternative the first rule that has a file for the phone.
+        let mut chosen = BTreeMap::new();
+        for (name, rule) in file_names.iter().zip(&rules) {
+            let fitting = rule.as_ref().filter(|(_, rule)| rule.is_for(name, version));
+            if let Some((place, rule)) = fitting
+                && let Some(alternative) = rule.alternative()
+            {
+                let known = chosen.entry(alternative).or_insert(*place);
+                *known = (*known).min(*place);
+            }
+        }
+        let is_read = |(name, rule): (&&str, &Option<(usize, &FileRule)>)| {
+            rule.is_none_or(|(place, rule)| {
+                let others = rule.alternative().and_then(|known| chosen.get(known));
+                rule.is_for(name, version) && others.is_none_or(|chosen| *chosen == place)
+            })
+        };
+        file_names.iter().zip(&rules).map(is_read).collect()
+    }
+
+    pub(super) fn alternative(&self, file_name: &str) -> Option<&str> {
+        self.rule_of(file_name)?.1.alternative()
+    }
+
+    /// The first rule that a name fits, and its place.
+    fn rule_of(&self, file_name: &str) -> Option<(usize, &FileRule)> {
+        let mut rules = self.files.iter().enumerate();
+        rules.find(|(_, rule)| rule.identify_by_name(file_name).is_some())
+    }
+
     fn with_full_model(&self, mut identity: FileIdentity) -> FileIdentity {
         if let Some(full) = identity
             .model

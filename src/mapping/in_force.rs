@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::lens_set::KeyState;
 use super::pack::Pack;
-use crate::native::{Layer, Layers, Mark, NativeKey, Setting};
+use crate::native::{Document, Layer, Layers, Mark, NativeKey, Setting};
 
 /// A setting as the phone takes it.
 #[derive(Clone)]
@@ -56,7 +56,7 @@ impl Pack {
         InForce { by_key }
     }
 
-    /// What counts for one key: in the highest layer that has it, the name that stands last.
+    /// What counts for one key: in the layer read last that has it, the name that stands last.
     pub(super) fn effective<'a>(
         &'a self,
         layers: &'a Layers,
@@ -75,13 +75,33 @@ impl Pack {
         layer: &'a Layer,
         key: &NativeKey,
     ) -> Option<Found<'a>> {
-        let document = &layer.document;
-        let last = self
-            .spellings(key)
+        let last = self.setting_in(&layer.document, key)?;
+        Some(self.found(last, layer).1)
+    }
+
+    /// What counts for one key in one file, in the key's own terms.
+    pub(super) fn value_in<'a>(
+        &self,
+        document: &'a Document,
+        key: &NativeKey,
+    ) -> Option<Cow<'a, str>> {
+        let setting = self.setting_in(document, key)?;
+        Some(match self.alias(setting.key) {
+            Some(alias) => self.set.aliases.native(alias, setting.value),
+            None => setting.value,
+        })
+    }
+
+    /// The last setting of a file for a key, under whatever name.
+    pub(super) fn setting_in<'a>(
+        &self,
+        document: &'a Document,
+        key: &NativeKey,
+    ) -> Option<Setting<'a>> {
+        self.spellings(key)
             .filter_map(|spelling| document.setting(&spelling.name))
             .chain(document.setting(key))
-            .max_by_key(|setting| (setting.line, setting.column))?;
-        Some(self.found(last, layer).1)
+            .max_by_key(|setting| (setting.line, setting.column))
     }
 
     /// The key that a setting is for, and what it says.

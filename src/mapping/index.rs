@@ -69,7 +69,6 @@ impl Index {
 
 pub(super) fn read_indexes(
     top: &Section<'_>,
-    path_of: impl Fn(&str) -> String,
     conditions: &ConditionReader,
 ) -> Result<Vec<Index>, PackError> {
     let Some(section) = top.section("index", "[index]")? else {
@@ -79,7 +78,8 @@ pub(super) fn read_indexes(
     for (name, value) in section.entries() {
         let section = section.section_of(&name.value, format!("[index.{}]", name.value), value)?;
         let table = section.required("table", section.text("table")?)?;
-        let path: crate::datamodel::ObjectPath = path_of(&table.value)
+        let path: crate::datamodel::ObjectPath = table
+            .value
             .parse()
             .map_err(|error| section.error(&table.span, PackProblem::Path(error)))?;
         let slots = section.required("slots", section.count("slots")?)?;

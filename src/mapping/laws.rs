@@ -9,8 +9,9 @@ use std::fmt;
 
 use super::change::{Change, NativeEdit, RefusalReason};
 use super::convert::Convert;
-use super::lens::{Lens, Seen, slot_place};
-use super::pack::{Pack, Target};
+use super::lens::{Lens, slot_place};
+use super::pack::Pack;
+use super::parameter::ValueState;
 use super::rows::Rows;
 use crate::datamodel::{ParameterPath, ValueRule, ValueType};
 use crate::native::{Dialect, Document, Layer, LayerKind, Layers, NativeKey};
@@ -68,12 +69,22 @@ pub enum Breach {
 
 impl fmt::Display for LawFinding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}: {}: ", self.file, self.line, self.path)?;
+        let breach = &self.breach;
+        write!(
+            formatter,
+            "{}:{}: {}: {breach}",
+            self.file, self.line, self.path
+        )
+    }
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = |read: &Option<String>| match read {
             Some(text) => format!("`{text}`"),
             None => "nothing that the lens knows".to_owned(),
         };
-        match &self.breach {
+        match self {
             Breach::PutThenGet { written, read } => {
                 write!(formatter, "`{written}` is written, {} is read", shown(read))
             }
@@ -98,9 +109,23 @@ impl fmt::Display for LawFinding {
     }
 }
 
-/// Puts all lenses of a pack, those for certain models too, through the laws.
+/// What came of putting a pack through the laws.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LawReport {
+    /// Values that were taken, read again and written back.
+    pub values: usize,
+    /// The laws that do not hold.
+    pub findings: Vec<LawFinding>,
+}
+
+/// The breaches that [`put_through`] finds.
 pub fn check(pack: &Pack) -> Vec<LawFinding> {
-    let mut findings = Vec::new();
+    put_through(pack).findings
+}
+
+/// Puts all lenses of a pack, those for certain models too, through the laws.
+pub fn put_through(pack: &Pack) -> LawReport {
+    let mut report = LawReport::default();
     let mut checked = BTreeSet::new();
     for variant in pack.variants() {
         let rows = variant.all_rows();
@@ -128,7 +153,7 @@ pub fn check(pack: &Pack) -> Vec<LawFinding> {
                         slot,
                     };
                     let values = samples(&face.rule);
-                    match trial.try_all(&own_file(""), &values, &mut findings) {
+                    match trial.try_all(&own_file(""), &values, &mut report) {
                         Outcome::Taken(value) => trial.add_to(&mut full, value),
                         Outcome::Refused(why) => refused.push((trial, values, why)),
                         Outcome::NotThere => {}
@@ -137,15 +162,16 @@ pub fn check(pack: &Pack) -> Vec<LawFinding> {
             }
         }
         for (trial, values, why) in refused {
-            let outcome = trial.try_all(&full, &values, &mut findings);
+            let outcome = trial.try_all(&full, &values, &mut report);
             // Of an order of codecs, one part alone may well be impossible.
             let by_part = trial.lens.convert.is_by_part();
             if matches!(outcome, Outcome::Refused(_)) && !by_part {
-                findings.push(trial.finding(Breach::NothingTaken { why }));
+                let finding = trial.finding(Breach::NothingTaken { why });
+                report.findings.push(finding);
             }
         }
     }
-    findings
+    report
 }
 
 /// One parameter at one slot.
@@ -167,17 +193,14 @@ enum Outcome {
 }
 
 impl Trial<'_> {
-    fn try_all(
-        &self,
-        layers: &Layers,
-        values: &[String],
-        findings: &mut Vec<LawFinding>,
-    ) -> Outcome {
+    fn try_all(&self, layers: &Layers, values: &[String], report: &mut LawReport) -> Outcome {
         let mut outcome = Outcome::NotThere;
         for value in values {
             match self.try_one(layers, value) {
                 Ok(breach) => {
-                    findings.extend(breach.map(|breach| self.finding(breach)));
+                    let finding = breach.map(|breach| self.finding(breach));
+                    report.findings.extend(finding);
+                    report.values += 1;
                     outcome = Outcome::Taken(value.clone());
                 }
                 Err(RefusalReason::Unknown) => return outcome,
@@ -310,20 +333,9 @@ pub(super) fn read_one(
     rows: &Rows,
     path: &ParameterPath,
 ) -> Option<String> {
-    let (place, slot) = match pack.target(path, rows)? {
-        Target::Native(key) => return Some(pack.effective(layers, &key)?.value.into_owned()),
-        Target::Face { place, slot } => (place, slot),
-    };
-    let (lens, _) = pack.face(place)?;
-    let cells = lens.cells(
-        slot,
-        |key| pack.effective(layers, key),
-        |set| pack.set_is_own(layers, set, slot),
-    )?;
-    match lens.read(&cells, slot).nth(place.face)?.1 {
-        Seen::Set(value) | Seen::Default(value) => Some(value),
-        Seen::Unreadable { .. } => None,
-    }
+    let parameter = pack.parameter(layers, rows, path)?;
+    let is_readable = !matches!(parameter.state, ValueState::Unreadable { .. });
+    is_readable.then_some(parameter.value)
 }
 
 /// The first and the last of some rows: formulas and tables that go wrong do so at an end.
@@ -333,7 +345,7 @@ fn ends(rows: Vec<(u32, u32)>) -> impl Iterator<Item = (u32, u32)> {
 }
 
 /// The file of a phone, in a syntax that has keys of every kind.
-fn own_file(text: &str) -> Layers {
+pub(super) fn own_file(text: &str) -> Layers {
     let layer = Layer {
         path: "example.cfg".to_owned(),
         kind: LayerKind::Phone,

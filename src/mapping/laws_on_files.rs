@@ -124,7 +124,12 @@ fn keys_that_may_change(pack: &Pack, rows: &Rows, parameter: &Parameter) -> Vec<
 }
 
 fn rule_of(pack: &Pack, rows: &Rows, parameter: &Parameter) -> ValueRule {
+    let of_view = pack.view.as_ref().and_then(|view| {
+        let entry = view.schema.entry(parameter.path.as_str())?;
+        Some(entry.parameter()?.rule.clone())
+    });
     match pack.target(&parameter.path, rows) {
+        _ if of_view.is_some() => of_view.unwrap(),
         Some(Target::Face { place, .. }) => {
             let lens = &pack.set.lenses[place.lens];
             lens.faces[place.face].rule.clone()
@@ -217,6 +222,7 @@ mod tests {
         }
         let packs = Packs::embedded().unwrap();
         let with_own_trees = packs.clone().with_template(Template::Vendor);
+        let in_device2 = packs.clone().with_template(Template::Device2);
         let mut checked = 0;
         for vendor in packs.iter() {
             let Ok(folder) = std::fs::read_dir(corpus.join(vendor.vendor())) else {
@@ -242,6 +248,8 @@ mod tests {
                 }
                 let pack = packs.for_phone(pack.vendor(), model_of(&file)).unwrap();
                 check(&pack, &layers, &file, 16);
+                let pack = in_device2.for_phone(pack.vendor(), model_of(&file));
+                check(&pack.unwrap(), &layers, &file, 16);
                 checked += 1;
             }
         }

@@ -171,7 +171,6 @@ impl LensReader<'_> {
             },
             None => text.value.clone().into_owned(),
         };
-        let whole = self.template.path(&whole).into_owned();
         let (index, template) = match whole.split_once('{') {
             None => (None, PathTemplate::new(whole.clone(), None)),
             Some((before, after)) => {

@@ -6,10 +6,13 @@
 //! what is read.
 
 mod alias;
+mod carry;
 mod change;
 mod convert;
+mod current;
 mod embedded;
 mod error;
+mod explain;
 mod identity;
 mod in_force;
 mod index;
@@ -19,12 +22,17 @@ mod lens_file;
 mod lens_limits;
 mod lens_set;
 mod models;
+mod name_affixes;
 mod native_names;
+mod nearest;
+mod no_effect;
 mod pack;
 mod pack_file;
 mod packs;
 mod parameter;
+mod proof;
 mod read;
+mod reading;
 mod redirect;
 mod rows;
 mod scratch;
@@ -34,6 +42,8 @@ mod template_view;
 mod unset;
 mod vendor;
 mod vendor_file;
+mod view;
+mod view_file;
 mod write;
 
 #[cfg(test)]
@@ -44,13 +54,24 @@ mod example_patch;
 pub mod laws_on_files;
 #[cfg(test)]
 mod shared_profiles;
+#[cfg(test)]
+mod view_tests;
 
+pub use carry::{CarriedOver, LeftBehind};
 pub use change::{Change, Effects, NativeEdit, Refusal, RefusalReason};
+pub use current::{CurrentNative, CurrentValue, Origin};
 pub use error::{PackError, PackProblem};
+pub use explain::{
+    AliasExplanation, IndexExplanation, KeyExplanation, LensExplanation, ParameterExplanation,
+};
 pub use identity::Recognised;
+pub use name_affixes::NameAffixes;
+pub use nearest::nearest;
+pub use no_effect::{Overruled, SwitchedOff};
 pub use pack::{Pack, PackId};
 pub use packs::Packs;
 pub use parameter::{Parameter, ValueState};
+pub use proof::{PackFinding, SetProof};
 pub use rows::{Row, Rows};
 pub use template_view::{Template, TemplateError};
 pub use vendor::NewFile;

@@ -32,6 +32,12 @@ impl Conditions {
         self.conditions.len()
     }
 
+    /// The patterns of one of them.
+    pub(super) fn patterns(&self, place: usize) -> Vec<String> {
+        let patterns = self.conditions.get(place);
+        patterns.map(ModelPatterns::texts).unwrap_or_default()
+    }
+
     /// Which of them hold for a model. A model that is not known could be any of them.
     pub(super) fn holding(&self, model: Option<&str>) -> Vec<bool> {
         self.conditions
@@ -62,6 +68,14 @@ impl ModelPatterns {
             })
             .collect();
         Ok(Self(patterns?))
+    }
+
+    /// The patterns as the pack has them.
+    pub(super) fn texts(&self) -> Vec<String> {
+        let patterns = self.0.iter();
+        patterns
+            .map(|pattern| pattern.as_str().to_owned())
+            .collect()
     }
 
     /// Whether there are no patterns.

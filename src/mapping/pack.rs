@@ -9,9 +9,10 @@ use super::convert::Convert;
 use super::lens::{Lens, slot_place};
 use super::lens_set::{FacePlace, KeyUse, LensSet};
 use super::native_names::{key_of, path_of};
-use super::rows::Rows;
+use super::rows::{Row, Rows};
 use super::template_view::Template;
 use super::vendor::{NewFile, Vendor};
+use super::view::View;
 use crate::datamodel::{ParameterPath, Schema};
 use crate::native::{FileIdentity, Layers, Mac, NativeKey};
 
@@ -26,6 +27,8 @@ pub struct Pack {
     pub(super) knows_model: bool,
     /// Faces whose path is that of another lens for this model.
     pub(super) shadowed: HashSet<FacePlace>,
+    /// Through which its parameters are shown; `None`: as the lenses have them.
+    pub(super) view: Option<Arc<View>>,
 }
 
 /// What was used to derive parameters: with another one they are stale.
@@ -37,12 +40,18 @@ pub struct PackId {
     pub version: u32,
     /// The data model that it is for.
     pub template: Template,
+    /// Version of the view through which the parameters are shown, where they are.
+    pub view: Option<u32>,
 }
 
 impl std::fmt::Display for PackId {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let template = self.template.name();
-        write!(formatter, "{}/{}/{template}", self.set, self.version)
+        write!(formatter, "{}/{}/{template}", self.set, self.version)?;
+        match self.view {
+            Some(version) => write!(formatter, "/{version}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -89,6 +98,7 @@ impl Pack {
             holds,
             knows_model,
             shadowed,
+            view: None,
         }
     }
 
@@ -117,18 +127,21 @@ impl Pack {
         PackId {
             set: self.set.name.clone(),
             version: self.set.version,
-            template: self.set.template,
+            template: self.template(),
+            view: self.view.as_ref().map(|view| view.version),
         }
     }
 
-    /// The data model that the lenses are for.
+    /// The data model that it shows.
     pub fn template(&self) -> Template {
-        self.set.template
+        let view = self.view.as_ref();
+        view.map_or(self.set.template, |view| view.template)
     }
 
     /// That data model.
     pub fn schema(&self) -> &'static Schema {
-        self.set.schema
+        let view = self.view.as_ref();
+        view.map_or(self.set.schema, |view| view.schema)
     }
 
     /// Whether later layers override earlier ones key by key. If not, a phone stops at its own
@@ -209,7 +222,7 @@ impl Pack {
         }
         let indexes = &self.set.indexes;
         let mut rows = previous.clone();
-        rows.keep_only(|name| indexes.iter().any(|index| index.name == name));
+        rows.show_only(|name| indexes.iter().any(|index| index.name == name));
         for (place, index) in indexes.iter().enumerate() {
             let mut slots = present.remove(&place).unwrap_or_default();
             let holds = self.knows_model.then_some(self.holds.as_slice());
@@ -300,7 +313,10 @@ impl Pack {
                 }
                 let faces = self.faces(key_use.lens, lens);
                 let of_lens = faces.filter_map(|face| face.path(instance));
-                paths.extend(of_lens.map(std::borrow::Cow::into_owned));
+                match &self.view {
+                    Some(view) => paths.extend(of_lens.flat_map(|path| view.paths_of(&path))),
+                    None => paths.extend(of_lens.map(std::borrow::Cow::into_owned)),
+                }
             }
         }
         paths.sort();
@@ -338,14 +354,19 @@ impl Pack {
     /// Whether no file has a place for a parameter, so that what is written to it has to be kept
     /// beside the device.
     pub fn is_kept(&self, path: &ParameterPath, rows: &Rows) -> bool {
-        let Some(Target::Face { place, .. }) = self.target(path, rows) else {
+        self.is_kept_target(self.target(path, rows).as_ref())
+    }
+
+    pub(super) fn is_kept_target(&self, target: Option<&Target>) -> bool {
+        let Some(Target::Face { place, .. }) = target else {
             return false;
         };
         let lens = self.set.lenses.get(place.lens);
         lens.is_some_and(|lens| matches!(lens.convert, Convert::Kept))
     }
 
-    /// Checks a value that is to be kept beside the device, and gives its canonical form.
+    /// Checks a value that is to be kept beside the device, and gives the path under which it is
+    /// kept and its canonical form: both are the lens's own, whatever view shows the parameter.
     ///
     /// # Errors
     /// Why the parameter cannot have it.
@@ -354,16 +375,29 @@ impl Pack {
         path: &ParameterPath,
         rows: &Rows,
         value: &str,
-    ) -> Result<String, RefusalReason> {
-        let target = self.target(path, rows);
-        let Some(Target::Face { place, .. }) = target.filter(|_| self.is_kept(path, rows)) else {
+    ) -> Result<(ParameterPath, String), RefusalReason> {
+        let (path, value) = match &self.view {
+            Some(view) => view.change(path, value)?,
+            None => (path.clone(), value.to_owned()),
+        };
+        let target = self.own_target(&path, rows);
+        let Some(Target::Face { place, .. }) = target.filter(|it| self.is_kept_target(Some(it)))
+        else {
             return Err(RefusalReason::Unknown);
         };
         let (_, face) = self.face(place).ok_or(RefusalReason::Unknown)?;
         if !face.writable {
             return Err(RefusalReason::ReadOnly);
         }
-        Ok(face.rule.check(value)?)
+        Ok((path, face.rule.check(&value)?))
+    }
+
+    /// The tables that the indexes count, as they are shown, each with its rows.
+    pub fn tables<'r>(&self, rows: &'r Rows) -> impl Iterator<Item = (String, &'r [Row])> {
+        rows.tables().map(|(table, rows)| match &self.view {
+            Some(view) => (view.shown_name(table).into_owned(), rows),
+            None => (table.to_owned(), rows),
+        })
     }
 
     /// The set for any model, and once for each condition alone: every lens counts in one of them.
@@ -480,6 +514,14 @@ impl Pack {
 
     /// What a path stands for; `None` if it is none of the pack's.
     pub(super) fn target(&self, path: &ParameterPath, rows: &Rows) -> Option<Target> {
+        match &self.view {
+            Some(view) => self.own_target(view.lens_path(path)?.as_ref(), rows),
+            None => self.own_target(path, rows),
+        }
+    }
+
+    /// What a path of a lens, not of a view, stands for.
+    pub(super) fn own_target(&self, path: &ParameterPath, rows: &Rows) -> Option<Target> {
         if let Some(place) = self.place_of(path.as_str()) {
             return Some(Target::Face { place, slot: 1 });
         }

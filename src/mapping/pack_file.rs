@@ -20,6 +20,8 @@ use super::section::Section;
 use super::template_view::Template;
 use super::vendor::Vendor;
 use super::vendor_file::{read_vendor, required_text};
+use super::view::View;
+use super::view_file::read_view;
 use crate::datamodel::Schema;
 use crate::native::NativeKey;
 
@@ -32,6 +34,8 @@ pub(super) enum PackFile {
     Base(Arc<Vendor>, Arc<LensSet>),
     /// A further set for the vendor of this name.
     Further(String, Arc<LensSet>),
+    /// How the lenses for Device:1 show another data model.
+    View(Arc<View>),
 }
 
 impl Pack {
@@ -42,7 +46,7 @@ impl Pack {
     pub fn parse(file: &str, text: &str) -> Result<Self, PackError> {
         match PackFile::parse(file, text)? {
             PackFile::Base(vendor, set) => Ok(Self::new(vendor, set, None)),
-            PackFile::Further(..) => {
+            PackFile::Further(..) | PackFile::View(_) => {
                 let problem = PackProblem::Missing {
                     section: "a pack".to_owned(),
                     key: "[pack]",
@@ -73,7 +77,12 @@ impl PackFile {
             source.error(&error.span().unwrap_or(0..0), problem)
         })?;
         let span = document.span();
-        if document.get_ref().contains_key("lenses") {
+        if document.get_ref().contains_key("view") {
+            let top = Section::new(source, "a view", span, document.get_ref());
+            let view = read_view(source, &top)?;
+            top.finish()?;
+            Ok(Self::View(Arc::new(view)))
+        } else if document.get_ref().contains_key("lenses") {
             let top = Section::new(source, "a lens set", span, document.get_ref());
             let head = top.required("[lenses]", top.section("lenses", "[lenses]")?)?;
             let of = required_text(&head, "of")?;
@@ -105,6 +114,7 @@ fn read_set(
 ) -> Result<LensSet, PackError> {
     let schema = match template {
         Template::Device1 => Schema::device1(),
+        Template::Device2 => Schema::device2(),
         Template::Vendor => vendor_schema(vendor).ok_or_else(|| {
             let problem = PackProblem::MissingModel {
                 vendor: vendor.to_owned(),
@@ -113,7 +123,7 @@ fn read_set(
         })?,
     };
     let conditions = ConditionReader::default();
-    let indexes = read_indexes(top, |path| template.path(path).into_owned(), &conditions)?;
+    let indexes = read_indexes(top, &conditions)?;
     let prefixes = top.pairs("prefix")?;
     let line_sets = read_line_sets(top, &indexes)?;
     let redirects = read_redirects(top, &indexes)?;
@@ -180,7 +190,7 @@ fn stem(file: &str) -> &str {
     name.strip_suffix(".toml").unwrap_or(name)
 }
 
-fn read_template(head: &Section<'_>) -> Result<Template, PackError> {
+pub(super) fn read_template(head: &Section<'_>) -> Result<Template, PackError> {
     let Some(text) = head.text("template")? else {
         return Ok(Template::default());
     };
@@ -194,7 +204,7 @@ fn read_template(head: &Section<'_>) -> Result<Template, PackError> {
     })
 }
 
-fn read_version(head: &Section<'_>) -> Result<u32, PackError> {
+pub(super) fn read_version(head: &Section<'_>) -> Result<u32, PackError> {
     let version = head.required("version", head.count("version")?)?;
     u32::try_from(version).map_err(|_| {
         let problem = PackProblem::TooMany {

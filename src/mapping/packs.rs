@@ -10,6 +10,7 @@ use super::pack::Pack;
 use super::pack_file::PackFile;
 use super::template_view::Template;
 use super::vendor::Vendor;
+use super::view::View;
 use crate::native::FileIdentity;
 
 /// The mapping packs, each compiled once.
@@ -19,6 +20,8 @@ pub struct Packs {
     packs: Vec<Arc<Pack>>,
     /// The further lens sets, for any model; of one vendor those of an operator go first.
     sets: Vec<Arc<Pack>>,
+    /// How lenses for Device:1 show other data models, one each.
+    views: Vec<Arc<View>>,
     template: Template,
 }
 
@@ -28,6 +31,7 @@ struct Collected {
     bases: Vec<(Arc<Vendor>, Arc<LensSet>)>,
     /// With the name of the vendor.
     sets: Vec<(String, Arc<LensSet>)>,
+    views: Vec<Arc<View>>,
 }
 
 impl Packs {
@@ -41,7 +45,8 @@ impl Packs {
 
     /// The packs that the program carries, and an operator's own (file name, text): a base pack
     /// replaces the carried one of the same vendor, or comes after it; a lens set replaces the
-    /// carried one of the same file name, or goes before it.
+    /// carried one of the same file name, or goes before it; a view replaces the carried one of the
+    /// same data model.
     ///
     /// # Errors
     /// The first problem in a pack.
@@ -87,16 +92,27 @@ impl Packs {
     }
 
     /// The lenses for a phone: of the vendor's sets for the data model the first that names its
-    /// model, then one for all models. A vendor without a tree of its own is shown as Device:1.
+    /// model, then one for all models. If there is none, the lenses for Device:1 are taken: through
+    /// the view of the data model where there is one. So a vendor without a tree of its own is
+    /// shown as Device:1.
     pub fn for_phone(&self, vendor: &str, model: Option<&str>) -> Option<Arc<Pack>> {
-        let chosen = self
-            .choose(vendor, model, self.template)
-            .or_else(|| self.choose(vendor, model, Template::Device1))?;
-        if chosen.holds.is_empty() || model.is_none() {
+        let of_template = self.choose(vendor, model, self.template);
+        let (chosen, view) = match of_template {
+            Some(chosen) => (chosen, None),
+            None => {
+                let mut views = self.views.iter();
+                let view = views.find(|view| view.template == self.template);
+                (self.choose(vendor, model, Template::Device1)?, view)
+            }
+        };
+        let for_any_model = chosen.holds.is_empty() || model.is_none();
+        if for_any_model && view.is_none() {
             return Some(Arc::clone(chosen));
         }
         let (vendor, set) = (Arc::clone(&chosen.vendor), Arc::clone(&chosen.set));
-        Some(Arc::new(Pack::new(vendor, set, model)))
+        let mut pack = Pack::new(vendor, set, model);
+        pack.view = view.map(Arc::clone);
+        Some(Arc::new(pack))
     }
 
     fn choose(&self, vendor: &str, model: Option<&str>, template: Template) -> Option<&Arc<Pack>> {
@@ -157,6 +173,13 @@ impl Collected {
                     None => self.bases.push(base),
                 }
             }
+            PackFile::View(view) => {
+                let mut known = self.views.iter_mut();
+                match known.find(|known| known.template == view.template) {
+                    Some(known) => *known = view,
+                    None => self.views.push(view),
+                }
+            }
             PackFile::Further(vendor, set) => {
                 let mut known = self.sets.iter_mut();
                 match known.find(|(_, known)| known.name == set.name) {
@@ -188,6 +211,7 @@ impl Collected {
                 .map(|(vendor, set)| Arc::new(Pack::new(vendor, set, None)))
                 .collect(),
             sets,
+            views: self.views,
             template: Template::default(),
         })
     }

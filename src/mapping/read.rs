@@ -20,6 +20,10 @@ impl Pack {
     /// while a file sets them are found from the keys that are there, so that the many others cost
     /// nothing.
     pub fn read(&self, layers: &Layers, rows: &Rows) -> Vec<Parameter> {
+        self.shown(self.read_lenses(layers, rows))
+    }
+
+    fn read_lenses(&self, layers: &Layers, rows: &Rows) -> Vec<Parameter> {
         let in_force = self.in_force(layers);
         let mut parameters = Vec::with_capacity(512);
         let own_sets = self.own_sets(&in_force, rows);
@@ -69,18 +73,26 @@ impl Pack {
         rows: &Rows,
         kept: &BTreeMap<ParameterPath, String>,
     ) -> Vec<Parameter> {
-        let mut parameters = self.read(layers, rows);
+        let mut parameters = self.read_lenses(layers, rows);
         for (path, value) in kept {
             let place = parameters.binary_search_by(|parameter| parameter.path.cmp(path));
             if let Ok(place) = place
                 && let Some(parameter) = parameters.get_mut(place)
-                && self.is_kept(path, rows)
+                && self.is_kept_target(self.own_target(path, rows).as_ref())
             {
                 parameter.value.clone_from(value);
                 parameter.state = ValueState::Kept;
             }
         }
-        parameters
+        self.shown(parameters)
+    }
+
+    /// The parameters of lenses as the view shows them, sorted by path.
+    fn shown(&self, parameters: Vec<Parameter>) -> Vec<Parameter> {
+        let Some(view) = &self.view else {
+            return parameters;
+        };
+        view.show_all(parameters)
     }
 
     /// One parameter, also if it is not shown because no file sets it; `None` for a path that is
@@ -91,7 +103,20 @@ impl Pack {
         rows: &Rows,
         path: &ParameterPath,
     ) -> Option<Parameter> {
-        let (place, slot) = match self.target(path, rows)? {
+        let Some(view) = &self.view else {
+            return self.lens_parameter(layers, rows, path);
+        };
+        view.show_one(path, |own| self.lens_parameter(layers, rows, own))
+    }
+
+    /// One parameter as a lens has it.
+    pub(super) fn lens_parameter(
+        &self,
+        layers: &Layers,
+        rows: &Rows,
+        path: &ParameterPath,
+    ) -> Option<Parameter> {
+        let (place, slot) = match self.own_target(path, rows)? {
             Target::Face { place, slot } => (place, slot),
             Target::Native(key) => {
                 let found = self.effective(layers, &key)?;

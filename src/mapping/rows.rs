@@ -22,6 +22,7 @@ pub struct Row {
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 struct IndexRows {
+    /// Empty while the lenses have no such index.
     table: String,
     /// By instance number.
     rows: Vec<Row>,
@@ -38,9 +39,10 @@ impl Rows {
     }
 
     /// The tables, each a path that ends in a dot, with their rows.
-    pub fn tables(&self) -> impl Iterator<Item = (&str, &[Row])> {
+    pub(super) fn tables(&self) -> impl Iterator<Item = (&str, &[Row])> {
         self.indexes
             .values()
+            .filter(|index| !index.table.is_empty())
             .map(|index| (index.table.as_str(), index.rows.as_slice()))
     }
 
@@ -81,9 +83,14 @@ impl Rows {
         entry.rows.sort_by_key(|row| row.instance);
     }
 
-    /// Drops indexes that the pack does not have.
-    pub(super) fn keep_only(&mut self, known: impl Fn(&str) -> bool) {
-        self.indexes.retain(|name, _| known(name));
+    /// Hides the tables of indexes that the pack does not have. Their numbers stay, for the day on
+    /// which lenses with such an index come back.
+    pub(super) fn show_only(&mut self, known: impl Fn(&str) -> bool) {
+        for (name, index) in &mut self.indexes {
+            if !known(name) {
+                index.table.clear();
+            }
+        }
     }
 }
 
@@ -115,6 +122,18 @@ mod tests {
         assert_eq!(numbers(&rows), [(1, 1), (8, 3)]);
         assert_eq!(rows.slot("account", 8), Some(3));
         assert_eq!(rows.slot("account", 3), None);
+    }
+
+    #[test]
+    fn numbers_outlive_lenses_without_the_index() {
+        let mut rows = reconciled(&reconciled(&Rows::default(), &[1, 3]), &[1, 2]);
+        rows = reconciled(&rows, &[1, 2, 3]);
+        let before = numbers(&rows);
+        rows.show_only(|_| false);
+        assert_eq!(rows.tables().count(), 0);
+        rows = reconciled(&rows, &[1, 2, 3]);
+        assert_eq!(numbers(&rows), before);
+        assert_eq!(rows.tables().count(), 1);
     }
 
     #[test]

@@ -68,6 +68,7 @@ impl<'p> Scratch<'p> {
         document
             .set_as(&name, &text)
             .map_err(|error| bad(error.to_string()))?;
+        self.pack.put_in_order(&mut self.layers);
         let known = self.written.entry(key.clone()).or_default();
         known.needs_reboot |= why.needs_reboot;
         known.copied_beside = why.copied_beside;
@@ -86,6 +87,7 @@ impl<'p> Scratch<'p> {
             removed |= document.remove(&name);
         }
         if removed {
+            self.pack.put_in_order(&mut self.layers);
             self.written.entry(key.clone()).or_insert(why);
         }
     }
@@ -127,14 +129,8 @@ impl<'p> Scratch<'p> {
 impl Pack {
     /// The layer that the phone reads after its own file and that has the key too.
     pub(super) fn shadowing<'a>(&self, layers: &'a Layers, key: &NativeKey) -> Option<&'a Layer> {
-        let own = layers.own()?;
-        let after = layers
-            .counting()
-            .iter()
-            .rev()
-            .take_while(|layer| !std::ptr::eq(*layer, own));
-        let mut having = after.filter(|layer| self.effective_in(layer, key).is_some());
-        having.next()
+        let mut after = layers.after_own().iter();
+        after.rfind(|layer| self.effective_in(layer, key).is_some())
     }
 
     /// How the pack spells a key.

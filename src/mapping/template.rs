@@ -245,6 +245,14 @@ impl PathTemplate {
         extended
     }
 
+    /// The path with `{i}` in place of the instance number.
+    pub(super) fn text(&self) -> String {
+        match &self.after {
+            Some(after) => format!("{}{{i}}{after}", self.before),
+            None => self.before.clone(),
+        }
+    }
+
     /// The path for an instance number.
     ///
     /// # Errors

@@ -1,6 +1,5 @@
 //! The data-model templates that lenses can be compiled for.
 
-use std::borrow::Cow;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -12,13 +11,15 @@ pub enum Template {
     /// Device:1 with VoiceService:1, standard names wherever there is one.
     #[default]
     Device1,
+    /// Device:2 with VoiceService:1: the lenses for Device:1, seen through `mappings/device2.toml`.
+    Device2,
     /// The vendor's own tree, as its guide lists it; Device:1 for a vendor without one.
     Vendor,
 }
 
 /// The text names no template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no template: `device1` or `vendor` is wanted")]
+#[error("`{text}` is no template: `device1`, `device2` or `vendor` is wanted")]
 pub struct TemplateError {
     /// The text that was given.
     pub text: String,
@@ -26,21 +27,14 @@ pub struct TemplateError {
 
 impl Template {
     /// Every template.
-    pub const ALL: [Template; 2] = [Template::Device1, Template::Vendor];
+    pub const ALL: [Template; 3] = [Template::Device1, Template::Device2, Template::Vendor];
 
-    /// The name in settings and packs: `device1`, `vendor`.
+    /// The name in settings and packs: `device1`, `device2`, `vendor`.
     pub fn name(self) -> &'static str {
         match self {
             Template::Device1 => "device1",
+            Template::Device2 => "device2",
             Template::Vendor => "vendor",
-        }
-    }
-
-    /// The path under which the template shows what a pack calls by this path. Both templates so
-    /// far show paths as their packs write them.
-    pub(super) fn path<'p>(self, written: &'p str) -> Cow<'p, str> {
-        match self {
-            Template::Device1 | Template::Vendor => Cow::Borrowed(written),
         }
     }
 }

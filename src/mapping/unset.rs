@@ -1,5 +1,7 @@
 //! Taking settings back.
 
+use std::borrow::Cow;
+
 use super::change::{Change, NativeEdit, Refusal, RefusalReason};
 use super::pack::{Pack, Target};
 use super::rows::Rows;
@@ -25,7 +27,18 @@ impl Pack {
         let mut refusals = Vec::new();
         let mut changes = Vec::new();
         let mut scratch = Scratch::new(self, layers);
-        for path in paths {
+        for shown in paths {
+            let own = match &self.view {
+                Some(view) => view.lens_path(shown),
+                None => Some(Cow::Borrowed(shown)),
+            };
+            let Some(path) = own.as_deref() else {
+                refusals.push(Refusal {
+                    path: shown.clone(),
+                    reason: RefusalReason::Unknown,
+                });
+                continue;
+            };
             let outcome = if self.patches() {
                 self.default_of(path, rows).map(|value| {
                     changes.push(Change {
@@ -37,7 +50,7 @@ impl Pack {
                 self.remove_lines(&mut scratch, path, rows)
             };
             if let Err(reason) = outcome {
-                let path = path.clone();
+                let path = shown.clone();
                 refusals.push(Refusal { path, reason });
             }
         }
@@ -45,7 +58,7 @@ impl Pack {
             return Err(refusals);
         }
         if self.patches() {
-            return self.write(layers, rows, &changes);
+            return self.write_lenses(layers, rows, &changes);
         }
         let edits = scratch.edits(layers);
         *layers = scratch.layers;
@@ -54,7 +67,7 @@ impl Pack {
 
     /// The phone's own default for a parameter.
     fn default_of(&self, path: &ParameterPath, rows: &Rows) -> Result<String, RefusalReason> {
-        let target = self.target(path, rows).ok_or(RefusalReason::Unknown)?;
+        let target = self.own_target(path, rows).ok_or(RefusalReason::Unknown)?;
         if let Target::Face { place, slot } = target {
             let (_, face) = self.face(place).ok_or(RefusalReason::Unknown)?;
             if !face.writable {
@@ -76,7 +89,7 @@ impl Pack {
         path: &ParameterPath,
         rows: &Rows,
     ) -> Result<(), RefusalReason> {
-        let (place, slot) = match self.target(path, rows).ok_or(RefusalReason::Unknown)? {
+        let (place, slot) = match self.own_target(path, rows).ok_or(RefusalReason::Unknown)? {
             Target::Face { place, slot } => (place, slot),
             Target::Native(key) => {
                 scratch.remove(&key, Written::default());

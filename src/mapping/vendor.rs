@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use super::identity::Identity;
 use super::models::ModelPatterns;
+use super::name_affixes::NameKeys;
+use super::reading::MergeWhen;
 use crate::native::{Dialect, Mac, NativeKey};
 
 /// Identity, files, layers and control of one vendor.
@@ -12,6 +14,9 @@ pub(super) struct Vendor {
     pub(super) name: String,
     pub(super) manufacturer: String,
     pub(super) merge: bool,
+    /// The setting that makes a phone read its files in another order.
+    pub(super) merge_when: Option<MergeWhen>,
+    pub(super) name_keys: NameKeys,
     /// What a file does not name keeps its value on the phone.
     pub(super) patch: bool,
     /// What a user set at the phone beats an unmarked value of a file.

@@ -1,14 +1,16 @@
-//! From the `[pack]`, `[identity]`, `[control]`, `[layers]`, `[[file]]` and `[[new_file]]` of a
-//! base pack to what a vendor's lens sets share.
+//! From the `[pack]`, `[identity]`, `[control]`, `[layers]`, `[names]`, `[[file]]` and
+//! `[[new_file]]` of a base pack to what a vendor's lens sets share.
 
 use std::collections::HashMap;
 
 use super::error::{PackError, PackProblem};
 use super::identity::Identity;
 use super::models::ModelPatterns;
+use super::name_affixes::NameKeys;
+use super::reading::MergeWhen;
 use super::section::{Section, Text};
 use super::vendor::{NewFileRule, Vendor};
-use crate::native::{Dialect, FileRule, LayerKind, NativeKey};
+use crate::native::{Dialect, FileRule, LayerKind, NativeKey, ReadingOrder};
 
 /// Reads what the lens sets of a vendor share.
 pub(super) fn read_vendor(top: &Section<'_>, head: &Section<'_>) -> Result<Vendor, PackError> {
@@ -18,6 +20,8 @@ pub(super) fn read_vendor(top: &Section<'_>, head: &Section<'_>) -> Result<Vendo
         name: required_text(head, "vendor")?,
         manufacturer: required_text(head, "manufacturer")?,
         merge: layers.required("merge", layers.flag("merge")?)?,
+        merge_when: read_merge_when(&layers)?,
+        name_keys: read_name_keys(top)?,
         patch: layers.flag("patch")?.unwrap_or(false),
         local_wins: layers.flag("local_wins")?.unwrap_or(false),
         resync: required_text(&control, "resync")?,
@@ -34,6 +38,46 @@ pub(super) fn read_vendor(top: &Section<'_>, head: &Section<'_>) -> Result<Vendo
 pub(super) fn required_text(section: &Section<'_>, key: &'static str) -> Result<String, PackError> {
     let text = section.required(key, section.text(key)?)?;
     Ok(text.value.into_owned())
+}
+
+fn read_merge_when(layers: &Section<'_>) -> Result<Option<MergeWhen>, PackError> {
+    let Some(section) = layers.section("merge_when", "merge_when")? else {
+        return Ok(None);
+    };
+    let key = required_text(&section, "key")?;
+    let value = required_text(&section, "value")?;
+    let order = section.required("order", section.text("order")?)?;
+    let order = match order.value.as_ref() {
+        "phone-only" => ReadingOrder::PhoneOnly,
+        "phone-last" => ReadingOrder::PhoneLast,
+        "phone-first" => ReadingOrder::PhoneFirst,
+        _ => {
+            let allowed = ["phone-only", "phone-last", "phone-first"].map(str::to_owned);
+            return Err(unknown_word(&section, &order, "order", allowed.to_vec()));
+        }
+    };
+    section.finish()?;
+    Ok(Some(MergeWhen {
+        key: NativeKey::new(&key),
+        value,
+        order,
+    }))
+}
+
+fn read_name_keys(top: &Section<'_>) -> Result<NameKeys, PackError> {
+    let Some(section) = top.section("names", "[names]")? else {
+        return Ok(NameKeys::default());
+    };
+    let key = |name| {
+        let text = section.text(name)?;
+        Ok(text.map(|text| NativeKey::new(&text.value)))
+    };
+    let keys = NameKeys {
+        prefix: key("prefix_key")?,
+        postfix: key("postfix_key")?,
+    };
+    section.finish()?;
+    Ok(keys)
 }
 
 fn read_default_passwords(
@@ -125,8 +169,20 @@ fn read_file_rule(section: &Section<'_>) -> Result<FileRule, PackError> {
     };
     let dialect = dialect_of(section, &dialect)?;
     let root = section.text("root")?.map(|text| text.value.into_owned());
-    FileRule::new(&name.value, layer, dialect, root)
-        .map_err(|error| section.error(&name.span, PackProblem::Pattern(error.to_string())))
+    let pattern_error = |text: &Text<'_>, error: regex::Error| {
+        section.error(&text.span, PackProblem::Pattern(error.to_string()))
+    };
+    let mut rule = FileRule::new(&name.value, layer, dialect, root)
+        .map_err(|error| pattern_error(&name, error))?;
+    if let Some(versions) = section.text("versions")? {
+        rule = rule
+            .for_versions(&versions.value)
+            .map_err(|error| pattern_error(&versions, error))?;
+    }
+    if let Some(alternative) = section.text("alternative")? {
+        rule = rule.as_alternative(alternative.value);
+    }
+    Ok(rule)
 }
 
 fn dialect_of(section: &Section<'_>, text: &Text<'_>) -> Result<Dialect, PackError> {

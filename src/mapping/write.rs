@@ -42,6 +42,19 @@ impl Pack {
         rows: &Rows,
         changes: &[Change],
     ) -> Result<Vec<NativeEdit>, Vec<Refusal>> {
+        match &self.view {
+            Some(view) => view.write(self, layers, rows, changes),
+            None => self.write_lenses(layers, rows, changes),
+        }
+    }
+
+    /// The same for changes of what the lenses have, not of what a view shows.
+    pub(super) fn write_lenses(
+        &self,
+        layers: &mut Layers,
+        rows: &Rows,
+        changes: &[Change],
+    ) -> Result<Vec<NativeEdit>, Vec<Refusal>> {
         let mut refusals = Vec::new();
         let mut asks = Vec::new();
         for change in changes {
@@ -54,7 +67,11 @@ impl Pack {
         let mut scratch = Scratch::new(self, layers);
         let mut pending = self.groups(&asks);
         // What says whose keys count comes before all that depends on it.
-        pending.sort_by_key(|group| !self.is_redirecting(&asks, *group));
+        // What of an address is the user depends on the host, which can be set in the same call.
+        pending.sort_by_key(|group| {
+            let is_address = self.is_address(&asks, *group);
+            (!self.is_redirecting(&asks, *group), is_address)
+        });
         // A change can depend on another of the same call, such as a URI on its host: what was not
         // possible is tried again for as long as anything else went through.
         let refused = loop {
@@ -94,7 +111,7 @@ impl Pack {
         change: &'c Change,
     ) -> Result<Ask<'c>, RefusalReason> {
         let target = self
-            .target(&change.path, rows)
+            .own_target(&change.path, rows)
             .ok_or(RefusalReason::Unknown)?;
         let wanted = match &target {
             Target::Native(key) => {
@@ -145,6 +162,18 @@ impl Pack {
             .iter()
             .filter_map(|column| column.own.get(slot_place(*slot))?.as_ref())
             .any(|key| self.set.redirects.iter().any(|known| known.is_said_by(key)))
+    }
+
+    fn is_address(&self, asks: &[Ask<'_>], group: Group) -> bool {
+        let Group::Single(place) = group else {
+            return false;
+        };
+        let target = asks.get(place).map(|ask| &ask.target);
+        let Some(Target::Face { place, .. }) = target else {
+            return false;
+        };
+        let face = self.face(*place);
+        face.is_some_and(|(lens, _)| matches!(lens.convert, Convert::Uri(_)))
     }
 
     fn codecs_group(&self, ask: &Ask<'_>) -> Option<Group> {
@@ -377,6 +406,22 @@ mod tests {
     fn reasons(result: Result<Vec<NativeEdit>, Vec<Refusal>>) -> Vec<RefusalReason> {
         let refusals = result.expect_err("something should be refused");
         refusals.into_iter().map(|refusal| refusal.reason).collect()
+    }
+
+    #[test]
+    fn a_user_and_its_server_are_set_in_one_call_in_any_order() {
+        for swapped in [false, true] {
+            let mut phone = Phone::p_codes("P271=1\n");
+            let mut changes = vec![
+                ("L1.SIP.URI", "sip:4711@sip.example.net"),
+                ("VP1.SIP.ProxyServer", "sip.example.net"),
+            ];
+            if swapped {
+                changes.reverse();
+            }
+            phone.set(&changes).unwrap();
+            assert!(phone.own().contains("P35=4711\n"), "{}", phone.own());
+        }
     }
 
     #[test]

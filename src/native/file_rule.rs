@@ -1,16 +1,24 @@
 //! Which file is which: by name and by content.
 
-use regex::Regex;
+use regex::{Captures, Regex};
 
 use super::dialect::{Dialect, xml_root};
 use super::document::Document;
 use super::layer::LayerKind;
 use super::mac::Mac;
 
+/// Groups of the pattern of wrapped names.
+const BEFORE: &str = "trestle_before";
+const AFTER: &str = "trestle_after";
+
 /// How the files of one kind are named and what they hold; a mapping pack lists them.
 #[derive(Debug, Clone)]
 pub struct FileRule {
     name: Regex,
+    /// The same with more before and after it; of phones' own files only.
+    wrapped_name: Option<Regex>,
+    versions: Option<Regex>,
+    alternative: Option<String>,
     layer: LayerKind,
     dialect: Dialect,
     root: Option<String>,
@@ -29,6 +37,17 @@ pub struct FileIdentity {
     pub model: Option<String>,
 }
 
+/// What a rule says about a file whose name has more before and after what the rule knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrappedName {
+    /// What the file would be under the bare name.
+    pub identity: FileIdentity,
+    /// What stands before the bare name.
+    pub prefix: String,
+    /// What stands after it.
+    pub postfix: String,
+}
+
 /// The syntax of a file that no rule names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sniff {
@@ -40,7 +59,8 @@ pub struct Sniff {
 
 impl FileRule {
     /// A rule for file names that match a pattern as a whole. The pattern's groups `mac` and
-    /// `model` name phone and model; `root` is the root element that an XML file must have.
+    /// `model` name phone and model, its group `version` the first parts of the software version
+    /// of the phones that read the file; `root` is the root element that an XML file must have.
     ///
     /// # Errors
     /// If the pattern is no regular expression.
@@ -52,8 +72,12 @@ impl FileRule {
     ) -> Result<Self, regex::Error> {
         // Once as it stands, so that an error speaks of what was written.
         Regex::new(name_pattern)?;
+        let wrapped_name = (layer == LayerKind::Phone).then(|| wrapped(name_pattern));
         Ok(Self {
             name: Regex::new(&format!(r"\A(?:{name_pattern})\z"))?,
+            wrapped_name: wrapped_name.transpose()?,
+            versions: None,
+            alternative: None,
             layer,
             dialect,
             root,
@@ -64,16 +88,82 @@ impl FileRule {
     /// `mac` is no MAC address does not fit.
     pub fn identify(&self, file_name: &str, content: &[u8]) -> Option<FileIdentity> {
         let identity = self.identify_by_name(file_name)?;
-        let fits = match (&self.root, self.dialect) {
+        self.fits(content).then_some(identity)
+    }
+
+    /// What a phone's own file is if its content fits this rule, and its name does but for what
+    /// stands before and after it.
+    pub fn identify_wrapped(&self, file_name: &str, content: &[u8]) -> Option<WrappedName> {
+        let wrapped = self.identify_wrapped_by_name(file_name)?;
+        self.fits(content).then_some(wrapped)
+    }
+
+    /// The same, whatever the file holds.
+    pub fn identify_wrapped_by_name(&self, file_name: &str) -> Option<WrappedName> {
+        let groups = self.wrapped_name.as_ref()?.captures(file_name)?;
+        let text = |group| groups.name(group).map(|text| text.as_str().to_owned());
+        Some(WrappedName {
+            identity: self.identity(&groups)?,
+            prefix: text(BEFORE)?,
+            postfix: text(AFTER)?,
+        })
+    }
+
+    /// The same rule for phones whose software version matches a pattern.
+    ///
+    /// # Errors
+    /// If the pattern is no regular expression.
+    pub fn for_versions(mut self, pattern: &str) -> Result<Self, regex::Error> {
+        self.versions = Some(Regex::new(pattern)?);
+        Ok(self)
+    }
+
+    /// The same rule as one of several of which a phone follows only one.
+    #[must_use]
+    pub fn as_alternative(mut self, name: impl Into<String>) -> Self {
+        self.alternative = Some(name.into());
+        self
+    }
+
+    /// The name that rules share of which a phone follows only one.
+    pub fn alternative(&self) -> Option<&str> {
+        self.alternative.as_deref()
+    }
+
+    /// Whether a phone with this software reads a file of this name. While its version is not
+    /// known, it reads all but those whose names name one.
+    pub fn is_for(&self, file_name: &str, version: Option<&str>) -> bool {
+        let groups = self.name.captures(file_name);
+        let named = groups.as_ref().and_then(|groups| groups.name("version"));
+        match (version, named) {
+            (None, named) => named.is_none(),
+            (Some(version), named) => {
+                let begins_so = |named: &str| {
+                    let rest = version.strip_prefix(named);
+                    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                };
+                named.is_none_or(|named| begins_so(named.as_str()))
+                    && self
+                        .versions
+                        .as_ref()
+                        .is_none_or(|versions| versions.is_match(version))
+            }
+        }
+    }
+
+    fn fits(&self, content: &[u8]) -> bool {
+        match (&self.root, self.dialect) {
             (Some(root), Dialect::PCodeXml) => xml_root(content) == Some(root.as_str()),
             _ => self.dialect.fits(content),
-        };
-        fits.then_some(identity)
+        }
     }
 
     /// What a file should be by its name (without folders), whatever it holds.
     pub fn identify_by_name(&self, file_name: &str) -> Option<FileIdentity> {
-        let groups = self.name.captures(file_name)?;
+        self.identity(&self.name.captures(file_name)?)
+    }
+
+    fn identity(&self, groups: &Captures<'_>) -> Option<FileIdentity> {
         let mac = match groups.name("mac") {
             Some(text) => Some(text.as_str().parse().ok()?),
             None => None,
@@ -85,6 +175,17 @@ impl FileRule {
             model: groups.name("model").map(|text| text.as_str().to_owned()),
         })
     }
+}
+
+/// A name pattern with anything before and after it. Where its anchors stand elsewhere than at its
+/// ends, such names do not match.
+fn wrapped(name_pattern: &str) -> Result<Regex, regex::Error> {
+    let bare = name_pattern.strip_prefix('^').unwrap_or(name_pattern);
+    let bare = bare
+        .strip_suffix('$')
+        .filter(|bare| !bare.ends_with('\\'))
+        .unwrap_or(bare);
+    Regex::new(&format!(r"\A(?<{BEFORE}>.*?)(?:{bare})(?<{AFTER}>.*)\z"))
 }
 
 /// Whether a file that no rule names is of one of the dialects. XML counts if it has a `config`
@@ -199,6 +300,49 @@ mod tests {
                 "{content:?}"
             );
         }
+    }
+
+    #[test]
+    fn more_can_stand_round_the_name_of_a_phones_own_file() {
+        let rule = |layer| {
+            let name = r"^cfg(?<mac>[0-9A-Fa-f]{12})\.txt$";
+            FileRule::new(name, layer, Dialect::PCodeText, None).unwrap()
+        };
+        let own = rule(LayerKind::Phone);
+        let found = |name: &str| {
+            let found = own.identify_wrapped(name, b"P1 = 2\n")?;
+            Some((found.identity.mac?.to_string(), found.prefix, found.postfix))
+        };
+        let wrapped = |prefix: &str, postfix: &str| {
+            let mac = "000b82a1b2c3".to_owned();
+            Some((mac, prefix.to_owned(), postfix.to_owned()))
+        };
+        assert_eq!(found("a-cfg000b82A1B2C3.txt.v2"), wrapped("a-", ".v2"));
+        assert_eq!(found("cfgcfg000b82a1b2c3.txt"), wrapped("cfg", ""));
+        assert_eq!(found("a-cfg000b82a1b2.txt"), None);
+        assert_eq!(own.identify_wrapped("a-cfg000b82a1b2c3.txt", b"<x>"), None);
+        let shared = rule(LayerKind::Shared);
+        let name = "a-cfg000b82a1b2c3.txt";
+        assert_eq!(shared.identify_wrapped_by_name(name), None);
+    }
+
+    #[test]
+    fn a_file_can_be_for_some_versions_only() {
+        let rule = |name: &str| FileRule::new(name, LayerKind::Shared, Dialect::KeyValue, None);
+        let late = rule(r"startup\.cfg").unwrap().for_versions(r"^[4-9]\.");
+        let late = late.unwrap();
+        assert!(late.is_for("startup.cfg", Some("4.1.0.128")));
+        assert!(!late.is_for("startup.cfg", Some("3.2.0.70")));
+        assert!(late.is_for("startup.cfg", None));
+        assert!(rule("a").unwrap().for_versions("(").is_err());
+
+        let product = rule(r"^r0{0,11}(?<version>[0-9]+)\.cfg$").unwrap();
+        let name = "r000000000113.cfg";
+        assert!(product.is_for(name, Some("113.30.4.176")));
+        assert!(product.is_for(name, Some("113")));
+        assert!(!product.is_for(name, Some("1130.4")));
+        assert!(!product.is_for(name, Some("50.0.5.6")));
+        assert!(!product.is_for(name, None));
     }
 
     #[test]

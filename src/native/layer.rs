@@ -1,6 +1,7 @@
 //! The files of one phone in the order in which it reads them.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::document::Document;
 use super::key::{KeyHash, NativeKey};
 
-/// Whose settings a file holds, in the order in which a phone reads them (aastra.md 1.6).
+/// Whose settings a file holds, from the most general to the most particular.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LayerKind {
@@ -31,11 +32,24 @@ pub struct Layer {
     pub document: Document,
 }
 
-/// All files of one phone, low to high.
+/// Which of its files a phone takes into account, and in which order it reads them: what it reads
+/// last has the last word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadingOrder {
+    /// It stops at its own file (grandstream.md 2).
+    PhoneOnly,
+    /// The shared ones, its model's, its own (aastra.md 1.6).
+    PhoneLast,
+    /// Its own, its model's, the shared ones: the general file has the last word (grandstream.md
+    /// 2, P8467).
+    PhoneFirst,
+}
+
+/// All files of one phone, in the order in which it reads them.
 #[derive(Debug, Clone)]
 pub struct Layers {
     layers: Vec<Layer>,
-    merge: bool,
+    order: ReadingOrder,
 }
 
 /// A setting as the phone takes it.
@@ -52,12 +66,30 @@ pub struct Effective<'a> {
 impl Layers {
     /// Puts layers in order; those of one kind stay in the order given, so that the later has the
     /// last word. Without `merge` a phone stops at its own file, and other layers do not count.
-    pub fn new(mut layers: Vec<Layer>, merge: bool) -> Layers {
-        layers.sort_by_key(|layer| layer.kind);
-        Layers { layers, merge }
+    pub fn new(layers: Vec<Layer>, merge: bool) -> Layers {
+        let order = if merge {
+            ReadingOrder::PhoneLast
+        } else {
+            ReadingOrder::PhoneOnly
+        };
+        let mut layers = Layers { layers, order };
+        layers.read_in(order);
+        layers
     }
 
-    /// The setting that the phone takes for a key: that of the highest layer that has it.
+    /// Puts the layers in another order; those of one kind stay as they are among themselves.
+    pub fn read_in(&mut self, order: ReadingOrder) {
+        self.order = order;
+        match order {
+            ReadingOrder::PhoneOnly | ReadingOrder::PhoneLast => {
+                self.layers.sort_by_key(|layer| layer.kind);
+            }
+            ReadingOrder::PhoneFirst => self.layers.sort_by_key(|layer| Reverse(layer.kind)),
+        }
+    }
+
+    /// The setting that the phone takes for a key: that of the layer that it reads last of those
+    /// that have it.
     pub fn effective(&self, key: &NativeKey) -> Option<Effective<'_>> {
         let hash = KeyHash::of(key);
         let mut layers = self.counting().iter().rev();
@@ -95,28 +127,38 @@ impl Layers {
 
     /// The phone's own file.
     pub fn own(&self) -> Option<&Layer> {
-        self.layers
-            .last()
-            .filter(|layer| layer.kind == LayerKind::Phone)
+        let mut layers = self.layers.iter();
+        layers.rfind(|layer| layer.kind == LayerKind::Phone)
     }
 
     /// The phone's own document, to be edited.
     pub fn own_mut(&mut self) -> Option<&mut Document> {
-        self.layers
-            .last_mut()
-            .filter(|layer| layer.kind == LayerKind::Phone)
-            .map(|layer| &mut layer.document)
+        let mut layers = self.layers.iter_mut();
+        let own = layers.rfind(|layer| layer.kind == LayerKind::Phone);
+        own.map(|layer| &mut layer.document)
     }
 
-    /// All layers, low to high.
+    /// All layers, in the order in which the phone reads them.
     pub fn iter(&self) -> impl Iterator<Item = &Layer> {
         self.layers.iter()
     }
 
-    /// The layers that the phone takes into account, low to high.
+    /// The layers that the phone takes into account, in the order in which it reads them.
     pub fn counting(&self) -> &[Layer] {
-        let own = self.own().map(std::slice::from_ref).unwrap_or_default();
-        if self.merge { &self.layers } else { own }
+        match self.order {
+            ReadingOrder::PhoneOnly => self.own().map(std::slice::from_ref).unwrap_or_default(),
+            ReadingOrder::PhoneLast | ReadingOrder::PhoneFirst => &self.layers,
+        }
+    }
+
+    /// The layers that the phone reads after its own file: an edit of what they set has no effect.
+    pub fn after_own(&self) -> &[Layer] {
+        let counting = self.counting();
+        let own = counting
+            .iter()
+            .rposition(|layer| layer.kind == LayerKind::Phone);
+        own.and_then(|own| counting.get(own + 1..))
+            .unwrap_or_default()
     }
 }
 
@@ -216,6 +258,38 @@ mod tests {
         let mut layers = Layers::new(without_own, false);
         assert!(shown(&layers).is_empty());
         assert!(layers.own_mut().is_none());
+    }
+
+    #[test]
+    fn where_the_general_file_is_read_last_it_has_the_last_word() {
+        let mut layers = three(true);
+        layers.read_in(ReadingOrder::PhoneFirst);
+        assert_eq!(
+            shown(&layers),
+            [
+                "b=shared shared.cfg:2",
+                "own=1 mac.cfg:2",
+                "c=model model.cfg:1",
+                "a=shared shared.cfg:1",
+            ]
+        );
+        assert_eq!(layers.own().unwrap().path, "mac.cfg");
+        let after: Vec<&str> = layers
+            .after_own()
+            .iter()
+            .map(|layer| &*layer.path)
+            .collect();
+        assert_eq!(after, ["model.cfg", "shared.cfg"]);
+        let b = NativeKey::new("b");
+        layers.own_mut().unwrap().set(&b, "mine").unwrap();
+        assert_eq!(layers.effective(&b).unwrap().value, "shared");
+
+        layers.read_in(ReadingOrder::PhoneOnly);
+        assert_eq!(shown(&layers), ["b=mine mac.cfg:1", "own=1 mac.cfg:2"]);
+        assert!(layers.after_own().is_empty());
+        layers.read_in(ReadingOrder::PhoneLast);
+        assert_eq!(layers.effective(&b).unwrap().value, "mine");
+        assert!(layers.after_own().is_empty());
     }
 
     #[test]

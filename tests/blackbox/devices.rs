@@ -67,10 +67,11 @@ fn look_around(bench: &Bench, number: u32) {
         format!("{DISPLAY_NAME}={name}"),
         format!("{PROVISIONING_CODE}={code}"),
     ]);
-    assert_eq!(
-        reply.with_code(CLEAN).json(),
-        json!({"applied_later": true})
-    );
+    let reply = reply.with_code(CLEAN).json();
+    assert_eq!(reply["applied_later"], true);
+    let edits = reply["edits"].as_array().unwrap();
+    assert_eq!((edits.len(), &edits[0]["key"]), (1, &json!("P3")));
+    assert_eq!(edits[0]["new"], json!(name));
     let wrong = set([
         format!("{DISPLAY_NAME}=Wrong"),
         format!("{PROFILE}SIP.RegisterExpires=soon"),

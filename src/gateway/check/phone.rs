@@ -1,14 +1,13 @@
 //! What is said of one phone, from its own file and those that it shares.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::sync::Arc;
 
 use super::census::Notes;
 use crate::device::TreePath;
-use crate::gateway::file_passwords::FilePasswords;
 use crate::gateway::report::{Finding, FindingKind};
-use crate::gateway::tree::{Candidate, choose, classify};
+use crate::gateway::tree::{Candidate, Reader, choose, classify};
 use crate::mapping::{Pack, Packs, Parameter, Rows, ValueState};
 use crate::native::{Document, Layer, LayerKind, Layers, Mac, NativeKey};
 
@@ -33,18 +32,20 @@ pub(super) struct PhoneFacts {
     pub(super) unknown_keys: Vec<NativeKey>,
     /// Where the phone's own TR-069 client goes, if it is on.
     pub(super) acs: Option<String>,
+    pub(super) beaten_by_local_changes: u64,
+    pub(super) has_line_sets: bool,
 }
 
 /// Reads one phone as the gateway would.
 pub(super) fn phone_facts(
-    packs: &Packs,
-    passwords: &FilePasswords,
+    reader: Reader<'_>,
     mac: Mac,
     candidates: Vec<Candidate>,
     shared: &SharedDocuments,
     listed: Option<FindingKind>,
 ) -> PhoneFacts {
     let mut facts = PhoneFacts::default();
+    let packs = reader.packs;
     let Some((Candidate { file, vendor }, others)) = choose(packs, mac, candidates, None) else {
         return facts;
     };
@@ -66,7 +67,7 @@ pub(super) fn phone_facts(
     // Read once more: the files of a large fleet are not all held at a time.
     let read = |path: &TreePath, on_disk: &std::path::Path| {
         let content = fs::read(on_disk).ok()?;
-        classify(packs, passwords, path, &content).document
+        classify(reader, path, &content).document
     };
     let (Some(pack), Some(document)) = (packs.by_vendor(&vendor), read(&path, &file.on_disk))
     else {
@@ -96,7 +97,40 @@ pub(super) fn phone_facts(
     }
     let layers = layers_of(&vendor, &path, document, shared, pack);
     facts.look_at_parameters(pack, &layers, mac, &path, listed);
+    facts.look_at_effects(pack, &layers, mac, &path, listed);
     facts
+}
+
+/// Counts files in one folder of which a phone reads only one, and which do not say the same.
+pub(super) fn unlike_alternatives(
+    packs: &Packs,
+    shared: &SharedDocuments,
+    notes: &mut Notes,
+    listed: Option<FindingKind>,
+) {
+    for ((vendor, _), documents) in shared {
+        let Some(pack) = packs.by_vendor(vendor) else {
+            continue;
+        };
+        let mut firsts: BTreeMap<&str, &(TreePath, Arc<Document>)> = BTreeMap::new();
+        for file in documents {
+            let Some(alternative) = pack.alternative(file.0.file_name()) else {
+                continue;
+            };
+            let (first, one) = firsts.entry(alternative).or_insert(file);
+            let (path, other) = file;
+            let unlike = unlike_keys(one, other);
+            if unlike > 0 {
+                notes.note(listed, FindingKind::UnlikeAlternatives, || {
+                    let why = format!(
+                        "{unlike} settings are otherwise, or not there, in one of this and \
+                         {first}; a phone reads only one of the two"
+                    );
+                    Finding::of_file(FindingKind::UnlikeAlternatives, path.to_string(), why)
+                });
+            }
+        }
+    }
 }
 
 impl PhoneFacts {
@@ -144,6 +178,56 @@ impl PhoneFacts {
     }
 }
 
+impl PhoneFacts {
+    /// What stands in the files and does not reach the phone, or not for long.
+    fn look_at_effects(
+        &mut self,
+        pack: &Pack,
+        layers: &Layers,
+        mac: Mac,
+        path: &TreePath,
+        listed: Option<FindingKind>,
+    ) {
+        for overruled in pack.overruled(layers) {
+            self.notes.note(listed, FindingKind::NoEffect, || {
+                let why = format!(
+                    "`{}` has another value in {}:{}, which the phone reads later",
+                    overruled.key, overruled.by, overruled.by_line
+                );
+                Finding::of_file(FindingKind::NoEffect, path.to_string(), why)
+                    .at(overruled.line, overruled.column)
+                    .about(mac)
+            });
+        }
+        let beaten = pack.beaten_by_local_changes(layers) as u64;
+        self.beaten_by_local_changes = beaten;
+        if beaten > 0 {
+            self.notes.note(listed, FindingKind::LocalWins, || {
+                let why = format!(
+                    "{beaten} settings carry neither `!` nor `^`: what a user sets at the phone \
+                     beats them"
+                );
+                Finding::of_file(FindingKind::LocalWins, path.to_string(), why).about(mac)
+            });
+        }
+        for line in pack.switched_off(layers) {
+            self.has_line_sets = true;
+            self.notes.note(listed, FindingKind::LineSet, || {
+                let globals: Vec<String> =
+                    line.globals.iter().map(|key| format!("`{key}`")).collect();
+                let why = format!(
+                    "with `{}` set, the line takes none of {}",
+                    line.key,
+                    globals.join(", ")
+                );
+                Finding::of_file(FindingKind::LineSet, line.file, why)
+                    .at(line.line, line.column)
+                    .about(mac)
+            });
+        }
+    }
+}
+
 /// A value that no lens understands, where it stands.
 fn odd_value(
     pack: &Pack,
@@ -187,9 +271,15 @@ fn layers_of(
     pack: &Pack,
 ) -> Layers {
     let place = (vendor.to_owned(), path.folder().to_owned());
-    let shared = shared.get(&place).into_iter().flatten();
+    let shared = shared.get(&place).map_or(&[][..], Vec::as_slice);
+    let names: Vec<&str> = shared.iter().map(|(path, _)| path.file_name()).collect();
+    // No file tells the version of a phone.
+    let reads = pack.reads(&names, None);
     let mut layers: Vec<Layer> = shared
-        .map(|(path, document)| Layer {
+        .iter()
+        .zip(reads)
+        .filter(|(_, is_read)| *is_read)
+        .map(|((path, document), _)| Layer {
             path: path.to_string(),
             kind: LayerKind::Shared,
             document: Document::clone(document),
@@ -200,7 +290,7 @@ fn layers_of(
         kind: LayerKind::Phone,
         document,
     });
-    Layers::new(layers, pack.merges_layers())
+    pack.layers(layers)
 }
 
 /// How many keys stand in both files with other values.
@@ -213,4 +303,18 @@ fn differing_keys(one: &Document, other: &Document) -> usize {
         .into_iter()
         .filter(|(key, value)| one.setting(key).is_some_and(|mine| mine.value != *value))
         .count()
+}
+
+/// How many keys stand in one of the files only, or in both with other values.
+fn unlike_keys(one: &Document, other: &Document) -> usize {
+    let keys: BTreeSet<&NativeKey> = one
+        .settings()
+        .chain(other.settings())
+        .map(|setting| setting.key)
+        .collect();
+    let is_unlike = |key: &&NativeKey| match (one.setting(key), other.setting(key)) {
+        (Some(one), Some(other)) => one.value != other.value,
+        _ => true,
+    };
+    keys.into_iter().filter(is_unlike).count()
 }

@@ -10,12 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rayon::prelude::*;
 
 use super::census::{Fingerprint, Notes, Reuse, SecretPlace, UnknownKeys};
-use super::phone::{SharedDocuments, phone_facts};
+use super::phone::{SharedDocuments, phone_facts, unlike_alternatives};
 use super::source::shown_line;
 use crate::device::{FileRole, TreePath};
 use crate::gateway::file_passwords::FilePasswords;
 use crate::gateway::report::{CheckReport, Finding, FindingKind, Weight};
-use crate::gateway::tree::{Candidate, TreeError, TreeFile, classify, walk};
+use crate::gateway::shared_affixes::SharedAffixes;
+use crate::gateway::tree::{Candidate, Reader, TreeError, TreeFile, classify, walk};
 use crate::mapping::{Pack, Packs};
 use crate::native::{Document, Mac, NativeKey};
 
@@ -52,12 +53,18 @@ pub fn check(
     for finding in findings {
         notes.note(listed, finding.kind, || finding);
     }
+    let affixes = SharedAffixes::read(packs, passwords, &files);
+    let reader = Reader {
+        packs,
+        passwords,
+        affixes: &affixes,
+    };
     let total = files.len() as u64;
     let done = AtomicU64::new(0);
     let facts: Vec<Result<FileFacts, Finding>> = files
         .par_iter()
         .map(|file| {
-            let facts = file_facts(packs, passwords, file, listed);
+            let facts = file_facts(reader, file, listed);
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
             facts
         })
@@ -100,11 +107,12 @@ pub fn check(
             _ => summary.other_files += 1,
         }
     }
+    unlike_alternatives(packs, &shared, &mut notes, listed);
     let phones: Vec<(Mac, Vec<Candidate>)> = phones.into_iter().collect();
     report.summary.phones = phones.len() as u64;
     let facts: Vec<_> = phones
         .into_par_iter()
-        .map(|(mac, candidates)| phone_facts(packs, passwords, mac, candidates, &shared, listed))
+        .map(|(mac, candidates)| phone_facts(reader, mac, candidates, &shared, listed))
         .collect();
     let mut unknown_keys = UnknownKeys::default();
     for facts in facts {
@@ -113,6 +121,8 @@ pub fn check(
         summary.native_parameters += facts.native_parameters;
         summary.understood_settings += facts.understood;
         summary.kept_settings += facts.kept;
+        summary.beaten_by_local_changes += facts.beaten_by_local_changes;
+        summary.phones_with_line_sets += u64::from(facts.has_line_sets);
         if let Some(acs) = facts.acs {
             *summary.phones_by_acs.entry(acs).or_default() += 1;
         }
@@ -135,15 +145,15 @@ pub fn check(
 }
 
 fn file_facts(
-    packs: &Packs,
-    passwords: &FilePasswords,
+    reader: Reader<'_>,
     file: &TreeFile,
     listed: Option<FindingKind>,
 ) -> Result<FileFacts, Finding> {
     let content = fs::read(&file.on_disk).map_err(|source| {
         Finding::of_file(FindingKind::Unreadable, file.path.to_string(), source)
     })?;
-    let classified = classify(packs, passwords, &file.path, &content);
+    let classified = classify(reader, &file.path, &content);
+    let packs = reader.packs;
     let rendered_the_same = classified.rendered().is_none_or(|bytes| bytes == content);
     let is_sealed = classified.seal.is_some();
     let role = classified.role;

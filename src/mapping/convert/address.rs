@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::conversion::{Checker, Reading, Writing, can_stay_blank, is_blank};
+use super::scalar::quoted;
 use crate::mapping::error::{PackError, PackProblem};
 use crate::mapping::section::Section;
 
@@ -39,6 +40,10 @@ fn join(host: &str, port: Option<&str>) -> String {
 pub(in crate::mapping) struct Host;
 
 impl Host {
+    pub(super) fn words(&self) -> Vec<String> {
+        vec!["the host of `host:port`; the port stays".to_owned()]
+    }
+
     pub(super) fn read(&self, native: Option<&str>) -> Reading {
         match native.map(split) {
             None => Reading::Absent,
@@ -71,6 +76,13 @@ impl Port {
             .map(|text| checker.value(section, &text, &text.value))
             .transpose()?;
         Ok(Self { absent })
+    }
+
+    pub(super) fn words(&self) -> Vec<String> {
+        let absent = self.absent.as_ref();
+        let absent = absent.map(|port| format!("{port} while none is written"));
+        let port = "the port of `host:port`; the host stays".to_owned();
+        std::iter::once(port).chain(absent).collect()
     }
 
     pub(super) fn read(&self, native: Option<&str>) -> Reading {
@@ -115,6 +127,12 @@ impl Octets {
         let empty = text.value.parse();
         let empty = empty.map_err(|_| section.error(&text.span, problem()))?;
         Ok(Self { empty: Some(empty) })
+    }
+
+    pub(super) fn words(&self) -> Vec<String> {
+        let empty = self.empty.map(|empty| format!("`{empty}` reads empty"));
+        let address = "an IPv4 address, one number a key".to_owned();
+        std::iter::once(address).chain(empty).collect()
     }
 
     pub(super) fn read(&self, natives: &[Option<&str>]) -> Reading {
@@ -171,6 +189,14 @@ impl Uri {
         Ok(Self {
             empty: section.text("empty")?.map(|text| text.value.into_owned()),
         })
+    }
+
+    pub(super) fn words(&self) -> Vec<String> {
+        let empty = self.empty.as_ref();
+        let empty = empty.map(|empty| format!("{} is no host", quoted(empty)));
+        let uri = "`sip:user@host` of a key for the user and one for the host".to_owned();
+        let written = "only the user is written".to_owned();
+        [uri, written].into_iter().chain(empty).collect()
     }
 
     pub(super) fn read(&self, natives: &[Option<&str>]) -> Reading {
@@ -230,6 +256,10 @@ fn at(user: &str, host: &str) -> String {
 pub(in crate::mapping) struct Url;
 
 impl Url {
+    pub(super) fn words(&self) -> Vec<String> {
+        vec!["one URL of three keys: server with scheme, port, path".to_owned()]
+    }
+
     pub(super) fn read(&self, natives: &[Option<&str>]) -> Reading {
         let [server, port, path] = natives else {
             return Reading::Absent;

@@ -1,6 +1,7 @@
 //! Parameters that depend on several native values at once, by a table of cases.
 
 use super::conversion::{Checker, Reading, Writing, can_stay_blank, is_blank};
+use super::scalar::quoted;
 use crate::mapping::error::{PackError, PackProblem};
 use crate::mapping::section::{Section, Text};
 
@@ -55,6 +56,11 @@ impl Cases {
         Ok(Self { rows: rows? })
     }
 
+    /// One line a case, the first that fits counts.
+    pub(super) fn words(&self) -> Vec<String> {
+        self.rows.iter().map(Row::words).collect()
+    }
+
     /// All parameter values, if none of them binds a part of a native value.
     pub(super) fn parameter_values(&self) -> Option<Vec<String>> {
         let values = self.rows.iter().map(|row| match &row.value {
@@ -96,6 +102,38 @@ impl Cases {
 }
 
 impl Row {
+    fn words(&self) -> String {
+        let read = self.read.iter().map(|seen| match seen {
+            Seen::Anything => "any".to_owned(),
+            Seen::Blank => "blank".to_owned(),
+            Seen::Text(pattern) => quoted(&pattern.filled("$")),
+        });
+        let read: Vec<String> = read.collect();
+        let value = match self.value.filled("$").as_str() {
+            "" => "empty".to_owned(),
+            value => value.to_owned(),
+        };
+        let mut words = format!("{value} when {}", read.join(" + "));
+        match &self.write {
+            None => words.push_str(" (never written)"),
+            Some(puts) => {
+                let puts = puts.iter().map(|put| match put {
+                    Put::Leave => "as it was".to_owned(),
+                    Put::Text(pattern) => quoted(&pattern.filled("$")),
+                });
+                let puts: Vec<String> = puts.collect();
+                // Most cases write what they read.
+                if puts != read {
+                    words.push_str(&format!(", written {}", puts.join(" + ")));
+                }
+            }
+        }
+        if let Some(one_of) = &self.one_of {
+            words.push_str(&format!(", $ one of {}", one_of.join(", ")));
+        }
+        words
+    }
+
     fn parse(section: Section<'_>, checker: &Checker<'_>, keys: usize) -> Result<Self, PackError> {
         let value_text = section.required("value", section.text("value")?)?;
         let mut value = Pattern::parse(&section, &value_text)?;

@@ -3,7 +3,7 @@
 
 use super::codecs::{Part, with_places};
 use super::conversion::{Reading, Writing, is_blank};
-use super::scalar::Once;
+use super::scalar::{Once, pairs};
 use crate::mapping::error::{PackError, PackProblem};
 use crate::mapping::section::Section;
 
@@ -57,6 +57,16 @@ impl CodecRows {
             codec.finish()?;
         }
         Ok(Self { codecs })
+    }
+
+    pub(super) fn words(&self) -> Vec<String> {
+        let mut words =
+            vec!["a name, a switch and a priority for each row, the largest first".to_owned()];
+        if !self.codecs.is_empty() {
+            let codecs = self.codecs.iter();
+            words.push(pairs(codecs.map(|(name, native)| (name.as_str(), native))));
+        }
+        words
     }
 
     pub(super) fn read(&self, natives: &[Option<&str>], part: Part) -> Reading {

@@ -3,7 +3,7 @@
 use regex::Regex;
 
 use super::conversion::Writing;
-use super::scalar::Once;
+use super::scalar::{Once, pairs, quoted};
 use crate::mapping::error::{PackError, PackProblem};
 use crate::mapping::section::Section;
 
@@ -95,6 +95,22 @@ impl Codecs {
             }
         }
         Ok(codecs)
+    }
+
+    pub(super) fn words(&self) -> Vec<String> {
+        let form = match &self.form {
+            Form::Choices => "one key a choice, the preferred one first".to_owned(),
+            Form::Items {
+                separator, item, ..
+            } => format!(
+                "one key with all choices, joined by {}, a new one as {}",
+                quoted(separator),
+                quoted(item)
+            ),
+        };
+        let rows = self.rows.iter();
+        let rows = pairs(rows.map(|row| (row.name.as_str(), &row.native)));
+        vec![form, format!("rows in this order: {rows}")]
     }
 
     /// Names of the codecs, by row.

@@ -5,7 +5,7 @@ use super::cases::Cases;
 use super::codec_rows::CodecRows;
 use super::codecs::{Codecs, Part};
 use super::list::List;
-use super::scalar::{Boolean, Enumeration, Integer, PlainText};
+use super::scalar::{Boolean, Enumeration, Integer, PlainText, quoted};
 use crate::datamodel::{ValueRule, ValueType};
 use crate::mapping::error::{PackError, PackProblem};
 use crate::mapping::section::{Section, Text};
@@ -236,6 +236,27 @@ impl Convert {
             Self::CodecRows(_) => "codec_rows",
             Self::Constant(_) => "constant",
             Self::Kept => "kept",
+        }
+    }
+
+    /// What it does, in words for a person.
+    pub(in crate::mapping) fn words(&self) -> Vec<String> {
+        match self {
+            Self::Text(text) => text.words(),
+            Self::Boolean(boolean) => boolean.words(),
+            Self::Enumeration(enumeration) => enumeration.words(),
+            Self::Integer(integer) => integer.words(),
+            Self::Host(host) => host.words(),
+            Self::Port(port) => port.words(),
+            Self::Octets(octets) => octets.words(),
+            Self::List(list) => list.words(),
+            Self::Cases(cases) => cases.words(),
+            Self::Uri(uri) => uri.words(),
+            Self::Url(url) => url.words(),
+            Self::Codecs(codecs) => codecs.words(),
+            Self::CodecRows(rows) => rows.words(),
+            Self::Constant(value) => vec![format!("always {}, in no file", quoted(value))],
+            Self::Kept => vec!["in no file: what is written is kept beside the phone".to_owned()],
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::address::{octets, parse_address, written_octets};
 use super::conversion::{Reading, Writing, is_blank};
+use super::scalar::quoted;
 use crate::mapping::error::{PackError, PackProblem};
 use crate::mapping::section::Section;
 
@@ -47,6 +48,19 @@ impl List {
             separator,
             empty,
         })
+    }
+
+    pub(super) fn words(&self) -> Vec<String> {
+        let item = match self.group {
+            1 => "one item a key".to_owned(),
+            keys => format!("{keys} keys an IPv4 address"),
+        };
+        let mut words = vec![item, format!("joined by {}", quoted(&self.separator))];
+        if !self.empty.is_empty() {
+            let empty: Vec<String> = self.empty.iter().map(|text| quoted(text)).collect();
+            words.push(format!("{} is no item", empty.join(", ")));
+        }
+        words
     }
 
     pub(super) fn read(&self, natives: &[Option<&str>]) -> Reading {

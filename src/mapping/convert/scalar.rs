@@ -20,6 +20,14 @@ impl PlainText {
         })
     }
 
+    pub(super) fn words(&self) -> Vec<String> {
+        let empty = self.empty.as_ref();
+        let empty = empty.map(|empty| format!("`{empty}` reads empty, and is written for it"));
+        std::iter::once("as it is".to_owned())
+            .chain(empty)
+            .collect()
+    }
+
     pub(super) fn read(&self, native: Option<&str>) -> Reading {
         let Some(native) = native else {
             return Reading::Absent;
@@ -69,6 +77,13 @@ impl Boolean {
             also_yes: words("also_yes")?,
             also_no: words("also_no")?,
         })
+    }
+
+    pub(super) fn words(&self) -> Vec<String> {
+        let mut words = vec![pairs([("true", &self.yes), ("false", &self.no)])];
+        words.extend(also(&self.also_yes, "true"));
+        words.extend(also(&self.also_no, "false"));
+        words
     }
 
     pub(super) fn read(&self, native: Option<&str>) -> Reading {
@@ -137,6 +152,17 @@ impl Enumeration {
         Ok(Self { values })
     }
 
+    pub(super) fn words(&self) -> Vec<String> {
+        let values = self.values.iter();
+        let mut words = vec![pairs(
+            values.map(|(value, native, _)| (value.as_str(), native)),
+        )];
+        for (value, _, more) in &self.values {
+            words.extend(also(more, value));
+        }
+        words
+    }
+
     pub(super) fn parameter_values(&self) -> Vec<String> {
         let names = self.values.iter().map(|(value, _, _)| value.clone());
         names.collect()
@@ -195,6 +221,16 @@ impl Integer {
         Ok(Self { scale, special })
     }
 
+    pub(super) fn words(&self) -> Vec<String> {
+        let factor = match self.scale {
+            1 => "the native number".to_owned(),
+            scale => format!("native × {scale}"),
+        };
+        let special = self.special.iter();
+        let special = special.map(|(value, native)| format!("{} reads {value}", quoted(native)));
+        std::iter::once(factor).chain(special).collect()
+    }
+
     pub(super) fn read(&self, native: Option<&str>) -> Reading {
         let Some(native) = native.map(str::trim) else {
             return Reading::Absent;
@@ -231,6 +267,30 @@ impl Integer {
             None => Ok(native),
         }
     }
+}
+
+/// A native text in a sentence.
+pub(super) fn quoted(text: &str) -> String {
+    match text {
+        "" => "blank".to_owned(),
+        _ => format!("`{text}`"),
+    }
+}
+
+/// Parameter values and their native texts, as `UDP = 0, TCP = 1`.
+pub(super) fn pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a String)>) -> String {
+    let pairs = pairs.into_iter().map(|(value, native)| {
+        let value = if value.is_empty() { "empty" } else { value };
+        let native = if native.is_empty() { "blank" } else { native };
+        format!("{value} = {native}")
+    });
+    pairs.collect::<Vec<_>>().join(", ")
+}
+
+/// What reads as a value beside the text that is written for it.
+fn also(natives: &[String], value: &str) -> Option<String> {
+    let natives: Vec<String> = natives.iter().map(|native| quoted(native)).collect();
+    (!natives.is_empty()).then(|| format!("{} also reads {value}", natives.join(", ")))
 }
 
 /// Texts of which none may come twice.
