@@ -31,8 +31,10 @@ pub fn check(pack: &Pack, layers: &Layers, what: &str, tries: usize) {
 }
 
 fn own_bytes(layers: &Layers) -> Vec<u8> {
-    let own = layers.own().expect("the phone has a file of its own");
-    own.document.bytes().to_vec()
+    let own = layers.own();
+    assert!(own.is_some(), "the phone has no file of its own");
+    own.map(|own| own.document.bytes().to_vec())
+        .unwrap_or_default()
 }
 
 fn change(parameter: &Parameter, value: &str) -> Change {
@@ -95,11 +97,11 @@ fn put_then_get(
             }
         }
         Err(refusals) => {
-            let [refusal] = refusals.as_slice() else {
-                panic!("{place}: {refusals:?}");
+            let bad_value = match refusals.as_slice() {
+                [refusal] => matches!(refusal.reason, RefusalReason::BadValue { .. }),
+                _ => false,
             };
-            let bad_value = matches!(refusal.reason, RefusalReason::BadValue { .. });
-            assert!(bad_value, "{place}: {refusal}");
+            assert!(bad_value, "{place}: {refusals:?}");
             assert!(own_bytes(&copy) == own_bytes(layers), "{place}");
         }
     }
@@ -128,8 +130,10 @@ fn rule_of(pack: &Pack, rows: &Rows, parameter: &Parameter) -> ValueRule {
         let entry = view.schema.entry(parameter.path.as_str())?;
         Some(entry.parameter()?.rule.clone())
     });
+    if let Some(rule) = of_view {
+        return rule;
+    }
     match pack.target(&parameter.path, rows) {
-        _ if of_view.is_some() => of_view.unwrap(),
         Some(Target::Face { place, .. }) => {
             let lens = &pack.set.lenses[place.lens];
             lens.faces[place.face].rule.clone()
