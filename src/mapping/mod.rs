@@ -50,8 +50,8 @@ mod write;
 mod example;
 #[cfg(test)]
 mod example_patch;
-#[cfg(test)]
-mod laws_on_files;
+#[cfg(any(test, fuzzing))]
+pub mod laws_on_files;
 #[cfg(test)]
 mod shared_profiles;
 #[cfg(test)]

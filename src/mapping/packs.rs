@@ -227,6 +227,18 @@ mod tests {
     }
 
     #[test]
+    fn the_seeds_of_the_fuzzer_are_packs() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/seeds/pack");
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            (name, std::fs::read_to_string(&path).unwrap())
+        });
+        let packs = Packs::with_overrides(files).unwrap();
+        assert!(packs.by_vendor("seed").is_some() && packs.by_vendor("rows").is_some());
+    }
+
+    #[test]
     fn every_pack_in_the_folder_is_carried() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/mappings");
         let mut files: Vec<String> = std::fs::read_dir(folder)

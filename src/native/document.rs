@@ -222,7 +222,7 @@ impl Document {
     #[cfg(any(test, fuzzing))]
     pub(super) fn make_tables(&self) {
         let _ = (self.index(), self.problems(), self.settings().next());
-        let _ = self.derived.place(&self.bytes, 0);
+        let _ = self.derived.place(self.lines(), 0);
     }
 
     /// Whether everything that is known of the file is what reading it anew gives.

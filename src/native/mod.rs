@@ -21,6 +21,8 @@ mod problem;
 mod reread;
 mod seal;
 
+#[cfg(test)]
+mod edits_by_file_tests;
 #[cfg(any(test, fuzzing))]
 pub mod law;
 #[cfg(test)]

@@ -1,7 +1,11 @@
-//! Law: a binary P-code file renders the bytes that it was read from; an edit reads back or is
-//! refused, touches no other setting, and leaves length and checksum right.
+//! Fuzzes `laws/document.rs` with binary P-code files.
+
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use trestle::native;
 
-fuzz_target!(|bytes: &[u8]| trestle::native::law::check_binary_file(bytes));
+#[path = "../laws/document.rs"]
+mod law;
+
+fuzz_target!(|bytes: &[u8]| law::holds(native::Dialect::PCodeBinary, bytes));

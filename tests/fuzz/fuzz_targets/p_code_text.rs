@@ -1,0 +1,11 @@
+//! Fuzzes `laws/document.rs` with a file of P-code lines.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use trestle::native;
+
+#[path = "../laws/document.rs"]
+mod law;
+
+fuzz_target!(|bytes: &[u8]| law::holds(native::Dialect::PCodeText, bytes));
