@@ -144,6 +144,25 @@ impl Draft {
             .ok_or(GatewayError::UnknownPhone(self.mac))
     }
 
+    /// The phone's files, with a document in the place of its own file that can't be opened.
+    ///
+    /// # Errors
+    /// [`GatewayError`] when another one can't be read.
+    pub(super) fn open_as(
+        &mut self,
+        gateway: &Gateway,
+        own: Document,
+        seal: Option<Seal>,
+    ) -> Result<&mut Documents, GatewayError> {
+        let path = &self.record.own_file;
+        let own_file = gateway.load_file(path)?;
+        let own_file =
+            own_file.ok_or_else(|| GatewayError::MissingContent { path: path.clone() })?;
+        let layers = gateway.layers(&self.record, own, &self.pack)?;
+        let documents = Documents::new(layers, own_file, seal);
+        Ok(self.documents.insert(documents))
+    }
+
     /// Sets parameters that lenses cover, all or none.
     pub(super) fn set(
         &mut self,
@@ -168,6 +187,9 @@ impl Draft {
         gateway: &Gateway,
         paths: &[ParameterPath],
     ) -> Result<Result<Vec<NativeEdit>, Vec<Refusal>>, GatewayError> {
+        if paths.is_empty() {
+            return Ok(Ok(Vec::new()));
+        }
         let pack = Arc::clone(&self.pack);
         let rows = self.record.rows.clone();
         let documents = self.documents(gateway)?;
@@ -534,7 +556,7 @@ impl Draft {
 }
 
 /// The phone's model, if the lenses of its pack do not hold for it.
-fn uncovered_model(draft: &Draft) -> Option<&str> {
+pub(super) fn uncovered_model(draft: &Draft) -> Option<&str> {
     let model = draft.record.model.as_deref()?;
     (!draft.pack.covers_model(model)).then_some(model)
 }

@@ -78,9 +78,7 @@ impl FilePasswords {
         whose: Whose<'_>,
         content: Vec<u8>,
     ) -> Result<(Vec<u8>, Option<Seal>), SealError> {
-        let is_sealed =
-            Seal::is_on(&content) || Seal::may_be_on(&content) && !dialect.fits(&content);
-        if !is_sealed {
+        if !is_sealed(dialect, &content) {
             return Ok((content, None));
         }
         let (plain, seal) = self.open(whose, &content)?;
@@ -98,6 +96,11 @@ impl FilePasswords {
         }
         secrets
     }
+}
+
+/// Whether a file that holds settings of this dialect is encrypted.
+pub(super) fn is_sealed(dialect: Dialect, content: &[u8]) -> bool {
+    Seal::is_on(content) || Seal::may_be_on(content) && !dialect.fits(content)
 }
 
 impl FilePassword {

@@ -11,6 +11,7 @@ use super::check::Progress;
 use super::core::Gateway;
 use super::door::GatewayError;
 use super::draft::{Documents, Draft};
+use super::file_passwords::is_sealed;
 use super::random;
 use super::report::{Finding, FindingKind, ImportReport};
 use super::shared_affixes::SharedAffixes;
@@ -102,13 +103,15 @@ impl Gateway {
             }
             done += 1;
             progress(done, total);
+            let is_shared = |role: &FileRole| matches!(role, FileRole::Shared { .. });
+            let old = self.load_file(&file.path).ok().flatten();
+            let concerns_phones =
+                is_shared(&classified.role) || old.is_some_and(|old| is_shared(&old.role));
             let imported = self
-                .import_other(&file.path, classified.role.clone(), &content, options)
+                .import_other(&file.path, classified.role, &content, options)
                 .await;
             let outcome = report.note(&file.path, None, imported)?;
-            if let (FileRole::Shared { .. }, Outcome::Added | Outcome::Updated) =
-                (classified.role, outcome)
-            {
+            if concerns_phones && matches!(outcome, Outcome::Added | Outcome::Updated) {
                 stale.insert(file.path.folder().to_owned());
             }
         }
@@ -196,6 +199,15 @@ impl Gateway {
                  was kept"
             );
             return Ok(Imported::failed(FindingKind::Conflict, path, why));
+        }
+        if let Some(old) = &old
+            && let FileRole::Shared { dialect, .. } = &old.role
+            && old.imported_hash == content_hash
+            && role == FileRole::Other
+            && is_sealed(*dialect, content)
+        {
+            // Here too the password is gone; phones go on reading the file.
+            return Ok(Outcome::Unchanged.into());
         }
         if old
             .as_ref()
@@ -313,6 +325,10 @@ impl Gateway {
                     self.commit(draft, &mut live).await?;
                 }
                 return Ok(Outcome::Updated.into());
+            }
+            // The password of the one here is gone, the tree's can be read.
+            Err(GatewayError::Sealed { path, .. }) if path == known.own_file => {
+                draft.open_as(self, document.clone(), seal.clone())?
             }
             Err(error) => return Err(error),
         };

@@ -34,6 +34,7 @@ const PLAIN: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\" ?>\n<gs_provision 
 const DISPLAY_NAME: &str =
     "Device.Services.VoiceService.1.VoiceProfile.1.Line.1.CallingFeatures.CallerIDName";
 const AUTH_PASSWORD: &str = "Device.Services.VoiceService.1.VoiceProfile.1.Line.1.SIP.AuthPassword";
+const TIME_SERVER: &str = "Device.Time.NTPServer1";
 const UNCOVERED: &str = "Device.X_TRESTLE_Native.P99999";
 
 /// EVP_BytesToKey with MD5 and one round, written down a second time: three hashes, one after
@@ -291,6 +292,65 @@ async fn when_the_password_is_gone_a_phone_is_shown_and_served_but_not_changed()
     let gateway = bench.open(&[PASSWORD]);
     set(&gateway, "new").await.unwrap();
     assert_eq!(value(&gateway, DISPLAY_NAME).await, "new");
+}
+
+#[tokio::test]
+async fn a_tree_that_was_encrypted_anew_is_imported_with_the_new_password_alone() {
+    let bench = Bench::with(FILE, &encrypted(PASSWORD, PLAIN));
+    let gateway = bench.open(&[PASSWORD]);
+    bench.import(&gateway).await;
+    drop(gateway);
+    let next = encrypted("Second 5", &PLAIN.replace("Chart room", "Galley"));
+    std::fs::write(bench.tree().join(FILE), &next).unwrap();
+    let gateway = bench.open(&["Second 5"]);
+    assert_eq!(bench.import(&gateway).await, []);
+    assert_eq!(served(&gateway, FILE).await, next);
+    assert_eq!(value(&gateway, DISPLAY_NAME).await, "Galley");
+
+    set(&gateway, "Bridge").await.unwrap();
+    let edited = served(&gateway, FILE).await;
+    drop(gateway);
+    let last = encrypted("Third 6", PLAIN);
+    std::fs::write(bench.tree().join(FILE), &last).unwrap();
+    let gateway = bench.open(&["Third 6"]);
+    let findings = bench.import(&gateway).await;
+    assert_eq!(findings[0].kind, FindingKind::Conflict);
+    assert_eq!(served(&gateway, FILE).await, edited, "an edit is not lost");
+    let options = ImportOptions {
+        replace: true,
+        ..ImportOptions::default()
+    };
+    let report = gateway.import(&bench.tree(), options, &|_, _| {}).await;
+    assert_eq!(report.unwrap().findings, []);
+    assert_eq!(served(&gateway, FILE).await, last);
+    assert_eq!(value(&gateway, DISPLAY_NAME).await, "Chart room");
+}
+
+#[tokio::test]
+async fn a_shared_file_counts_when_it_is_imported_again_without_its_password() {
+    // Its own file tells the phone to read the general one too.
+    let own = PLAIN.replace("<P35>", "<P8467>1</P8467>\n<P35>");
+    let bench = Bench::with(FILE, own.as_bytes());
+    let shared = "<gs_provision version=\"1\"><config version=\"1\">\n<P30>ntp.example.net</P30>\n\
+                  </config></gs_provision>\n";
+    let general = bench.tree().join("cfg.xml");
+    std::fs::write(&general, encrypted(PASSWORD, shared)).unwrap();
+    let gateway = bench.open(&[PASSWORD]);
+    bench.import(&gateway).await;
+    served(&gateway, FILE).await;
+    assert_eq!(value(&gateway, TIME_SERVER).await, "ntp.example.net");
+    drop(gateway);
+
+    let gateway = bench.open(&[]);
+    let findings = bench.import(&gateway).await;
+    assert_eq!(findings[0].kind, FindingKind::Encrypted);
+    assert_eq!(value(&gateway, TIME_SERVER).await, "ntp.example.net");
+
+    std::fs::write(&general, "nothing that a phone could read\n").unwrap();
+    bench.import(&gateway).await;
+    let time_server = TIME_SERVER.parse().unwrap();
+    let derived = gateway.load_parameters(MAC).unwrap();
+    assert_eq!(derived.value(&time_server), None, "derived anew");
 }
 
 #[tokio::test]
