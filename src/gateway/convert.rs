@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::core::Gateway;
 use super::door::GatewayError;
+use super::draft::uncovered_model;
 use crate::datamodel::ParameterPath;
 use crate::mapping::{LeftBehind, Rows, Template};
 use crate::native::{Document, Mac};
@@ -95,6 +96,10 @@ impl Gateway {
             });
         };
         let mut draft = self.draft(mac)?;
+        if let Some(model) = uncovered_model(&draft) {
+            let (vendor, model) = (draft.record.vendor.clone(), model.to_owned());
+            return Err(GatewayError::UncoveredModel { vendor, model }.into());
+        }
         let (vendor, old_model) = (draft.record.vendor.clone(), draft.record.model.clone());
         let source = packs.for_phone(&vendor, old_model.as_deref());
         let source = source.unwrap_or_else(|| draft.pack.clone());

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use jiff::Timestamp;
 
 use super::{
-    Clock, Delivery, FetchAnswer, FetchRequest, FilePasswords, Gateway, GatewaySettings,
-    ImportOptions, OpenSession, ProductClass, SessionOutcome,
+    ChangeError, Clock, ConvertError, ConvertRequest, Delivery, FetchAnswer, FetchRequest,
+    FilePasswords, Gateway, GatewayError, GatewaySettings, ImportOptions, OpenSession,
+    ProductClass, SessionOutcome,
 };
 use crate::cwmp::{AcsRequest, CpeResponse, Download, EventCode, SetAttribute, SetValue};
 use crate::mapping::Packs;
@@ -111,11 +112,15 @@ impl Bench {
 
     /// The phone fetches its file, as it does when it boots or is told to.
     pub(super) async fn fetch(&self) {
+        self.fetch_as(USER_AGENT).await;
+    }
+
+    async fn fetch_as(&self, user_agent: &str) {
         let answer = self
             .gateway
             .fetch(FetchRequest {
                 path: FILE.to_owned(),
-                user_agent: Some(USER_AGENT.to_owned()),
+                user_agent: Some(user_agent.to_owned()),
                 source: SocketAddr::from(([192, 0, 2, 41], 40_000)),
             })
             .await;
@@ -462,4 +467,41 @@ async fn a_restart_that_is_ordered_while_the_phone_is_told_to_fetch_is_told_next
     bench.advance(60);
     let job = bench.gateway.next_control().await;
     assert_eq!(job.action, super::ControlAction::Reboot);
+}
+
+#[tokio::test]
+async fn nothing_is_taken_back_or_converted_for_a_model_whose_keys_mean_other_things() {
+    let bench = Bench::new().await;
+    let gateway = &bench.gateway;
+    let agent = "Grandstream Model HW UCM6202 SW 1.0.20.17 DevId 000b82a1b2c3";
+    bench.fetch_as(agent).await;
+    let before = gateway.own_file(MAC).unwrap();
+    let paths = vec![DISPLAY_NAME.to_owned()];
+    let refused = gateway.unset_by_operator(MAC, paths).await;
+    assert!(matches!(
+        refused,
+        Err(ChangeError::Gateway(GatewayError::UncoveredModel { .. }))
+    ));
+    assert_eq!(gateway.own_file(MAC).unwrap(), before);
+    let request = ConvertRequest {
+        vendor: "htek".to_owned(),
+        model: None,
+        mac: None,
+    };
+    let refused = gateway.convert(MAC, &request).await;
+    assert!(matches!(
+        refused,
+        Err(ConvertError::Gateway(GatewayError::UncoveredModel { .. }))
+    ));
+}
+
+#[tokio::test]
+async fn what_stands_in_no_file_cannot_be_taken_back_from_one() {
+    let bench = Bench::new().await;
+    let paths = vec!["Device.ManagementServer.URL".to_owned()];
+    let refused = bench.gateway.unset_by_operator(MAC, paths).await;
+    let Err(ChangeError::Fault(fault)) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(fault.parameters[0].text.contains("stands in no file"));
 }

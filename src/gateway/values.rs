@@ -111,24 +111,38 @@ impl Gateway {
         mac: Mac,
         paths: Vec<String>,
     ) -> Result<SetReport, ChangeError> {
-        self.change(mac, |draft, _| {
+        self.change(mac, |draft, live| {
+            // Refuses a model whose keys mean other things, as setting does.
+            let view = self.view(mac, live)?;
             let mut in_files = Vec::new();
-            let mut unknown = Vec::new();
+            let mut refused = Vec::new();
             for name in paths {
                 match name.parse::<ParameterPath>() {
-                    Ok(path) if draft.record.kept.remove(&path).is_some() => {
-                        draft.derive_anew = true;
+                    Ok(path) if view.cpe_parameter(path.as_str()).is_some() => {
+                        refused.push(ParameterFault {
+                            name,
+                            code: FaultCode::NotWritable,
+                            text: "it is the virtual CPE's own and stands in no file; set it \
+                                   instead, if it can be set"
+                                .to_owned(),
+                        });
                     }
-                    Ok(path) => in_files.push(path),
-                    Err(_) => unknown.push(ParameterFault {
+                    Ok(path) => {
+                        let kept_as = view.pack.kept_as(&path, &view.record.rows);
+                        match kept_as.and_then(|kept_as| draft.record.kept.remove(&kept_as)) {
+                            Some(_) => draft.derive_anew = true,
+                            None => in_files.push(path),
+                        }
+                    }
+                    Err(_) => refused.push(ParameterFault {
                         name,
                         code: FaultCode::InvalidParameterName,
                         text: "no such parameter".to_owned(),
                     }),
                 }
             }
-            if !unknown.is_empty() {
-                return Err(invalid_arguments(unknown).into());
+            if !refused.is_empty() {
+                return Err(invalid_arguments(refused).into());
             }
             let edits = draft.unset(self, &in_files)?.map_err(|refusals| {
                 let faults = refusals.into_iter().map(parameter_fault).collect();

@@ -365,6 +365,17 @@ impl Pack {
         lens.is_some_and(|lens| matches!(lens.convert, Convert::Kept))
     }
 
+    /// The path under which a parameter is kept beside the device, whatever view shows it; `None`
+    /// for one that a file has a place for.
+    pub fn kept_as(&self, path: &ParameterPath, rows: &Rows) -> Option<ParameterPath> {
+        let own = match &self.view {
+            Some(view) => view.lens_path(path)?.into_owned(),
+            None => path.clone(),
+        };
+        self.is_kept_target(self.own_target(&own, rows).as_ref())
+            .then_some(own)
+    }
+
     /// Checks a value that is to be kept beside the device, and gives the path under which it is
     /// kept and its canonical form: both are the lens's own, whatever view shows the parameter.
     ///
