@@ -167,7 +167,7 @@ impl PhoneFacts {
             let acs = if acs.is_empty() {
                 "its maker's own".to_owned()
             } else {
-                acs
+                without_credentials(&acs)
             };
             self.notes.note(listed, FindingKind::PhoneTr069, || {
                 let message = format!("the phone goes to {acs} itself");
@@ -225,6 +225,20 @@ impl PhoneFacts {
                     .about(mac)
             });
         }
+    }
+}
+
+/// A URL as it may be shown: one can hold a name and a password before its host.
+fn without_credentials(url: &str) -> String {
+    let (scheme, rest) = match url.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), url),
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    match authority.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}***@{host}{path}"),
+        None => url.to_owned(),
     }
 }
 
@@ -317,4 +331,26 @@ fn unlike_keys(one: &Document, other: &Document) -> usize {
         _ => true,
     };
     keys.into_iter().filter(is_unlike).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_what_stands_before_its_host() {
+        for (url, shown) in [
+            (
+                "http://acs.example.net:7547/a@b",
+                "http://acs.example.net:7547/a@b",
+            ),
+            (
+                "https://gate:hunter2@acs.example.net/x",
+                "https://***@acs.example.net/x",
+            ),
+            ("gate:hun@ter2@acs.example.net", "***@acs.example.net"),
+        ] {
+            assert_eq!(without_credentials(url), shown);
+        }
+    }
 }

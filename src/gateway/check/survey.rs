@@ -20,6 +20,9 @@ use crate::gateway::tree::{Candidate, Reader, TreeError, TreeFile, classify, wal
 use crate::mapping::{Pack, Packs};
 use crate::native::{Document, Mac, NativeKey};
 
+/// Phones whose facts are in memory before they are counted: enough for all cores.
+const PHONES_AT_ONCE: usize = 1024;
+
 /// Tells how far a long piece of work is: done, and in all.
 pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Send + Sync);
 
@@ -108,28 +111,34 @@ pub fn check(
         }
     }
     unlike_alternatives(packs, &shared, &mut notes, listed);
-    let phones: Vec<(Mac, Vec<Candidate>)> = phones.into_iter().collect();
     report.summary.phones = phones.len() as u64;
-    let facts: Vec<_> = phones
-        .into_par_iter()
-        .map(|(mac, candidates)| phone_facts(reader, mac, candidates, &shared, listed))
-        .collect();
     let mut unknown_keys = UnknownKeys::default();
-    for facts in facts {
-        let summary = &mut report.summary;
-        summary.parameters += facts.parameters;
-        summary.native_parameters += facts.native_parameters;
-        summary.understood_settings += facts.understood;
-        summary.kept_settings += facts.kept;
-        summary.beaten_by_local_changes += facts.beaten_by_local_changes;
-        summary.phones_with_line_sets += u64::from(facts.has_line_sets);
-        if let Some(acs) = facts.acs {
-            *summary.phones_by_acs.entry(acs).or_default() += 1;
+    let mut phones = phones.into_iter();
+    loop {
+        let some: Vec<(Mac, Vec<Candidate>)> = phones.by_ref().take(PHONES_AT_ONCE).collect();
+        if some.is_empty() {
+            break;
         }
-        unknown_keys.take(&facts.vendor, facts.unknown_keys);
-        let by_vendor = summary.phones_by_vendor.entry(facts.vendor);
-        *by_vendor.or_default() += 1;
-        notes.take(facts.notes);
+        let facts: Vec<_> = some
+            .into_par_iter()
+            .map(|(mac, candidates)| phone_facts(reader, mac, candidates, &shared, listed))
+            .collect();
+        for facts in facts {
+            unknown_keys.take(&facts.vendor, facts.unknown_keys);
+            notes.take(facts.notes);
+            let summary = &mut report.summary;
+            summary.parameters += facts.parameters;
+            summary.native_parameters += facts.native_parameters;
+            summary.understood_settings += facts.understood;
+            summary.kept_settings += facts.kept;
+            summary.beaten_by_local_changes += facts.beaten_by_local_changes;
+            summary.phones_with_line_sets += u64::from(facts.has_line_sets);
+            if let Some(acs) = facts.acs {
+                *summary.phones_by_acs.entry(acs).or_default() += 1;
+            }
+            let by_vendor = summary.phones_by_vendor.entry(facts.vendor);
+            *by_vendor.or_default() += 1;
+        }
     }
     let (named, unknown) = unknown_keys.ranked(listed);
     report.summary.unknown_keys = named;
