@@ -1,6 +1,9 @@
 //! `trestle convert`
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use super::access::Access;
@@ -50,19 +53,36 @@ pub(super) async fn run(
     };
     let file = Access::open(place)?.convert(mac, &request).await?;
     if let Some(directory) = directory {
-        let path = directory.join(&file.name);
-        if path.exists() {
-            let path = path.display();
-            return Err(CommandError::new(format!("{path} is there already")));
-        }
-        std::fs::create_dir_all(directory)?;
-        std::fs::write(path, &file.content)?;
+        write(&directory.join(&file.name), &file.content)?;
     }
     match format {
         Format::Json => output::json(&file)?,
         Format::Text => report(&file, directory),
     }
     Ok(Ending::from_count(file.left.len()))
+}
+
+/// Writes a new file. It holds passwords, so only its owner may read it.
+fn write(path: &Path, content: &str) -> Result<(), CommandError> {
+    let failed = |error: std::io::Error| {
+        let path = path.display();
+        CommandError::new(match error.kind() {
+            ErrorKind::AlreadyExists => {
+                format!("{path} is there already; move it away, or name another folder with --out")
+            }
+            _ => format!("can't write {path}: {error}"),
+        })
+    };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(failed)?;
+    file.write_all(content.as_bytes()).map_err(failed)
 }
 
 /// The file goes to standard output unless it was written; what became of the settings goes where

@@ -1,6 +1,7 @@
 //! `convert`: a hardware swap; `device unset`.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 
@@ -96,6 +97,8 @@ fn the_file_is_written_once_and_can_be_imported() {
         ended.stdout.contains("cfg001fc1000001.xml written"),
         "{ended:?}"
     );
+    let made = fs::metadata(out.join("cfg001fc1000001.xml")).unwrap();
+    assert_eq!(made.permissions().mode() & 0o777, 0o600);
     // A report can be sent on; the file itself holds the passwords.
     assert!(!ended.stdout.contains("Vx7!kelp"), "{ended:?}");
     let data = store.0.path().join("data-new");
