@@ -261,6 +261,12 @@ mod tests {
             )],
         };
         golden("parameters.v2", &parameters);
+        let old = std::fs::read(fixture("parameters.v1")).unwrap();
+        let refused = decode::<StoredParameters>(&old);
+        assert!(matches!(
+            refused,
+            Err(RecordError::UnknownVersion { found: 1, .. })
+        ));
         let installation = Installation {
             phase_key: 0x0123_4567_89ab_cdef,
             connection_request_base: "http://192.0.2.1:7547".to_owned(),
