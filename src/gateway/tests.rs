@@ -505,3 +505,18 @@ async fn what_stands_in_no_file_cannot_be_taken_back_from_one() {
     };
     assert!(fault.parameters[0].text.contains("stands in no file"));
 }
+
+#[tokio::test]
+async fn what_is_taken_back_twice_is_in_effect_only_once_the_phone_has_fetched() {
+    let bench = Bench::new().await;
+    bench.fetch().await;
+    for _ in 0..2 {
+        let paths = vec![DISPLAY_NAME.to_owned()];
+        let report = bench.gateway.unset_by_operator(MAC, paths).await.unwrap();
+        assert!(report.applied_later);
+    }
+    bench.fetch().await;
+    let paths = vec![DISPLAY_NAME.to_owned()];
+    let report = bench.gateway.unset_by_operator(MAC, paths).await.unwrap();
+    assert!(!report.applied_later);
+}

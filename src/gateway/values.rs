@@ -148,8 +148,10 @@ impl Gateway {
                 let faults = refusals.into_iter().map(parameter_fault).collect();
                 invalid_arguments(faults)
             })?;
+            let was_outstanding = draft.record.delivery.is_outstanding();
             Ok(SetReport {
-                applied_later: draft.gives_another_file(),
+                applied_later: draft.gives_another_file()
+                    || was_outstanding && !in_files.is_empty(),
                 edits: edits.into_iter().map(EditReport::from).collect(),
             })
         })
