@@ -56,7 +56,7 @@ async fn twenty_values_in_settings_with_dots() {
             "https://books.example/akuvox?a=1&b=2",
             's',
         ),
-        ("X_TRESTLE_Phone.DSSKey.1.Label", "Tür", 's'),
+        ("X_TRESTLE_Phone.DSSKey.1.ButtonMessage", "Tür", 's'),
         (
             "X_TRESTLE_Native.config-2eprogramable-2edsskey00-2etype",
             "1",

@@ -105,7 +105,8 @@ fn an_edit_of_an_encrypted_file_is_written_back_encrypted() {
 #[test]
 fn without_a_password_that_fits_the_file_is_told_and_a_phone_is_not_changed() {
     let place = Place::with_password("not this one");
-    let ended = place.run(&["check", "tree"]).with_code(FINDINGS);
+    let ended = place.run(&["check", "tree", "--list", "encrypted"]);
+    let ended = ended.with_code(FINDINGS);
     let told = "encrypted: none of 1 passwords fits";
     assert!(ended.stdout.contains(told), "{}", ended.stdout);
     assert!(ended.stdout.contains("[[phones.file_password]]"));
