@@ -148,12 +148,14 @@ impl Pack {
             shared += usize::from(own.len() > 1);
             for (place, one) in own.iter().enumerate() {
                 for other in own.iter().skip(place + 1) {
-                    if compared.insert((one.0, other.0)) {
-                        let pair = Pair {
-                            key,
-                            one: *one,
-                            other: *other,
-                        };
+                    let pair = Pair {
+                        key,
+                        one: *one,
+                        other: *other,
+                    };
+                    // How two lenses see a key is the same for all their keys; which slots it
+                    // stands for is not.
+                    if compared.insert((one.0, other.0, self.is_of_two_slots(&pair))) {
                         let holding = variants.iter().find(|variant| variant.has_both(&pair));
                         findings.extend(holding.and_then(|variant| variant.conflict(&pair)));
                     }
@@ -189,6 +191,13 @@ impl Pack {
         })
     }
 
+    /// Whether a key is that of one slot to one lens, and of another slot to the other.
+    fn is_of_two_slots(&self, pair: &Pair<'_>) -> bool {
+        let index = |place: usize| self.set.lenses.get(place)?.index;
+        let (one, other) = (index(pair.one.0), index(pair.other.0));
+        one.is_some() && one == other && pair.one.1 != pair.other.1
+    }
+
     fn conflict(&self, pair: &Pair<'_>) -> Option<PackFinding> {
         let one = self.set.lenses.get(pair.one.0)?;
         let other = self.set.lenses.get(pair.other.0)?;
@@ -198,7 +207,7 @@ impl Pack {
             path: path.to_owned(),
             problem,
         };
-        if one.index.is_some() && one.index == other.index && pair.one.1 != pair.other.1 {
+        if self.is_of_two_slots(pair) {
             let problem = format!(
                 "`{}` is the key of slot {} here and of slot {} at line {}",
                 pair.key, pair.other.1, pair.one.1, one.line
@@ -342,6 +351,19 @@ mod tests {
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(
             found[0].contains("`P401` is the key of slot 1 here and of slot 2"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn keys_of_two_slots_are_found_behind_keys_that_agree() {
+        let keys = r#"["P270", "P290", "P280"]"#;
+        let found = with(&format!(
+            "path = \"VP.X_EX_A\"\nkey = {keys}\npercent = true"
+        ));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].contains("`P280` is the key of slot 3"),
             "{found:?}"
         );
     }

@@ -101,7 +101,9 @@ impl Pack {
             return Err(RefusalReason::ReadOnly);
         }
         let cells = self.cells(lens, &scratch.layers, slot).unwrap_or_default();
-        let keys: Vec<NativeKey> = cells.iter().map(|cell| cell.key.clone()).collect();
+        let written = cells.iter().enumerate();
+        let written = written.filter(|(place, _)| lens.convert.writes(*place));
+        let keys: Vec<NativeKey> = written.map(|(_, cell)| cell.key.clone()).collect();
         for key in keys {
             let why = Written {
                 needs_reboot: lens.reboot,
@@ -146,5 +148,13 @@ mod tests {
         assert_eq!((edits.len(), &edits[0].new), (1, &None));
         assert_eq!(unset(&mut phone, "L1.SIP.AuthUserName"), Ok(Vec::new()));
         assert!(unset(&mut phone, "L1.SIP.Nothing").is_err());
+    }
+
+    #[test]
+    fn a_key_that_is_only_looked_at_stays() {
+        let mut phone = Phone::p_codes("P35=4711\nP47=sip.example.net:5070\n");
+        let edits = unset(&mut phone, "L1.SIP.URI").unwrap();
+        assert_eq!(phone.own(), "P47=sip.example.net:5070\n");
+        assert_eq!(edits.len(), 1);
     }
 }

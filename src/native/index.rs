@@ -148,3 +148,23 @@ impl KeyIndex {
 fn written<'a>(bytes: &'a [u8], entries: &[Entry], place: u32) -> Option<WrittenKey<'a>> {
     Some(entries.get(place as usize)?.key.of(bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use crate::native::{Dialect, Document, NativeKey};
+
+    #[test]
+    fn keys_of_one_bit_of_difference_are_found_quickly() {
+        let key = |number: u32| {
+            let digits = format!("{number:020b}");
+            digits.replace('0', "[").replace('1', "{")
+        };
+        let lines: String = (0..40_000).map(|n| format!("{}: 1\n", key(n))).collect();
+        let start = Instant::now();
+        let mut document = Document::parse(Dialect::KeyValue, lines);
+        document.set(&NativeKey::new(&key(7)), "2").unwrap();
+        assert!(start.elapsed() < Duration::from_secs(10));
+    }
+}

@@ -69,19 +69,22 @@ impl KeyHash {
         Self::of_folding(key.as_str().as_bytes())
     }
 
-    /// Bit 5 tells upper from lower case. Some other characters fall together too, which a hash
-    /// may do.
+    /// Takes the name in words of eight bytes. Nothing but upper and lower case falls together:
+    /// the seed does not keep apart what is the same before it is hashed.
     fn of_folding(name: &[u8]) -> Self {
-        const CASE: u64 = u64::from_ne_bytes([0x20; 8]);
         let mut hasher = SEED.build_hasher();
         let (words, _) = name.as_chunks();
         for word in words {
-            hasher.write_u64(u64::from_ne_bytes(*word) | CASE);
+            hasher.write_u64(lower_case(u64::from_ne_bytes(*word)));
         }
-        hasher.write_u64(last_word(name) | CASE);
+        hasher.write_u64(lower_case(last_word(name)));
         hasher.write_usize(name.len());
         Self(hasher.finish())
     }
+}
+
+fn lower_case(word: u64) -> u64 {
+    u64::from_ne_bytes(word.to_ne_bytes().map(|byte| byte.to_ascii_lowercase()))
 }
 
 /// The last eight bytes, or all of fewer, without a look at each: parts may overlap.
@@ -208,6 +211,24 @@ mod tests {
             "qos eth port 1 priority"
         );
         assert_eq!(NativeKey::new("P2x").as_str(), "p2x");
+    }
+
+    #[test]
+    fn keys_that_differ_by_more_than_case_do_not_collide() {
+        let of = |name: &str| KeyHash::of_folding(name.as_bytes()).0;
+        let two = |number: u32, zero: &str, one: &str| {
+            let digits = format!("{number:018b}");
+            of(&digits.replace('0', zero).replace('1', one))
+        };
+        // In each pair one bit differs: that which tells upper from lower case of letters.
+        for (zero, one) in [("[", "{"), ("@", "`"), ("^", "~"), ("_", "\u{7f}")] {
+            let hashes: std::collections::HashSet<u64> =
+                (0..4096).map(|number| two(number, zero, one)).collect();
+            assert_eq!(hashes.len(), 4096, "{zero} {one}");
+        }
+        for (one, other) in [("[", "{"), ("a[", "a{"), ("abcd[", "abcd{")] {
+            assert_ne!(of(one), of(other));
+        }
     }
 
     #[test]

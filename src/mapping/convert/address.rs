@@ -1,6 +1,6 @@
 //! Conversions of addresses: host, port, octets, uri, url.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::conversion::{Checker, Reading, Writing, can_stay_blank, is_blank};
 use super::scalar::quoted;
@@ -27,11 +27,19 @@ fn split(text: &str) -> Option<(&str, Option<&str>)> {
     }
 }
 
-fn join(host: &str, port: Option<&str>) -> String {
+/// What [`split`] takes apart. A host with a colon goes into brackets, which no phone takes around
+/// anything but an IPv6 address: a `host:port` that was given as a host, or a list of addresses.
+fn join(host: &str, port: Option<&str>) -> Result<String, String> {
     match port {
-        Some(port) if host.contains(':') => format!("[{host}]:{port}"),
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
+        Some(port) if host.contains(':') => match host.parse::<Ipv6Addr>() {
+            Ok(_) => Ok(format!("[{host}]:{port}")),
+            Err(_) => Err(format!(
+                "`{host}` is neither a host name nor an IP address, and a port follows it in the \
+                 phone's file"
+            )),
+        },
+        Some(port) => Ok(format!("{host}:{port}")),
+        None => Ok(host.to_owned()),
     }
 }
 
@@ -52,10 +60,10 @@ impl Host {
         }
     }
 
-    pub(super) fn write(&self, native: Option<&str>, wanted: &str) -> String {
+    pub(super) fn write(&self, native: Option<&str>, wanted: &str) -> Result<String, String> {
         let port = native.and_then(split).and_then(|(_, port)| port);
         if wanted.is_empty() {
-            String::new()
+            Ok(String::new())
         } else {
             join(wanted, port)
         }
@@ -99,7 +107,7 @@ impl Port {
         match native.map(split) {
             Some(Some((host, _))) if !host.is_empty() => {
                 let port = (self.absent.as_deref() != Some(wanted)).then_some(wanted);
-                Ok(join(host, port))
+                join(host, port)
             }
             Some(None) => Err("the phone's file holds no address that has a port".to_owned()),
             _ => Err("there is no host that the port could belong to".to_owned()),
@@ -316,5 +324,23 @@ impl Url {
         };
         let whole = !scheme.is_empty() && !host.is_empty();
         whole.then(|| (format!("{scheme}://{host}"), port, path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_ipv6_address_goes_into_brackets() {
+        let with_port = Some("old.example.net:5060");
+        let wanted = |host: &str| Host.write(with_port, host);
+        assert_eq!(wanted("2001:db8::1"), Ok("[2001:db8::1]:5060".to_owned()));
+        assert_eq!(wanted("a.example.net"), Ok("a.example.net:5060".to_owned()));
+        for host in ["a.example.net:5070", "a:5060,b:5060", "a:b:c"] {
+            assert!(wanted(host).is_err(), "{host}");
+        }
+        let port = Port { absent: None };
+        assert!(port.write(Some("a:5060,b:5060"), "5070").is_err());
     }
 }

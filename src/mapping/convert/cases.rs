@@ -70,6 +70,12 @@ impl Cases {
         values.collect()
     }
 
+    /// Whether any case writes the key at a place.
+    pub(super) fn writes(&self, key: usize) -> bool {
+        let mut puts = self.rows.iter().filter_map(|row| row.write.as_ref());
+        puts.any(|puts| matches!(puts.get(key), Some(Put::Text(_))))
+    }
+
     pub(super) fn read(&self, natives: &[Option<&str>], default_given: bool) -> Reading {
         let none_set = natives.iter().all(Option::is_none);
         if none_set && default_given {

@@ -279,6 +279,16 @@ impl Convert {
         matches!(self, Self::Codecs(_))
     }
 
+    /// Whether a value of the parameter is ever written to the key at a place; the others are only
+    /// looked at, and belong to other parameters.
+    pub(in crate::mapping) fn writes(&self, key: usize) -> bool {
+        match self {
+            Self::Uri(_) => key == 0,
+            Self::Cases(cases) => cases.writes(key),
+            _ => true,
+        }
+    }
+
     /// The only parameter values there are, where the conversion names them all.
     pub(in crate::mapping) fn closed_values(&self) -> Option<Vec<String>> {
         match self {
@@ -330,7 +340,7 @@ impl Convert {
             Self::Boolean(boolean) => Ok(vec![Some(boolean.write(wanted))]),
             Self::Enumeration(enumeration) => Ok(vec![Some(enumeration.write(wanted)?)]),
             Self::Integer(integer) => Ok(vec![Some(integer.write(wanted)?)]),
-            Self::Host(host) => Ok(vec![Some(host.write(first, wanted))]),
+            Self::Host(host) => Ok(vec![Some(host.write(first, wanted)?)]),
             Self::Port(port) => Ok(vec![Some(port.write(first, wanted)?)]),
             Self::Octets(octets) => octets.write(wanted),
             Self::List(list) => list.write(natives, wanted, explicit),
