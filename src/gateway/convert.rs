@@ -49,6 +49,9 @@ pub enum ConvertError {
     /// The old phone can't be read.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
+    /// Another maker's phone cannot have the old one's address.
+    #[error("another maker's phone has another MAC address: name it with --new-mac")]
+    NoAddress,
     /// There is no pack of this name.
     #[error("`{vendor}` is no maker that is known: one of {} is wanted", .known.join(", "))]
     UnknownVendor {
@@ -86,7 +89,13 @@ impl Gateway {
                 known: packs.iter().map(|pack| pack.vendor().to_owned()).collect(),
             });
         };
-        let new_mac = request.mac.unwrap_or(mac);
+        let is_of_the_same_maker =
+            self.draft(mac)?.record.vendor.as_str() == request.vendor.as_str();
+        let new_mac = match request.mac {
+            Some(new_mac) => new_mac,
+            None if is_of_the_same_maker => mac,
+            None => return Err(ConvertError::NoAddress),
+        };
         let covered = model.is_none_or(|model| target.covers_model(model));
         let empty = target.new_file(model, new_mac).filter(|_| covered);
         let Some(empty) = empty else {

@@ -138,7 +138,8 @@ impl FindingKind {
     /// How much it weighs.
     pub fn weight(self) -> Weight {
         match self {
-            Self::DefaultPassword
+            Self::OddValue
+            | Self::DefaultPassword
             | Self::ReusedPassword
             | Self::SecretInClear
             | Self::PhoneTr069
@@ -168,7 +169,9 @@ impl FindingKind {
             }
             Self::NoEffect => "set it in the file that is read later, or remove it there",
             Self::Orphan => "rename it to what the phone asks for, or leave it: it is served",
-            Self::OddValue => "correct the value: an ACS sees the default in its place",
+            Self::OddValue => {
+                "an ACS sees the default: correct it, unless the model is another than is thought here"
+            }
             Self::Syntax => "correct the line; until then it is served as it stands",
             Self::DefaultPassword => "set another one, through the ACS or in the file",
             Self::ReusedPassword => "give each phone its own",

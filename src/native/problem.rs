@@ -114,7 +114,7 @@ pub enum ProblemKind {
     #[error("tag inside a value: it is read as text")]
     TagInValue,
     /// An entity that XML does not define.
-    #[error("entity `&{name};` is not defined: it is read as text")]
+    #[error("entity is not defined: it is read as text")]
     UndefinedEntity {
         /// Its name.
         name: String,

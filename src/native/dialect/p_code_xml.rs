@@ -209,7 +209,7 @@ mod tests {
             .join("\n"),
             @r"
         P2383=0; P1=a; element `P2383` ends with `</2383>`
-        P1=p&w<1>%41; P2=R &copy; S; bare `&`: `&amp;` is wanted; bare `<`: `&lt;` is wanted; entity `&copy;` is not defined: it is read as text
+        P1=p&w<1>%41; P2=R &copy; S; bare `&`: `&amp;` is wanted; bare `<`: `&lt;` is wanted; entity is not defined: it is read as text
         P1=Bob <bob@host>; P2=x <b>y</b>; P3=a; bare `<`: `&lt;` is wanted; tag inside a value: it is read as text; tag inside a value: it is read as text; `</P3>` ends no element
         P1=a; P2=b; element `P1` has no end tag; element `P2` has no end tag
         P1=a; P2=&#0;; comment begins inside a comment: both end at the first `-->`; text outside of elements; `&#0;` is no character: it is read as text
