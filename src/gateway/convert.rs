@@ -89,11 +89,14 @@ impl Gateway {
                 known: packs.iter().map(|pack| pack.vendor().to_owned()).collect(),
             });
         };
-        let is_of_the_same_maker =
-            self.draft(mac)?.record.vendor.as_str() == request.vendor.as_str();
+        let mut draft = self.draft(mac)?;
+        if let Some(model) = uncovered_model(&draft) {
+            let (vendor, model) = (draft.record.vendor.clone(), model.to_owned());
+            return Err(GatewayError::UncoveredModel { vendor, model }.into());
+        }
         let new_mac = match request.mac {
             Some(new_mac) => new_mac,
-            None if is_of_the_same_maker => mac,
+            None if draft.record.vendor == request.vendor => mac,
             None => return Err(ConvertError::NoAddress),
         };
         let covered = model.is_none_or(|model| target.covers_model(model));
@@ -104,11 +107,6 @@ impl Gateway {
                 model: request.model.clone().unwrap_or_default(),
             });
         };
-        let mut draft = self.draft(mac)?;
-        if let Some(model) = uncovered_model(&draft) {
-            let (vendor, model) = (draft.record.vendor.clone(), model.to_owned());
-            return Err(GatewayError::UncoveredModel { vendor, model }.into());
-        }
         let (vendor, old_model) = (draft.record.vendor.clone(), draft.record.model.clone());
         let source = packs.for_phone(&vendor, old_model.as_deref());
         let source = source.unwrap_or_else(|| draft.pack.clone());

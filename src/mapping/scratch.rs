@@ -139,21 +139,23 @@ impl Pack {
         spelling.map_or(key.as_str(), String::as_str)
     }
 
-    /// The alias as which a new setting goes into a file: one where the file is written in such
-    /// names and has no P-codes, and of several the one that has dots as the file's names do.
+    /// The alias as which a new setting goes into a file: one where more of the file is written in
+    /// such names than in P-codes, and of several the one that has dots as the file's names do.
     fn new_spelling<'a>(&'a self, document: &Document, key: &NativeKey) -> Option<&'a Spelling> {
         let mut spellings = self.spellings(key).peekable();
         spellings.peek()?;
         let mut dotted = None;
+        let (mut names, mut codes) = (0_usize, 0_usize);
         for setting in document.settings() {
             if self.alias(setting.key).is_some() {
+                names += 1;
                 dotted = Some(setting.key.as_str().contains('.'));
             } else if setting.key.as_str().starts_with('P') {
                 // Only P-codes have an upper-case letter in their normal form.
-                return None;
+                codes += 1;
             }
         }
-        let dotted = dotted?;
+        let dotted = dotted.filter(|_| names > codes)?;
         let mut all: Vec<&Spelling> = spellings.collect();
         all.sort_by_key(|spelling| spelling.text.contains('.') != dotted);
         all.first().copied()
@@ -210,6 +212,10 @@ mod tests {
         let mut phone = patched("P91: 1\n");
         phone.set(&[("L1.SIP.AuthUserName", "x")]).unwrap();
         assert!(phone.own().contains("P35: x\n"));
+        // One number among names, such as a setting whose name nobody knows, does not count.
+        let mut phone = patched("account.2.sip.userid: b\naccount.3.sip.userid: c\nP91: 1\n");
+        phone.set(&[("L1.SIP.AuthUserName", "x")]).unwrap();
+        assert!(phone.own().contains("account.1.sip.userid: x\n"));
         let mut phone = patched("Config.Account1.Audio0.Name: PCMU\n");
         phone.set(&[("L1.Codec.List.1.Enable", "1")]).unwrap();
         let wanted = "Config.Account1.Audio0.Enable: 1\n";

@@ -175,21 +175,6 @@ impl Document {
         }
     }
 
-    /// Whether any setting is a P-code.
-    pub fn has_p_codes(&self) -> bool {
-        let entries = &self.parsed.entries;
-        let mut keys = entries.iter().map(|entry| entry.key.of(&self.bytes));
-        keys.any(WrittenKey::is_p_code)
-    }
-
-    /// Whether any setting has a name in place of a P-code: in XML an item, a part or an element
-    /// of that name, in the text files of other makers every key.
-    pub fn has_names(&self) -> bool {
-        let entries = &self.parsed.entries;
-        let mut keys = entries.iter().map(|entry| entry.key.of(&self.bytes));
-        !keys.all(WrittenKey::is_p_code)
-    }
-
     /// Whether more of a text file is settings with sensible keys than is not.
     pub(super) fn is_mostly_settings(&self) -> bool {
         let sensible =
@@ -587,26 +572,6 @@ mod tests {
         let refused = document.set(&key("P4"), "Łódź");
         let (character, charset) = ('Ł', "ISO-8859-1");
         assert_eq!(refused, Err(EditError::Encoding { character, charset }));
-    }
-
-    #[test]
-    fn a_document_knows_how_its_settings_are_spelled() {
-        for (inside, spelled) in [
-            ("", (false, false)),
-            ("<P1>a</P1>", (true, false)),
-            ("<p1>a</p1>", (true, false)),
-            ("<item name=\"a.b\">1</item>", (false, true)),
-            (
-                "<item name=\"a\"><part name=\"P1\">1</part></item>",
-                (false, true),
-            ),
-            ("<Name>1</Name><P1/>", (true, true)),
-        ] {
-            let text = format!("<r><config>{inside}</config></r>");
-            let document = Document::parse(Dialect::PCodeXml, text);
-            let found = (document.has_p_codes(), document.has_names());
-            assert_eq!(found, spelled, "{inside}");
-        }
     }
 
     #[test]

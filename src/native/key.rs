@@ -125,15 +125,6 @@ impl<'a> WrittenKey<'a> {
         }
     }
 
-    /// Whether its normal form is a P-code.
-    pub(super) fn is_p_code(self) -> bool {
-        let [b'P' | b'p', number @ ..] = self.name else {
-            return false;
-        };
-        let is_number = !number.is_empty() && number.iter().all(u8::is_ascii_digit);
-        self.prefix.is_empty() && is_number
-    }
-
     /// Whether nothing is left of it in its normal form.
     pub(super) fn is_empty(self) -> bool {
         self.simple().is_none() && self.normal().as_str().is_empty()
