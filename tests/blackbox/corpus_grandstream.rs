@@ -157,11 +157,7 @@ async fn twenty_values_in_names_of_items_and_parts() {
             "https://books.example/gs?a=1&b=2",
             's',
         ),
-        (
-            "X_TRESTLE_Native.account-2e1-2enetwork-2esupportrport",
-            "No",
-            's',
-        ),
+        ("VP1.SIP.X_TRESTLE_Rport", "false", 'b'),
     ];
     twenty_values(ALIASES, &sets, &[
 r#"= <item name="account.1.sip.outboundProxy.1.address">edge.quay.example:5081</item>"#,
