@@ -157,7 +157,7 @@ async fn twenty_values_in_names_of_items_and_parts() {
             "https://books.example/gs?a=1&b=2",
             's',
         ),
-        ("VP1.SIP.X_TRESTLE_Rport", "false", 'b'),
+        ("VP1.SIP.X_TRESTLE_Rport", "0", 'b'),
     ];
     twenty_values(ALIASES, &sets, &[
 r#"= <item name="account.1.sip.outboundProxy.1.address">edge.quay.example:5081</item>"#,
@@ -190,8 +190,8 @@ r#"= <item name="phonebook.download.server">https://books.example/gs?a=1&amp;b=2
 r#"= <item name="call.callWaiting.enable">No</item>"#,
 r#"= <item name="dateTime.timezone">customize</item>"#,
 r#"= <item name="dateTime.timezone.custom">QUAY-1</item>"#,
-"+ <P23800>11</P23800>",
-"+ <P23803>2261</P23803>",
+r#"+ <item name="pks.vpk.7.keyMode">BLF</item>"#,
+r#"+ <item name="pks.vpk.7.value">2261</item>"#,
 ]).await;
 }
 

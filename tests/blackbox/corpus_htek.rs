@@ -166,10 +166,10 @@ r#"= <Account1_DispalyName>Kai &amp; &lt;"Co"&gt; #1 100%25</Account1_DispalyNam
 "= <NW_Adv_Layer2QoS_802_1Q_VLANTag>121</NW_Adv_Layer2QoS_802_1Q_VLANTag>",
 "= <NW_Adv_Vlan_WANVlan>1</NW_Adv_Vlan_WANVlan>",
 "= <Preference_TimeZone>21</Preference_TimeZone>",
-"+ <LineKey1_Type>3</LineKey1_Type>",
-"+ <LineKey1_Value>2261</LineKey1_Value>",
 "= <CallWaiting_OnOff>0</CallWaiting_OnOff>",
 "= <RemotePhoneBook1_Url>https://books.example/htek?a=1&amp;b=2</RemotePhoneBook1_Url>",
 "= <FirmwareUpGrade_AllowDHCPOption>0</FirmwareUpGrade_AllowDHCPOption>",
+"+ <LineKey1_Type>3</LineKey1_Type>",
+"+ <LineKey1_Value>2261</LineKey1_Value>",
 ]).await;
 }
