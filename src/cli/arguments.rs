@@ -127,7 +127,7 @@ enum Command {
         /// The new one: VENDOR or VENDOR/MODEL
         #[arg(long, value_name = "VENDOR[/MODEL]")]
         to: convert::Target,
-        /// MAC address of the new phone; that of the old one if left out
+        /// MAC address of the new phone; to be left out only if it is of the old one's maker and has its address
         #[arg(long, value_name = "MAC")]
         new_mac: Option<Mac>,
         /// Folder to write the file to; to standard output if left out

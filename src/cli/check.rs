@@ -134,7 +134,7 @@ fn detail(report: &CheckReport, kind: FindingKind) -> Option<String> {
                 .findings
                 .iter()
                 .find(|finding| finding.kind == kind)?;
-            Some(format!("first: {}", place(first)))
+            Some(format!("first: {}", first.place()))
         }
     }
 }
@@ -146,18 +146,11 @@ fn list(report: &CheckReport, kind: FindingKind) {
     for finding in findings.filter(|finding| finding.kind == kind) {
         match excerpt(&renderer, finding) {
             Some(excerpt) => output::line(&excerpt),
-            None => output::line(&format!("{}: {}", place(finding), finding.message)),
+            None => output::line(&format!("{}: {}", finding.place(), finding.message)),
         }
     }
     let count = report.summary.findings.get(&kind).copied();
     output::line(&format!("{} {kind}", count.unwrap_or_default()));
-}
-
-fn place(finding: &Finding) -> String {
-    match (finding.line, finding.column) {
-        (Some(line), Some(column)) => format!("{}:{line}:{column}", finding.file),
-        _ => finding.file.clone(),
-    }
 }
 
 fn excerpt(renderer: &Renderer, finding: &Finding) -> Option<String> {

@@ -105,7 +105,10 @@ fn report(file: &ConvertedFile, directory: Option<&Path>) {
     ));
     let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for left in &file.left {
-        by_reason.entry(&left.why).or_default().push(&left.path);
+        by_reason
+            .entry(&left.why)
+            .or_default()
+            .push(left.path.as_str());
     }
     for (why, paths) in by_reason {
         line(&format!("{why}:"));

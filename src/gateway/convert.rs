@@ -17,7 +17,7 @@ pub struct ConvertRequest {
     pub vendor: String,
     /// Model of the new phone, if it is known.
     pub model: Option<String>,
-    /// The new phone; if not known, the file is made for the old one's address.
+    /// The new phone; of the old one's maker it has the old one's address if none is named.
     pub mac: Option<Mac>,
 }
 
@@ -29,18 +29,9 @@ pub struct ConvertedFile {
     /// Its text.
     pub content: String,
     /// The parameters that were carried over.
-    pub carried: Vec<String>,
-    /// Those that were not.
-    pub left: Vec<LeftParameter>,
-}
-
-/// A parameter that could not be carried over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LeftParameter {
-    /// Its path with the old phone.
-    pub path: String,
-    /// Why not.
-    pub why: String,
+    pub carried: Vec<ParameterPath>,
+    /// Those that were not, with the reason.
+    pub left: Vec<LeftBehind>,
 }
 
 /// No file could be made.
@@ -115,20 +106,12 @@ impl Gateway {
         let parameters = source.read(layers, &rows);
         let document = Document::parse(empty.dialect, empty.text);
         let outcome = target.carry_over(&source, &parameters, &rows, document);
-        let shown = |path: ParameterPath| path.to_string();
         Ok(ConvertedFile {
             name: empty.name,
             content: String::from_utf8_lossy(outcome.document.bytes()).into_owned(),
-            carried: outcome.carried.into_iter().map(shown).collect(),
-            left: outcome.left.into_iter().map(left_parameter).collect(),
+            carried: outcome.carried,
+            left: outcome.left,
         })
-    }
-}
-
-fn left_parameter(left: LeftBehind) -> LeftParameter {
-    LeftParameter {
-        path: left.path.to_string(),
-        why: left.why,
     }
 }
 

@@ -49,7 +49,7 @@ mod tests;
 pub use self::core::Gateway;
 pub use check::{Progress, check};
 pub use clock::Clock;
-pub use convert::{ConvertError, ConvertRequest, ConvertedFile, LeftParameter};
+pub use convert::{ConvertError, ConvertRequest, ConvertedFile};
 pub use door::{
     AcsEndpoint, ConnectionRequestTarget, ControlAction, ControlJob, ControlOutcome, Delivery,
     FetchAnswer, FetchReceipt, FetchRequest, GatewayError, OpenSession, PendingTransfer,

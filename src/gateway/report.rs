@@ -224,10 +224,7 @@ impl fmt::Display for FindingKind {
 
 /// No kind of finding has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{name}` is nothing that can be listed: one of {} is wanted",
-    list_names()
-)]
+#[error("`{name}` is no name of a list: one of {} is wanted", list_names())]
 pub struct KindError {
     /// What was asked for.
     pub name: String,
@@ -295,6 +292,22 @@ impl Finding {
         self
     }
 
+    /// The same, on this line of the file.
+    #[must_use]
+    pub fn on_line(mut self, line: u32) -> Self {
+        self.line = Some(line);
+        self
+    }
+
+    /// File, line and column, as far as they are known.
+    pub fn place(&self) -> String {
+        match (self.line, self.column) {
+            (Some(line), Some(column)) => format!("{}:{line}:{column}", self.file),
+            (Some(line), None) => format!("{}:{line}", self.file),
+            (None, _) => self.file.clone(),
+        }
+    }
+
     /// The same, about this phone.
     #[must_use]
     pub fn about(mut self, mac: Mac) -> Self {
@@ -305,11 +318,13 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.file)?;
-        if let (Some(line), Some(column)) = (self.line, self.column) {
-            write!(formatter, ":{line}:{column}")?;
-        }
-        write!(formatter, ": {}: {}", self.kind, self.message)
+        write!(
+            formatter,
+            "{}: {}: {}",
+            self.place(),
+            self.kind,
+            self.message
+        )
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::change::{Change, RefusalReason};
 use super::pack::Pack;
 use super::parameter::{Parameter, ValueState};
@@ -9,8 +11,6 @@ use super::rows::Rows;
 use crate::datamodel::ParameterPath;
 use crate::native::{Document, Layer, LayerKind, Layers};
 
-/// Where the parameters stand that no lens covers.
-const NATIVE_PREFIX: &str = "Device.X_TRESTLE_Native.";
 /// Of the parameters that the standard has no name for, those that mean the same with every maker.
 /// Others are counted, spelt or combined otherwise by each: another maker's phone would take them
 /// for something else.
@@ -103,7 +103,7 @@ pub struct CarriedOver {
 }
 
 /// A setting that could not be carried.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftBehind {
     /// The old phone's parameter.
     pub path: ParameterPath,
@@ -251,7 +251,7 @@ impl Pack {
             ValueState::Unreadable { .. } => return Place::Nowhere("its value is not understood"),
             ValueState::Set { .. } => {}
         }
-        if path.starts_with(NATIVE_PREFIX) {
+        if parameter.is_native() {
             return if phone.is_of_the_same_maker {
                 Place::Native
             } else {
@@ -317,7 +317,7 @@ impl<'a> OldPhone<'a> {
             return false;
         }
         let value = |path: &str| self.values.get(path).map(|found| found.value.as_str());
-        let is_off = |path: &str| value(path).is_some_and(|value| matches!(value, "0" | "false"));
+        let is_off = |path: &str| value(path) == Some("0");
         match path {
             "Device.LAN.IPAddress" | "Device.LAN.SubnetMask" | "Device.LAN.DefaultGateway" => {
                 value("Device.LAN.AddressingType") == Some("DHCP")
@@ -357,7 +357,7 @@ impl<'a> OldPhone<'a> {
                 continue;
             };
             let is_set = matches!(enable.state, ValueState::Set { .. });
-            if is_set && matches!(enable.value.as_str(), "1" | "true") {
+            if is_set && enable.value == "1" {
                 let row = moved(row, self.rows);
                 let table = row
                     .split_once(CODEC_TABLE)
@@ -382,7 +382,7 @@ impl<'a> OldPhone<'a> {
                     Some((_, row)) => {
                         priority += 1;
                         taken.insert(*row);
-                        change(row, "Enable", "true".to_owned(), old);
+                        change(row, "Enable", "1".to_owned(), old);
                         change(row, "Priority", priority.to_string(), old);
                     }
                     None => left.push(LeftBehind {
@@ -395,7 +395,7 @@ impl<'a> OldPhone<'a> {
                 continue;
             };
             for (_, row) in rows.iter().filter(|(_, row)| !taken.contains(row)) {
-                change(row, "Enable", "false".to_owned(), old);
+                change(row, "Enable", "0".to_owned(), old);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! A parameter of one phone.
 
+use super::native_names::NATIVE_OBJECT;
 use crate::datamodel::{ParameterPath, ValueType};
 
 /// One parameter as the phone's files have it.
@@ -40,6 +41,13 @@ pub enum ValueState {
         /// parameter.
         native: String,
     },
+}
+
+impl Parameter {
+    /// Whether it stands for a native key that no lens covers, rather than for a setting by name.
+    pub fn is_native(&self) -> bool {
+        self.path.as_str().starts_with(NATIVE_OBJECT)
+    }
 }
 
 impl std::fmt::Debug for Parameter {

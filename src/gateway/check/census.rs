@@ -1,7 +1,7 @@
 //! What is counted over a tree.
 
 use std::collections::BTreeMap;
-use std::collections::hash_map::{DefaultHasher, HashMap};
+use std::collections::hash_map::{DefaultHasher, Entry, HashMap};
 use std::hash::{Hash as _, Hasher as _};
 
 use crate::gateway::report::{Finding, FindingKind, UnknownKey, Weight};
@@ -109,48 +109,76 @@ impl Reuse {
     }
 }
 
+/// A key that no lens covers, and where a phone has it.
+#[derive(Debug)]
+pub(super) struct KeyPlace {
+    pub(super) key: NativeKey,
+    pub(super) file: String,
+    pub(super) line: u32,
+}
+
 /// How many phones have a key that no lens covers.
 #[derive(Debug, Default)]
 pub(super) struct UnknownKeys {
-    phones: HashMap<(String, NativeKey), u64>,
+    uses: HashMap<(String, NativeKey), KeyUse>,
+    /// Uses of keys past [`MAX_UNKNOWN_KEYS`].
+    untold: u64,
+}
+
+/// The phones that have a key, and the first place of it.
+#[derive(Debug)]
+struct KeyUse {
+    phones: u64,
+    file: String,
+    line: u32,
 }
 
 impl UnknownKeys {
-    pub(super) fn take(&mut self, vendor: &str, keys: Vec<NativeKey>) {
-        for key in keys {
-            let place = (vendor.to_owned(), key);
-            if let Some(phones) = self.phones.get_mut(&place) {
-                *phones += 1;
-            } else if self.phones.len() < MAX_UNKNOWN_KEYS {
-                self.phones.insert(place, 1);
+    pub(super) fn take(&mut self, vendor: &str, keys: Vec<KeyPlace>) {
+        for KeyPlace { key, file, line } in keys {
+            let known = self.uses.len();
+            match self.uses.entry((vendor.to_owned(), key)) {
+                Entry::Occupied(mut seen) => seen.get_mut().phones += 1,
+                Entry::Vacant(_) if known >= MAX_UNKNOWN_KEYS => self.untold += 1,
+                Entry::Vacant(free) => {
+                    let phones = 1;
+                    free.insert(KeyUse { phones, file, line });
+                }
             }
         }
     }
 
     /// The most used first, and the first of them for the summary.
     pub(super) fn ranked(self, listed: Option<FindingKind>) -> (Vec<UnknownKey>, Notes) {
-        let mut ranked: Vec<UnknownKey> = self
-            .phones
-            .into_iter()
-            .map(|((vendor, key), phones)| UnknownKey {
-                vendor,
-                key: key.to_string(),
-                phones,
-            })
-            .collect();
-        ranked.sort_by(|one, other| {
-            let by_use = other.phones.cmp(&one.phones);
-            by_use.then_with(|| (&one.vendor, &one.key).cmp(&(&other.vendor, &other.key)))
+        let mut ranked: Vec<((String, NativeKey), KeyUse)> = self.uses.into_iter().collect();
+        ranked.sort_by(|(one, one_use), (other, other_use)| {
+            let by_use = other_use.phones.cmp(&one_use.phones);
+            by_use.then_with(|| one.cmp(other))
         });
         let mut notes = Notes::default();
-        for key in &ranked {
+        for ((vendor, key), found) in &ranked {
             notes.note(listed, FindingKind::UnknownKey, || {
-                let message = format!("`{}` in {} phones", key.key, key.phones);
-                Finding::of_file(FindingKind::UnknownKey, &key.vendor, message)
+                let message = format!("`{key}` of {vendor}, first of {} phones", found.phones);
+                let finding = Finding::of_file(FindingKind::UnknownKey, &found.file, message);
+                finding.on_line(found.line)
             });
         }
-        ranked.truncate(NAMED_UNKNOWN_KEYS);
-        (ranked, notes)
+        if self.untold > 0 {
+            notes.note(listed, FindingKind::UnknownKey, || {
+                let message = format!(
+                    "{} more uses, of keys past the first {MAX_UNKNOWN_KEYS}",
+                    self.untold
+                );
+                Finding::of_file(FindingKind::UnknownKey, ".", message)
+            });
+        }
+        let named = ranked.into_iter().take(NAMED_UNKNOWN_KEYS);
+        let named = named.map(|((vendor, key), found)| UnknownKey {
+            vendor,
+            key: key.to_string(),
+            phones: found.phones,
+        });
+        (named.collect(), notes)
     }
 }
 
@@ -186,7 +214,11 @@ mod tests {
     #[test]
     fn what_is_used_most_stands_first() {
         let mut keys = UnknownKeys::default();
-        let key = |name: &str| NativeKey::new(name);
+        let key = |name: &str| KeyPlace {
+            key: NativeKey::new(name),
+            file: "a.txt".to_owned(),
+            line: 3,
+        };
         keys.take("b", vec![key("P1"), key("P2")]);
         keys.take("a", vec![key("P2")]);
         keys.take("b", vec![key("P2")]);

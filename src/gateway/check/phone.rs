@@ -4,15 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::sync::Arc;
 
-use super::census::Notes;
+use super::census::{KeyPlace, Notes};
 use crate::device::TreePath;
 use crate::gateway::report::{Finding, FindingKind};
 use crate::gateway::tree::{Candidate, Reader, choose, classify};
 use crate::mapping::{Pack, Packs, Parameter, Rows, ValueState};
 use crate::native::{Document, Layer, LayerKind, Layers, Mac, NativeKey};
 
-/// Where the parameters stand that no lens covers.
-const NATIVE_PREFIX: &str = "Device.X_TRESTLE_Native.";
 /// Whether the phone's own TR-069 client is on, and where it goes.
 const TR069_ENABLE: &str = "Device.X_TRESTLE_PhoneTR069.Enable";
 const TR069_URL: &str = "Device.X_TRESTLE_PhoneTR069.URL";
@@ -29,7 +27,7 @@ pub(super) struct PhoneFacts {
     pub(super) native_parameters: u64,
     pub(super) understood: u64,
     pub(super) kept: u64,
-    pub(super) unknown_keys: Vec<NativeKey>,
+    pub(super) unknown_keys: Vec<KeyPlace>,
     /// Where the phone's own TR-069 client goes, if it is on.
     pub(super) acs: Option<String>,
     pub(super) beaten_by_local_changes: u64,
@@ -148,19 +146,22 @@ impl PhoneFacts {
             self.parameters += 1;
             let is_set = matches!(parameter.state, ValueState::Set { .. });
             match parameter.path.as_str() {
-                TR069_ENABLE => is_on = is_set && matches!(parameter.value.as_str(), "1" | "true"),
+                TR069_ENABLE => is_on = is_set && parameter.value == "1",
                 TR069_URL => acs.clone_from(&parameter.value),
-                native if native.starts_with(NATIVE_PREFIX) => {
-                    self.native_parameters += 1;
-                    let keys = pack.native_keys(&parameter.path, &rows);
-                    self.unknown_keys.extend(keys);
-                }
                 _ => {}
             }
             if let ValueState::Unreadable { native } = &parameter.state {
                 self.notes.note(listed, FindingKind::OddValue, || {
                     odd_value(pack, layers, &rows, &parameter, native, path).about(mac)
                 });
+            }
+            if parameter.is_native() {
+                self.native_parameters += 1;
+                let key = pack.native_keys(&parameter.path, &rows).into_iter().next();
+                if let (Some(key), ValueState::Set { layer, line }) = (key, parameter.state) {
+                    let file = layer;
+                    self.unknown_keys.push(KeyPlace { key, file, line });
+                }
             }
         }
         if is_on {
@@ -170,15 +171,13 @@ impl PhoneFacts {
                 without_credentials(&acs)
             };
             self.notes.note(listed, FindingKind::PhoneTr069, || {
-                let message = format!("the phone goes to {acs} itself");
+                let message = format!("the phone speaks TR-069 with {acs}");
                 Finding::of_file(FindingKind::PhoneTr069, path.to_string(), message).about(mac)
             });
             self.acs = Some(acs);
         }
     }
-}
 
-impl PhoneFacts {
     /// What stands in the files and does not reach the phone, or not for long.
     fn look_at_effects(
         &mut self,
@@ -257,7 +256,7 @@ fn odd_value(
         format!("`{}`", native.escape_debug())
     };
     let why = format!(
-        "{value} is nothing that {} can be; an ACS sees its default",
+        "{} cannot have {value}; an ACS sees its default",
         parameter.path
     );
     let keys = pack.native_keys(&parameter.path, rows);

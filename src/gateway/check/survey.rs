@@ -163,11 +163,11 @@ fn file_facts(
     })?;
     let classified = classify(reader, &file.path, &content);
     let packs = reader.packs;
-    let rendered_the_same = classified.rendered().is_none_or(|bytes| bytes == content);
+    let renders_the_same = classified.rendered().is_none_or(|bytes| bytes == content);
     let is_sealed = classified.seal.is_some();
     let role = classified.role;
     let mut facts = FileFacts {
-        renders_the_same: true,
+        renders_the_same,
         settings: 0,
         unread_lines: 0,
         notes: Notes::default(),
@@ -213,7 +213,6 @@ fn file_facts(
             finding
         });
     }
-    facts.renders_the_same = rendered_the_same;
     if !facts.renders_the_same {
         facts.notes.note(listed, FindingKind::Different, || {
             let why = "rendering gives other bytes";
@@ -273,7 +272,7 @@ fn look_at_settings(
             }
             if pack.is_default_password(setting.key, &setting.value) {
                 facts.notes.note(listed, FindingKind::DefaultPassword, || {
-                    let message = format!("`{}` is what everybody knows", setting.key);
+                    let message = format!("`{}` has a password that everybody knows", setting.key);
                     finding(FindingKind::DefaultPassword, message, line, column)
                 });
             }
@@ -331,7 +330,6 @@ fn role_name(role: &FileRole) -> String {
     }
 }
 
-/// Whether somebody should act on a report.
 impl CheckReport {
     /// How many findings of the report are problems, rather than notes or facts.
     pub fn problems(&self) -> usize {
