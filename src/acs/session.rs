@@ -138,12 +138,10 @@ async fn hold(
     let anywhere = |_: &str, _: IpAddr| true;
     let exchange = Exchange::new(open.endpoint.url, open.endpoint.credentials);
     let mut conversation = Conversation::new(connector, &anywhere, exchange);
-    let transfers = open.transfers.into_iter();
+    let calls = open.calls.into_iter();
     let mut session = Session::new(SessionStart {
         inform: open.inform,
-        transfers: transfers
-            .map(|pending| (pending.id, pending.report))
-            .collect(),
+        calls: calls.map(|pending| (pending.id, pending.call)).collect(),
         id_seed,
     });
     loop {
@@ -167,7 +165,7 @@ async fn hold(
             Step::Commit(delivered) => {
                 let delivery = match delivered {
                     Delivered::Inform => Delivery::Inform,
-                    Delivered::Transfer(id) => Delivery::Transfer(id),
+                    Delivered::Call(id) => Delivery::Call(id),
                 };
                 match timeout(GATEWAY_DEADLINE, counterpart.delivered(delivery)).await {
                     Ok(Ok(())) => session.on_committed(),
@@ -206,8 +204,8 @@ mod tests {
 
     use super::super::scripted::{Scripted, Seen, Then, answer};
     use super::*;
-    use crate::cwmp::{DeviceId, Event, EventCode, FaultCode, Inform, TransferComplete};
-    use crate::gateway::{AcsEndpoint, PendingTransfer};
+    use crate::cwmp::{CpeCall, DeviceId, Event, EventCode, FaultCode, Inform, TransferComplete};
+    use crate::gateway::{AcsEndpoint, PendingCall};
     use crate::wire::Credentials;
     use crate::wire::Secret;
 
@@ -272,7 +270,10 @@ mod tests {
                 },
             },
             inform,
-            transfers: vec![PendingTransfer { id: 9, report }],
+            calls: vec![PendingCall {
+                id: 9,
+                call: CpeCall::TransferComplete(report),
+            }],
         }
     }
 
@@ -318,7 +319,7 @@ mod tests {
         let server = Scripted::start(None, plain_acs).await;
         let notes = Notes::default();
         assert_eq!(held(&server, &notes).await, SessionOutcome::Ended);
-        assert_eq!(notes.taken(), ["Inform", "Transfer(9)", "GetRpcMethods"]);
+        assert_eq!(notes.taken(), ["Inform", "Call(9)", "GetRpcMethods"]);
         let seen = server.seen();
         assert!(seen.iter().all(|seen| seen.connection == 0));
         let parts = [

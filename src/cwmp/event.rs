@@ -29,6 +29,14 @@ pub enum EventCode {
     Download,
     /// `M Upload`.
     Upload,
+    /// `9 REQUEST DOWNLOAD`: the CPE wants a file.
+    RequestDownload,
+    /// `10 AUTONOMOUS TRANSFER COMPLETE`: a transfer that this ACS did not order has ended.
+    AutonomousTransferComplete,
+    /// `14 HEARTBEAT`: alone in its Inform.
+    Heartbeat,
+    /// `M ScheduleDownload`.
+    ScheduleDownload,
 }
 
 impl EventCode {
@@ -46,6 +54,10 @@ impl EventCode {
             Self::ScheduleInform => "M ScheduleInform",
             Self::Download => "M Download",
             Self::Upload => "M Upload",
+            Self::RequestDownload => "9 REQUEST DOWNLOAD",
+            Self::AutonomousTransferComplete => "10 AUTONOMOUS TRANSFER COMPLETE",
+            Self::Heartbeat => "14 HEARTBEAT",
+            Self::ScheduleDownload => "M ScheduleDownload",
         }
     }
 }

@@ -43,6 +43,12 @@ pub enum FaultCode {
     DownloadIncomplete,
     /// 9018: the file is corrupted.
     FileCorrupted,
+    /// 9019: the file is not signed as it has to be, or its server can't be trusted.
+    FileAuthentication,
+    /// 9020: not done within the time windows.
+    OutsideTimeWindows,
+    /// 9021: it can't be cancelled now.
+    CancelNotPermitted,
 }
 
 impl FaultCode {
@@ -67,6 +73,9 @@ impl FaultCode {
             Self::FileInaccessible => 9016,
             Self::DownloadIncomplete => 9017,
             Self::FileCorrupted => 9018,
+            Self::FileAuthentication => 9019,
+            Self::OutsideTimeWindows => 9020,
+            Self::CancelNotPermitted => 9021,
         }
     }
 

@@ -1,4 +1,4 @@
-//! The messages of CWMP 1.2 (cwmp.md sections 4, 6, 7), as plain data.
+//! The messages of CWMP (cwmp.md sections 4, 6, 7), as plain data.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -69,13 +69,56 @@ pub struct TransferComplete {
     pub complete_time: Option<Timestamp>,
 }
 
+/// The report on a transfer that the ACS did not order (cwmp.md T6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AutonomousTransferComplete {
+    /// Where the file was announced; empty where it was not. At most 1024 characters.
+    pub announce_url: String,
+    /// Where the file came from or went to; empty where that is not known. At most 1024 characters.
+    pub transfer_url: String,
+    /// False for an upload.
+    pub is_download: bool,
+    /// `1 Firmware Upgrade Image` and the like.
+    pub file_type: String,
+    /// Bytes; 0 is "not known".
+    pub file_size: u32,
+    /// Name that the file got; may be empty.
+    pub target_file_name: String,
+    /// `None` on success.
+    pub fault: Option<TransferFault>,
+    /// When the transfer began; `None` is written as the Unknown Time.
+    pub start_time: Option<Timestamp>,
+    /// When the file was there and in force.
+    pub complete_time: Option<Timestamp>,
+}
+
+/// The CPE asks to be sent a Download (cwmp.md T7).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestDownload {
+    /// `1 Firmware Upgrade Image` and the like.
+    pub file_type: String,
+    /// Name and value of each argument, 16 at most.
+    pub arguments: Vec<(String, String)>,
+}
+
+/// A request of the CPE that follows its Inform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CpeCall {
+    /// Reports a transfer that the ACS has ordered.
+    TransferComplete(TransferComplete),
+    /// Reports another transfer.
+    AutonomousTransferComplete(AutonomousTransferComplete),
+    /// Asks for a file.
+    RequestDownload(RequestDownload),
+}
+
 /// A request of the CPE.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CpeRequest {
     /// Opens the session.
     Inform(Inform),
-    /// Reports a transfer.
-    TransferComplete(TransferComplete),
+    /// What follows it.
+    Call(CpeCall),
     /// Asks the ACS for its methods.
     GetRpcMethods,
 }
@@ -87,6 +130,10 @@ pub enum AcsResponse {
     Inform,
     /// TransferCompleteResponse.
     TransferComplete,
+    /// AutonomousTransferCompleteResponse.
+    AutonomousTransferComplete,
+    /// RequestDownloadResponse.
+    RequestDownload,
     /// GetRPCMethodsResponse.
     GetRpcMethods(Vec<String>),
     /// A response element of another name.
@@ -114,6 +161,14 @@ pub enum Notification {
     Passive,
     /// 2: at once.
     Active,
+    /// 3: with the next lightweight notification (CWMP 1.4).
+    PassiveLightweight,
+    /// 4: 1 and 3 (CWMP 1.4).
+    PassiveBoth,
+    /// 5: by a lightweight notification at once (CWMP 1.4).
+    ActiveLightweight,
+    /// 6: 1 and 5 (CWMP 1.4).
+    ActiveBoth,
 }
 
 impl Notification {
@@ -123,17 +178,45 @@ impl Notification {
             Self::Off => 0,
             Self::Passive => 1,
             Self::Active => 2,
+            Self::PassiveLightweight => 3,
+            Self::PassiveBoth => 4,
+            Self::ActiveLightweight => 5,
+            Self::ActiveBoth => 6,
         }
     }
 
-    /// Reads the number on the wire; `None` for one that CWMP 1.2 does not have.
+    /// Reads the number on the wire; `None` for one that no version of CWMP has. Those above 2 are
+    /// of version 1.4.
     pub fn from_number(number: u8) -> Option<Self> {
         match number {
             0 => Some(Self::Off),
             1 => Some(Self::Passive),
             2 => Some(Self::Active),
+            3 => Some(Self::PassiveLightweight),
+            4 => Some(Self::PassiveBoth),
+            5 => Some(Self::ActiveLightweight),
+            6 => Some(Self::ActiveBoth),
             _ => None,
         }
+    }
+
+    /// Whether a change stands in an Inform, with `4 VALUE CHANGE`.
+    pub fn is_in_inform(self) -> bool {
+        matches!(
+            self,
+            Self::Passive | Self::Active | Self::PassiveBoth | Self::ActiveBoth
+        )
+    }
+
+    /// Whether a change goes into a lightweight notification.
+    pub fn is_lightweight(self) -> bool {
+        matches!(
+            self,
+            Self::PassiveLightweight
+                | Self::PassiveBoth
+                | Self::ActiveLightweight
+                | Self::ActiveBoth
+        )
     }
 }
 
@@ -186,6 +269,30 @@ pub struct Upload {
     pub delay_seconds: u32,
 }
 
+/// Download within time windows (cwmp.md M140–M143).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleDownload {
+    /// What is downloaded. `delay_seconds` is 0: the windows count instead.
+    pub download: Download,
+    /// When; one or two by the standard, which is not checked here.
+    pub windows: Vec<TimeWindow>,
+}
+
+/// When a ScheduleDownload may be carried out; seconds count from receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimeWindow {
+    /// First second.
+    pub start: u32,
+    /// Last second.
+    pub end: u32,
+    /// `1 At Any Time` and the like.
+    pub mode: String,
+    /// For the person at the phone; at most 256 characters.
+    pub user_message: String,
+    /// Retries within the window; -1 is "as many as needed".
+    pub max_retries: i32,
+}
+
 /// A request of the ACS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AcsRequest {
@@ -220,6 +327,40 @@ pub enum AcsRequest {
     Download(Download),
     /// Sends a file.
     Upload(Upload),
+    /// Adds a row to a table (cwmp.md M70).
+    AddObject {
+        /// Path of the table, as the ACS gave it.
+        object_name: String,
+        /// Stored if the call succeeds.
+        parameter_key: String,
+    },
+    /// Deletes a row.
+    DeleteObject {
+        /// Path of the row, as the ACS gave it.
+        object_name: String,
+        /// Stored if the call succeeds.
+        parameter_key: String,
+    },
+    /// Puts everything back as it was before any ACS (cwmp.md M82).
+    FactoryReset,
+    /// Asks for an Inform later (cwmp.md M120).
+    ScheduleInform {
+        /// Seconds from receipt.
+        delay_seconds: u32,
+        /// Key for the `M ScheduleInform` event.
+        command_key: String,
+    },
+    /// Which transfers wait or run? (cwmp.md M130)
+    GetQueuedTransfers,
+    /// The same with more of each, also of those that the ACS did not order.
+    GetAllQueuedTransfers,
+    /// Fetches a file within time windows.
+    ScheduleDownload(ScheduleDownload),
+    /// Drops the transfers with a key (cwmp.md M144).
+    CancelTransfer {
+        /// The key.
+        command_key: String,
+    },
     /// A method that this CPE does not answer; its name.
     Unsupported(String),
 }
@@ -275,4 +416,68 @@ pub enum CpeResponse {
     Download(TransferStatus),
     /// The upload is queued.
     Upload(TransferStatus),
+    /// The row is there.
+    AddObject {
+        /// Its instance number.
+        instance: u32,
+        /// As for SetParameterValues.
+        applied_later: bool,
+    },
+    /// The row is gone.
+    DeleteObject {
+        /// As for SetParameterValues.
+        applied_later: bool,
+    },
+    /// The reset will follow.
+    FactoryReset,
+    /// The Inform will follow.
+    ScheduleInform,
+    /// Transfers.
+    GetQueuedTransfers(Vec<QueuedTransfer>),
+    /// Transfers.
+    GetAllQueuedTransfers(Vec<QueuedTransfer>),
+    /// The download is queued.
+    ScheduleDownload,
+    /// The transfers are dropped.
+    CancelTransfer,
+}
+
+/// How far a transfer is, as the ACS asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueuedTransferState {
+    /// 1: not begun.
+    Waiting,
+    /// 2: under way.
+    Running,
+    /// 3: done, and not acknowledged.
+    Finished,
+}
+
+impl QueuedTransferState {
+    /// The number on the wire.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Waiting => 1,
+            Self::Running => 2,
+            Self::Finished => 3,
+        }
+    }
+}
+
+/// An entry of GetQueuedTransfersResponse and GetAllQueuedTransfersResponse; only the first two
+/// fields go into the former.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueuedTransfer {
+    /// Key of the RPC; empty where no RPC ordered it.
+    pub command_key: String,
+    /// How far it is.
+    pub state: QueuedTransferState,
+    /// False for an upload.
+    pub is_download: bool,
+    /// As the RPC named it.
+    pub file_type: String,
+    /// Bytes; 0 is "not known".
+    pub file_size: u32,
+    /// As the RPC named it; may be empty.
+    pub target_file_name: String,
 }

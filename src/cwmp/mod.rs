@@ -5,17 +5,21 @@ mod event;
 mod exchange;
 mod fault;
 mod message;
+mod profile;
 mod session;
 mod soap;
+mod version;
 
 pub use event::{Event, EventCode};
 pub use exchange::{Exchange, ExchangeFailure, HttpRequest, Verdict};
 pub use fault::{Fault, FaultCode, ParameterFault};
 pub use message::{
-    AcsRequest, AcsResponse, CpeRequest, CpeResponse, DeviceId, Download, Inform, Notification,
-    ParameterAttribute, ParameterInfo, ParameterValue, SetAttribute, SetValue, TransferComplete,
-    TransferFault, TransferStatus, Upload,
+    AcsRequest, AcsResponse, AutonomousTransferComplete, CpeCall, CpeRequest, CpeResponse,
+    DeviceId, Download, Inform, Notification, ParameterAttribute, ParameterInfo, ParameterValue,
+    QueuedTransfer, QueuedTransferState, RequestDownload, ScheduleDownload, SetAttribute, SetValue,
+    TimeWindow, TransferComplete, TransferFault, TransferStatus, Upload,
 };
+pub use profile::AcsProfile;
 pub use session::{
     Delivered, MAX_SENDS, Reply, Session, SessionEnd, SessionFailure, SessionStart, Step,
 };
@@ -23,3 +27,4 @@ pub use soap::{
     AcsBody, AcsFault, AcsMessage, MAX_ATTRIBUTES, MAX_BODY, MAX_DEPTH, MAX_ELEMENTS, SoapError,
     decode, encode_fault, encode_must_understand_fault, encode_request, encode_response,
 };
+pub use version::{CwmpVersion, UnknownVersion};

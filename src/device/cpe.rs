@@ -7,7 +7,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::events::EventQueue;
-use crate::cwmp::{Notification, TransferComplete};
+use super::notification::{Heartbeat, InformParameter, Lightweight, RetryPolicy};
+use super::transfer::{AutonomousPolicy, AutonomousReport, Transfer, Wish};
+use super::waking::UdpConnectionRequests;
+use crate::cwmp::{CwmpVersion, Notification};
 use crate::datamodel::ParameterPath;
 use crate::wire::Secret;
 
@@ -29,49 +32,6 @@ pub struct Attribute {
     pub notification: Notification,
     /// Entities that may write besides the ACS; `None` is the default list (cwmp.md M64).
     pub access_list: Option<Vec<String>>,
-}
-
-/// Which way a file goes, and what it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TransferKind {
-    /// Download of the vendor configuration file.
-    DownloadConfiguration {
-        /// Bytes that the ACS announced; 0 is "not known".
-        file_size: u32,
-    },
-    /// Upload of the vendor configuration file.
-    UploadConfiguration,
-}
-
-/// How far a transfer is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TransferState {
-    /// Not begun, or begun and cut off by a restart of the gateway: it begins anew.
-    Waiting {
-        /// Not before this moment.
-        due: Timestamp,
-    },
-    /// Ended; the ACS has not acknowledged the report.
-    Finished(TransferComplete),
-}
-
-/// A transfer that the ACS has ordered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Transfer {
-    /// Unique within the device, never used twice.
-    pub id: u64,
-    /// Key of the RPC.
-    pub command_key: String,
-    /// What goes where.
-    pub kind: TransferKind,
-    /// http or https.
-    pub url: String,
-    /// User for the file server.
-    pub username: String,
-    /// Password for the file server.
-    pub password: Secret,
-    /// How far it is.
-    pub state: TransferState,
 }
 
 /// What the virtual CPE remembers.
@@ -108,10 +68,53 @@ pub struct CpeState {
     pub events: EventQueue,
     /// Transfers that wait, run, or wait for their acknowledgement.
     pub transfers: Vec<Transfer>,
-    /// The id that the next transfer gets.
+    /// The id that the next transfer, report or wish gets.
     pub next_transfer_id: u64,
     /// Inform.RetryCount: failed tries since the last good session (cwmp.md R4, R5).
     pub retry_count: u32,
+    /// EnableCWMP: while it is false the device is silent, and answers no connection request
+    /// (cwmp.md G3).
+    pub enable_cwmp: bool,
+    /// The version of CWMP that its ACS answers to; `None` while that is not known
+    /// (cwmp.md E13, E14).
+    pub acs_version: Option<CwmpVersion>,
+    /// CWMPRetryMinimumWaitInterval and CWMPRetryIntervalMultiplier.
+    pub retry_policy: RetryPolicy,
+    /// DefaultActiveNotificationThrottle in seconds (cwmp.md A7).
+    pub active_notification_throttle: u32,
+    /// Informs that the ACS has asked for.
+    pub scheduled_informs: Vec<ScheduledInform>,
+    /// HeartbeatPolicy.
+    pub heartbeat: Heartbeat,
+    /// Rows of the InformParameter table.
+    pub inform_parameters: Vec<InformParameter>,
+    /// Rows of the InformParameter table that were ever added: the last instance number.
+    pub last_inform_parameter: u32,
+    /// Lightweight notifications (cwmp.md A10).
+    pub lightweight: Lightweight,
+    /// HTTPConnectionRequestEnable.
+    pub http_connection_requests: bool,
+    /// STUN and connection requests over UDP.
+    pub udp_connection_requests: UdpConnectionRequests,
+    /// The UDPConnectionRequestAddress in the last Inform that was taken.
+    pub told_udp_connection_request_address: Option<String>,
+    /// AutonomousTransferCompletePolicy.
+    pub autonomous_policy: AutonomousPolicy,
+    /// Transfers that no ACS ordered and whose report the ACS has not taken.
+    pub autonomous_reports: Vec<AutonomousReport>,
+    /// Files that the CPE asks for.
+    pub wishes: Vec<Wish>,
+    /// A factory reset is ordered for the end of the session (cwmp.md M82, N11).
+    pub factory_reset_is_due: bool,
+}
+
+/// An Inform that the ACS has asked for (cwmp.md M120).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScheduledInform {
+    /// When.
+    pub due: Timestamp,
+    /// Key for the `M ScheduleInform` event.
+    pub command_key: String,
 }
 
 impl CpeState {
@@ -135,6 +138,22 @@ impl CpeState {
             transfers: Vec::new(),
             next_transfer_id: 1,
             retry_count: 0,
+            enable_cwmp: true,
+            acs_version: None,
+            retry_policy: RetryPolicy::default(),
+            active_notification_throttle: 0,
+            scheduled_informs: Vec::new(),
+            heartbeat: Heartbeat::default(),
+            inform_parameters: Vec::new(),
+            last_inform_parameter: 0,
+            lightweight: Lightweight::default(),
+            http_connection_requests: true,
+            udp_connection_requests: UdpConnectionRequests::default(),
+            told_udp_connection_request_address: None,
+            autonomous_policy: AutonomousPolicy::default(),
+            autonomous_reports: Vec::new(),
+            wishes: Vec::new(),
+            factory_reset_is_due: false,
         }
     }
 

@@ -85,7 +85,11 @@ impl EventQueue {
 fn is_multiple(code: EventCode) -> bool {
     matches!(
         code,
-        EventCode::Reboot | EventCode::ScheduleInform | EventCode::Download | EventCode::Upload
+        EventCode::Reboot
+            | EventCode::ScheduleInform
+            | EventCode::Download
+            | EventCode::ScheduleDownload
+            | EventCode::Upload
     )
 }
 

@@ -4,12 +4,21 @@ mod cpe;
 mod delivery;
 mod events;
 mod file;
+mod notification;
 mod record;
+mod transfer;
 mod tree_path;
+mod waking;
 
-pub use cpe::{AcsOverride, Attribute, CpeState, Transfer, TransferKind, TransferState};
+pub use cpe::{AcsOverride, Attribute, CpeState, ScheduledInform};
 pub use delivery::{Contact, DeliveryState, RebootOrders, Served};
 pub use events::{EventQueue, Mark};
 pub use file::{FileContent, FileRecord, FileRole};
+pub use notification::{Heartbeat, InformParameter, Lightweight, RetryPolicy};
 pub use record::{DeviceRecord, StoredParameters};
+pub use transfer::{
+    AutonomousPolicy, AutonomousReport, Installing, ScheduledWindow, Transfer, TransferKind,
+    TransferOrder, TransferState, Wish,
+};
 pub use tree_path::{TreePath, TreePathError};
+pub use waking::UdpConnectionRequests;

@@ -35,7 +35,7 @@ pub struct DeviceRecord {
     /// How far its file has come.
     pub delivery: DeliveryState,
     /// What its virtual CPE remembers.
-    pub cpe: CpeState,
+    pub cpe: Box<CpeState>,
     /// The lenses by which its rows and parameters were derived: set, version and template.
     pub lenses: String,
     /// Values of parameters for which no file has a place.

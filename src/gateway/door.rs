@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::cwmp::{Inform, TransferComplete};
+use crate::cwmp::{CpeCall, Inform};
 use crate::device::TreePath;
 use crate::native::{Mac, SealError};
 use crate::store::{AssetError, RecordError, StoreError};
@@ -89,13 +89,13 @@ pub struct AcsEndpoint {
     pub credentials: Credentials,
 }
 
-/// A finished transfer whose TransferComplete the ACS has not acknowledged.
+/// Something that the CPE has to say and the ACS has not acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PendingTransfer {
+pub struct PendingCall {
     /// Unique within the device.
     pub id: u64,
-    /// The report.
-    pub report: TransferComplete,
+    /// What it is.
+    pub call: CpeCall,
 }
 
 /// Everything a session begins with.
@@ -107,8 +107,8 @@ pub struct OpenSession {
     pub endpoint: AcsEndpoint,
     /// Its first message.
     pub inform: Inform,
-    /// What has to be reported before the turn goes to the ACS.
-    pub transfers: Vec<PendingTransfer>,
+    /// What has to be said before the turn goes to the ACS.
+    pub calls: Vec<PendingCall>,
 }
 
 /// What the ACS has taken; its record must be gone from disk before the session goes on.
@@ -116,8 +116,8 @@ pub struct OpenSession {
 pub enum Delivery {
     /// The Inform and the events in it.
     Inform,
-    /// The TransferComplete of this transfer.
-    Transfer(u64),
+    /// The call of this id.
+    Call(u64),
 }
 
 /// How a session ended.

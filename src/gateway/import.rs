@@ -400,7 +400,7 @@ impl Gateway {
             booted_at: None,
             contact: None,
             delivery: DeliveryState::default(),
-            cpe: CpeState::new(random::text()?, Secret::new(random::text()?)),
+            cpe: Box::new(CpeState::new(random::text()?, Secret::new(random::text()?))),
             lenses: String::new(),
             kept: BTreeMap::new(),
         })

@@ -66,8 +66,8 @@ pub(super) struct RunningSession {
     pub(super) passing_events: Vec<EventCode>,
     /// Whether the ACS has taken the Inform.
     pub(super) informed: bool,
-    /// Transfers that it reports.
-    pub(super) transfers: Vec<u64>,
+    /// What the CPE says in it besides.
+    pub(super) calls: Vec<u64>,
     /// The ACS that it goes to.
     pub(super) acs_url: String,
     /// The ConnectionRequestURL in its Inform.

@@ -52,7 +52,7 @@ pub use clock::Clock;
 pub use convert::{ConvertError, ConvertRequest, ConvertedFile};
 pub use door::{
     AcsEndpoint, ConnectionRequestTarget, ControlAction, ControlJob, ControlOutcome, Delivery,
-    FetchAnswer, FetchReceipt, FetchRequest, GatewayError, OpenSession, PendingTransfer,
+    FetchAnswer, FetchReceipt, FetchRequest, GatewayError, OpenSession, PendingCall,
     SessionOutcome, TransferDirection, TransferJob,
 };
 pub use edit_report::{EditReport, SetReport};

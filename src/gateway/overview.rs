@@ -249,7 +249,7 @@ impl Gateway {
 fn transfer_summary(transfer: &crate::device::Transfer) -> TransferSummary {
     let fault = match &transfer.state {
         TransferState::Finished(report) => report.fault.as_ref().map(|fault| fault.code.number()),
-        TransferState::Waiting { .. } => None,
+        TransferState::Waiting { .. } | TransferState::Installing(_) => None,
     };
     TransferSummary {
         command_key: transfer.command_key.clone(),

@@ -9,26 +9,30 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::core::Installation;
-use crate::cwmp::DeviceId;
+use crate::cwmp::{DeviceId, TransferComplete};
+use crate::datamodel::ParameterPath;
 use crate::device::{
-    Contact, CpeState, DeliveryState, DeviceRecord, FileRecord, StoredParameters, TreePath,
+    AcsOverride, Attribute, Contact, CpeState, DeliveryState, DeviceRecord, EventQueue, FileRecord,
+    StoredParameters, Transfer, TransferKind, TransferOrder, TransferState, TreePath,
 };
 use crate::mapping::Rows;
 use crate::store::{Record, RecordError, decode_body};
+use crate::wire::Secret;
 
 impl Record for DeviceRecord {
-    const VERSION: u8 = 2;
+    const VERSION: u8 = 3;
     const KIND: &'static str = "device";
 
     fn upgrade(version: u8, fields: &[u8]) -> Result<Self, RecordError> {
-        if version != 1 {
-            return Err(RecordError::UnknownVersion {
+        match version {
+            1 => decode_body::<DeviceRecordV1>(Self::KIND, fields).map(Self::from),
+            2 => decode_body::<DeviceRecordV2>(Self::KIND, fields).map(Self::from),
+            _ => Err(RecordError::UnknownVersion {
                 kind: Self::KIND,
                 found: version,
                 known: Self::VERSION,
-            });
+            }),
         }
-        decode_body::<DeviceRecordV1>(Self::KIND, fields).map(Self::from)
     }
 }
 
@@ -44,7 +48,7 @@ struct DeviceRecordV1 {
     booted_at: Option<Timestamp>,
     contact: Option<Contact>,
     delivery: DeliveryState,
-    cpe: CpeState,
+    cpe: CpeStateV2,
 }
 
 impl From<DeviceRecordV1> for DeviceRecord {
@@ -60,9 +64,140 @@ impl From<DeviceRecordV1> for DeviceRecord {
             booted_at: old.booted_at,
             contact: old.contact,
             delivery: old.delivery,
-            cpe: old.cpe,
+            cpe: Box::new(old.cpe.into()),
             lenses: String::new(),
             kept: BTreeMap::new(),
+        }
+    }
+}
+
+/// A device before its virtual CPE had all of CWMP.
+#[derive(Deserialize)]
+struct DeviceRecordV2 {
+    vendor: String,
+    own_file: TreePath,
+    model: Option<String>,
+    software_version: Option<String>,
+    identity: Option<DeviceId>,
+    rows: Rows,
+    booted_at: Option<Timestamp>,
+    contact: Option<Contact>,
+    delivery: DeliveryState,
+    cpe: CpeStateV2,
+    lenses: String,
+    kept: BTreeMap<ParameterPath, String>,
+}
+
+impl From<DeviceRecordV2> for DeviceRecord {
+    fn from(old: DeviceRecordV2) -> Self {
+        Self {
+            vendor: old.vendor,
+            own_file: old.own_file,
+            model: old.model,
+            software_version: old.software_version,
+            identity: old.identity,
+            rows: old.rows,
+            booted_at: old.booted_at,
+            contact: old.contact,
+            delivery: old.delivery,
+            cpe: Box::new(old.cpe.into()),
+            lenses: old.lenses,
+            kept: old.kept,
+        }
+    }
+}
+
+/// What a virtual CPE remembered in records of versions 1 and 2.
+#[derive(Deserialize)]
+struct CpeStateV2 {
+    connection_request_segment: String,
+    connection_request_username: String,
+    connection_request_password: Secret,
+    acs: AcsOverride,
+    informed_acs: Option<String>,
+    told_connection_request_url: Option<String>,
+    periodic_inform_enable: bool,
+    periodic_inform_interval: Option<u32>,
+    periodic_inform_time: Option<Timestamp>,
+    parameter_key: String,
+    provisioning_code: String,
+    upgrades_managed: bool,
+    attributes: BTreeMap<ParameterPath, Attribute>,
+    events: EventQueue,
+    transfers: Vec<TransferV2>,
+    next_transfer_id: u64,
+    retry_count: u32,
+}
+
+impl From<CpeStateV2> for CpeState {
+    fn from(old: CpeStateV2) -> Self {
+        let new = Self::new(
+            old.connection_request_segment,
+            old.connection_request_password,
+        );
+        Self {
+            connection_request_username: old.connection_request_username,
+            acs: old.acs,
+            informed_acs: old.informed_acs,
+            told_connection_request_url: old.told_connection_request_url,
+            periodic_inform_enable: old.periodic_inform_enable,
+            periodic_inform_interval: old.periodic_inform_interval,
+            periodic_inform_time: old.periodic_inform_time,
+            parameter_key: old.parameter_key,
+            provisioning_code: old.provisioning_code,
+            upgrades_managed: old.upgrades_managed,
+            attributes: old.attributes,
+            events: old.events,
+            transfers: old.transfers.into_iter().map(Transfer::from).collect(),
+            next_transfer_id: old.next_transfer_id,
+            retry_count: old.retry_count,
+            ..new
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct TransferV2 {
+    id: u64,
+    command_key: String,
+    kind: TransferKindV2,
+    url: String,
+    username: String,
+    password: Secret,
+    state: TransferStateV2,
+}
+
+#[derive(Deserialize)]
+enum TransferKindV2 {
+    DownloadConfiguration { file_size: u32 },
+    UploadConfiguration,
+}
+
+#[derive(Deserialize)]
+enum TransferStateV2 {
+    Waiting { due: Timestamp },
+    Finished(TransferComplete),
+}
+
+impl From<TransferV2> for Transfer {
+    fn from(old: TransferV2) -> Self {
+        Self {
+            id: old.id,
+            command_key: old.command_key,
+            kind: match old.kind {
+                TransferKindV2::DownloadConfiguration { file_size } => {
+                    TransferKind::DownloadConfiguration { file_size }
+                }
+                TransferKindV2::UploadConfiguration => TransferKind::UploadConfiguration,
+            },
+            url: old.url,
+            username: old.username,
+            password: old.password,
+            state: match old.state {
+                TransferStateV2::Waiting { due } => TransferState::Waiting { due },
+                TransferStateV2::Finished(report) => TransferState::Finished(report),
+            },
+            order: TransferOrder::Once,
         }
     }
 }
@@ -88,14 +223,11 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::*;
-    use crate::cwmp::{Event, EventCode, FaultCode, Notification, TransferComplete, TransferFault};
-    use crate::device::{
-        Attribute, FileContent, FileRole, RebootOrders, Served, Transfer, TransferKind,
-        TransferState,
-    };
+    use crate::cwmp::{Event, EventCode, FaultCode, Notification, TransferFault};
+    use crate::device::{FileContent, FileRole, RebootOrders, Served};
     use crate::native::{Dialect, Mac};
     use crate::store::{decode, encode};
-    use crate::wire::{ContentHash, Secret};
+    use crate::wire::ContentHash;
 
     const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
 
@@ -150,6 +282,7 @@ mod tests {
             username: "user".to_owned(),
             password: Secret::new("password"),
             state: TransferState::Waiting { due: at(20) },
+            order: TransferOrder::Once,
         });
         cpe.transfers.push(Transfer {
             id: 2,
@@ -167,6 +300,7 @@ mod tests {
                 start_time: None,
                 complete_time: None,
             }),
+            order: TransferOrder::Once,
         });
         cpe.next_transfer_id = 3;
         cpe.retry_count = 4;
@@ -203,14 +337,16 @@ mod tests {
                     closed: true,
                 },
             },
-            cpe,
+            cpe: Box::new(cpe),
             lenses: "vendor/1/device1".to_owned(),
             kept: BTreeMap::from([(
                 "Device.Time.NTPServer1".parse().unwrap(),
                 "ntp.example.net".to_owned(),
             )]),
         };
-        golden("device.v2", &record);
+        golden("device.v3", &record);
+        let old = std::fs::read(fixture("device.v2")).unwrap();
+        assert_eq!(decode::<DeviceRecord>(&old).unwrap(), record);
         let old = std::fs::read(fixture("device.v1")).unwrap();
         let upgraded: DeviceRecord = decode(&old).unwrap();
         let expected = DeviceRecord {

@@ -84,6 +84,17 @@ impl Gateway {
                 .queue_upload(mac, upload)
                 .await
                 .map(CpeResponse::Upload),
+            AcsRequest::AddObject { .. }
+            | AcsRequest::DeleteObject { .. }
+            | AcsRequest::FactoryReset
+            | AcsRequest::ScheduleInform { .. }
+            | AcsRequest::GetQueuedTransfers
+            | AcsRequest::GetAllQueuedTransfers
+            | AcsRequest::ScheduleDownload(_)
+            | AcsRequest::CancelTransfer { .. } => Err(Fault::new(
+                FaultCode::MethodNotSupported,
+                "the method is not supported yet",
+            )),
             AcsRequest::Unsupported(method) => Err(Fault::new(
                 FaultCode::MethodNotSupported,
                 format!("method {method} is not supported"),

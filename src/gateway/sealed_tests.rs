@@ -180,7 +180,9 @@ async fn download(gateway: &Gateway, content: Vec<u8>) -> Option<(FaultCode, Str
     let transfer = transfers.find(|transfer| transfer.id == job.id).unwrap();
     match transfer.state {
         TransferState::Finished(report) => report.fault.map(|fault| (fault.code, fault.text)),
-        TransferState::Waiting { .. } => panic!("the transfer is not done"),
+        TransferState::Waiting { .. } | TransferState::Installing(_) => {
+            panic!("the transfer is not done")
+        }
     }
 }
 

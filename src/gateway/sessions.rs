@@ -6,12 +6,12 @@ use url::Url;
 
 use super::core::Gateway;
 use super::door::{
-    AcsEndpoint, ConnectionRequestTarget, Delivery, GatewayError, OpenSession, PendingTransfer,
+    AcsEndpoint, ConnectionRequestTarget, Delivery, GatewayError, OpenSession, PendingCall,
     SessionOutcome,
 };
 use super::live::{Live, RunningSession};
-use crate::cwmp::{Event, EventCode, Inform, ParameterValue};
-use crate::device::{DeviceRecord, Mark, TransferKind, TransferState};
+use crate::cwmp::{CpeCall, Event, EventCode, Inform, ParameterValue};
+use crate::device::{DeviceRecord, Mark, Transfer, TransferKind, TransferOrder, TransferState};
 use crate::native::Mac;
 use crate::wire::Credentials;
 
@@ -36,7 +36,7 @@ impl Gateway {
         else {
             return Ok(None);
         };
-        let transfers = finished_transfers(&record);
+        let calls = pending_calls(&record);
         let events = self.events(&record, &live);
         if events.is_empty() {
             return Ok(None);
@@ -47,7 +47,7 @@ impl Gateway {
             mark: record.cpe.events.mark(),
             passing_events,
             informed: false,
-            transfers: transfers.iter().map(|transfer| transfer.id).collect(),
+            calls: calls.iter().map(|call| call.id).collect(),
             acs_url: endpoint.url.to_string(),
             connection_request_url: self.connection_request_url(&record),
         });
@@ -70,7 +70,7 @@ impl Gateway {
                 retry_count: record.cpe.retry_count,
                 parameters,
             },
-            transfers,
+            calls,
         }))
     }
 
@@ -112,11 +112,12 @@ impl Gateway {
                             Some(session.connection_request_url.clone());
                     }
                 }
-                Delivery::Transfer(id) => draft
-                    .record
-                    .cpe
-                    .transfers
-                    .retain(|transfer| transfer.id != id),
+                Delivery::Call(id) => {
+                    let cpe = &mut draft.record.cpe;
+                    cpe.transfers.retain(|transfer| transfer.id != id);
+                    cpe.autonomous_reports.retain(|report| report.id != id);
+                    cpe.wishes.retain(|wish| wish.id != id);
+                }
             }
             Ok(())
         })
@@ -140,12 +141,12 @@ impl Gateway {
         let is_good = outcome == SessionOutcome::Ended;
         let came_meanwhile = !live.passing_events.is_empty()
             || draft.record.cpe.events.has_news_since(session.mark)
-            || finished_transfers(&draft.record)
+            || pending_calls(&draft.record)
                 .iter()
-                .any(|transfer| !session.transfers.contains(&transfer.id));
-        let left_unacknowledged = finished_transfers(&draft.record)
+                .any(|call| !session.calls.contains(&call.id));
+        let left_unacknowledged = pending_calls(&draft.record)
             .iter()
-            .any(|transfer| session.transfers.contains(&transfer.id));
+            .any(|call| session.calls.contains(&call.id));
         if is_good {
             draft.record.cpe.retry_count = 0;
             live.failures = 0;
@@ -279,19 +280,27 @@ impl Gateway {
     }
 }
 
-fn finished_transfers(record: &DeviceRecord) -> Vec<PendingTransfer> {
-    record
-        .cpe
-        .transfers
-        .iter()
-        .filter_map(|transfer| match &transfer.state {
-            TransferState::Finished(report) => Some(PendingTransfer {
-                id: transfer.id,
-                report: report.clone(),
-            }),
-            TransferState::Waiting { .. } => None,
+/// What the CPE has to say besides its Inform, in the order in which it came up.
+fn pending_calls(record: &DeviceRecord) -> Vec<PendingCall> {
+    let cpe = &record.cpe;
+    let transfers = cpe.transfers.iter().filter_map(|transfer| {
+        let TransferState::Finished(report) = &transfer.state else {
+            return None;
+        };
+        Some(PendingCall {
+            id: transfer.id,
+            call: CpeCall::TransferComplete(report.clone()),
         })
-        .collect()
+    });
+    let reports = cpe.autonomous_reports.iter().map(|report| PendingCall {
+        id: report.id,
+        call: CpeCall::AutonomousTransferComplete(report.report.clone()),
+    });
+    let wishes = cpe.wishes.iter().map(|wish| PendingCall {
+        id: wish.id,
+        call: CpeCall::RequestDownload(wish.request.clone()),
+    });
+    transfers.chain(reports).chain(wishes).collect()
 }
 
 impl Gateway {
@@ -311,10 +320,7 @@ impl Gateway {
             if let TransferState::Finished(report) = &transfer.state {
                 has_report = true;
                 events.push(Event {
-                    code: match transfer.kind {
-                        TransferKind::DownloadConfiguration { .. } => EventCode::Download,
-                        TransferKind::UploadConfiguration => EventCode::Upload,
-                    },
+                    code: method_event(transfer),
                     command_key: report.command_key.clone(),
                 });
             }
@@ -322,6 +328,28 @@ impl Gateway {
         if has_report {
             events.push(Event::plain(EventCode::TransferComplete));
         }
+        if !record.cpe.autonomous_reports.is_empty() {
+            events.push(Event::plain(EventCode::AutonomousTransferComplete));
+        }
+        if !record.cpe.wishes.is_empty() {
+            events.push(Event::plain(EventCode::RequestDownload));
+        }
         events
+    }
+}
+
+/// The event that names the RPC by which a transfer was ordered.
+fn method_event(transfer: &Transfer) -> EventCode {
+    match (&transfer.order, &transfer.kind) {
+        (TransferOrder::Within(_), _) => EventCode::ScheduleDownload,
+        (TransferOrder::Once, TransferKind::UploadConfiguration | TransferKind::UploadLog) => {
+            EventCode::Upload
+        }
+        (
+            TransferOrder::Once,
+            TransferKind::DownloadConfiguration { .. }
+            | TransferKind::DownloadFirmware { .. }
+            | TransferKind::DownloadFile { .. },
+        ) => EventCode::Download,
     }
 }

@@ -402,7 +402,7 @@ async fn a_report_that_the_acs_ignores_is_repeated_more_and_more_slowly() {
             codes(&session),
             [EventCode::Download, EventCode::TransferComplete]
         );
-        assert_eq!(session.transfers.len(), 1);
+        assert_eq!(session.calls.len(), 1);
         bench
             .gateway
             .delivered(MAC, Delivery::Inform)
@@ -413,7 +413,7 @@ async fn a_report_that_the_acs_ignores_is_repeated_more_and_more_slowly() {
         bench.advance(shortest);
     }
     let session = bench.session().await;
-    let id = session.transfers.first().unwrap().id;
+    let id = session.calls.first().unwrap().id;
     bench
         .gateway
         .delivered(MAC, Delivery::Inform)
@@ -421,7 +421,7 @@ async fn a_report_that_the_acs_ignores_is_repeated_more_and_more_slowly() {
         .unwrap();
     bench
         .gateway
-        .delivered(MAC, Delivery::Transfer(id))
+        .delivered(MAC, Delivery::Call(id))
         .await
         .unwrap();
     bench.end().await;

@@ -15,7 +15,7 @@ use super::schedule::after;
 use crate::cwmp::{
     Download, Fault, FaultCode, TransferComplete, TransferFault, TransferStatus, Upload,
 };
-use crate::device::{Transfer, TransferKind, TransferState};
+use crate::device::{Transfer, TransferKind, TransferOrder, TransferState};
 use crate::native::{Document, LayerKind, Mac, Seal};
 use crate::store::MAX_LONG_VALUE_BYTES;
 use crate::wire::{Credentials, Secret};
@@ -116,6 +116,7 @@ impl Gateway {
                 username: order.username,
                 password: order.password,
                 state: TransferState::Waiting { due },
+                order: TransferOrder::Once,
             });
             Ok(TransferStatus::Later)
         })
@@ -162,13 +163,17 @@ impl Gateway {
         let Ok(url) = Url::parse(&transfer.url) else {
             return Ok(None);
         };
-        let direction = match transfer.kind {
-            TransferKind::DownloadConfiguration { file_size } => {
-                TransferDirection::Download { file_size }
-            }
-            TransferKind::UploadConfiguration => TransferDirection::Upload {
-                content: self.own_file_bytes(&record.own_file)?,
+        let direction = match &transfer.kind {
+            TransferKind::DownloadConfiguration { file_size }
+            | TransferKind::DownloadFirmware { file_size, .. }
+            | TransferKind::DownloadFile { file_size, .. } => TransferDirection::Download {
+                file_size: *file_size,
             },
+            TransferKind::UploadConfiguration | TransferKind::UploadLog => {
+                TransferDirection::Upload {
+                    content: self.own_file_bytes(&record.own_file)?,
+                }
+            }
         };
         live.running_transfers.insert(id);
         Ok(Some(TransferJob {
@@ -218,14 +223,18 @@ impl Gateway {
                 };
                 let start_time = match &transfer.state {
                     TransferState::Waiting { due } => Some((*due).min(now)),
-                    TransferState::Finished(_) => return Ok(()),
+                    TransferState::Finished(_) | TransferState::Installing(_) => return Ok(()),
                 };
-                let fault = match (transfer.kind, result) {
+                let fault = match (&transfer.kind, result) {
                     (_, Err(fault)) => Some(fault),
-                    (TransferKind::UploadConfiguration, Ok(_)) => None,
+                    (TransferKind::UploadConfiguration | TransferKind::UploadLog, Ok(_)) => None,
+                    (
+                        TransferKind::DownloadFirmware { .. } | TransferKind::DownloadFile { .. },
+                        Ok(_),
+                    ) => Some(transfer_fault(FaultCode::InternalError, "not offered yet")),
                     (TransferKind::DownloadConfiguration { file_size }, Ok(content)) => {
                         let content = content.unwrap_or_default();
-                        draft.install(self, content, file_size)?.err()
+                        draft.install(self, content, *file_size)?.err()
                     }
                 };
                 transfer.state = TransferState::Finished(TransferComplete {

@@ -4,9 +4,7 @@ use std::collections::VecDeque;
 
 use super::failure::SessionFailure;
 use crate::cwmp::fault::{Fault, FaultCode};
-use crate::cwmp::message::{
-    AcsRequest, AcsResponse, CpeRequest, CpeResponse, Inform, TransferComplete,
-};
+use crate::cwmp::message::{AcsRequest, AcsResponse, CpeCall, CpeRequest, CpeResponse, Inform};
 use crate::cwmp::soap::{
     AcsBody, AcsMessage, decode, encode_fault, encode_must_understand_fault, encode_request,
     encode_response,
@@ -20,8 +18,8 @@ pub const MAX_SENDS: u32 = 10;
 pub struct SessionStart {
     /// Its first message.
     pub inform: Inform,
-    /// What has to be reported, each under an id of its own.
-    pub transfers: Vec<(u64, TransferComplete)>,
+    /// What the CPE has to say besides, each under an id of its own.
+    pub calls: Vec<(u64, CpeCall)>,
     /// Makes the IDs of the CPE's requests; another number for each session.
     pub id_seed: u64,
 }
@@ -44,8 +42,8 @@ pub enum Step {
 pub enum Delivered {
     /// The Inform with its events, except those that end with a TransferComplete.
     Inform,
-    /// The TransferComplete of this id.
-    Transfer(u64),
+    /// The call of this id.
+    Call(u64),
 }
 
 /// How a session ended.
@@ -70,7 +68,7 @@ pub struct Reply<'a> {
 #[derive(Debug)]
 pub struct Session {
     state: State,
-    transfers: VecDeque<(u64, TransferComplete)>,
+    calls: VecDeque<(u64, CpeCall)>,
     hold_requests: bool,
     id_seed: u64,
     requests: u32,
@@ -96,8 +94,8 @@ enum State {
 enum Awaited {
     /// An InformResponse.
     Inform,
-    /// A TransferCompleteResponse.
-    Transfer(u64),
+    /// The response to the call of this id.
+    Call(u64),
     /// A request or nothing: the ACS has the turn.
     Turn,
 }
@@ -107,7 +105,7 @@ impl Session {
     pub fn new(start: SessionStart) -> Self {
         let mut session = Self {
             state: State::Ended(SessionEnd::Complete),
-            transfers: start.transfers.into(),
+            calls: start.calls.into(),
             hold_requests: false,
             id_seed: start.id_seed,
             requests: 0,
@@ -136,8 +134,8 @@ impl Session {
             (Ok(None), Awaited::Inform) => Err(SessionFailure::NoInformResponse {
                 status: reply.status,
             }),
-            (Ok(None), Awaited::Transfer(_)) => {
-                self.unanswered_transfer(reply.status);
+            (Ok(None), Awaited::Call(_)) => {
+                self.unanswered_call(reply.status);
                 Ok(())
             }
             (Ok(None), Awaited::Turn) => {
@@ -148,7 +146,7 @@ impl Session {
                 self.hold_requests = message.hold_requests;
                 match awaited {
                     Awaited::Inform => self.inform_answered(message),
-                    Awaited::Transfer(id) => self.transfer_answered(id, message),
+                    Awaited::Call(id) => self.call_answered(id, message),
                     Awaited::Turn => self.acs_speaks(message),
                 }
             }
@@ -207,7 +205,7 @@ impl Session {
         }
     }
 
-    fn transfer_answered(&mut self, id: u64, message: AcsMessage) -> Result<(), SessionFailure> {
+    fn call_answered(&mut self, id: u64, message: AcsMessage) -> Result<(), SessionFailure> {
         match message.body {
             // Any other fault leaves the report for a later session (cwmp.md N10); so does a
             // retry that never ends.
@@ -217,9 +215,9 @@ impl Session {
                 }
                 Ok(())
             }
-            AcsBody::Response(response) if acknowledges_transfer(&response) => {
+            AcsBody::Response(response) if acknowledges(&response) => {
                 check_understood(message.must_understand_unknown)?;
-                self.state = State::Committing(Delivered::Transfer(id));
+                self.state = State::Committing(Delivered::Call(id));
                 Ok(())
             }
             other => Err(out_of_place("a TransferCompleteResponse", &other)),
@@ -230,7 +228,7 @@ impl Session {
     /// session (cwmp.md T2b). After 204 the ACS is through with this one. After an empty 200 it
     /// still gets its turn: Oktopus answers every TransferComplete so, and would otherwise never
     /// get to send its own requests.
-    fn unanswered_transfer(&mut self, status: u16) {
+    fn unanswered_call(&mut self, status: u16) {
         if status == 204 {
             self.end(SessionEnd::Complete);
         } else {
@@ -263,7 +261,7 @@ impl Session {
     /// The ACS gives the turn back: a request that was held goes now, or the session is over
     /// (cwmp.md N6, N7).
     fn acs_has_no_more(&mut self) {
-        if !self.send_next_transfer() {
+        if !self.send_next_call() {
             self.end(SessionEnd::Complete);
         }
     }
@@ -271,19 +269,19 @@ impl Session {
     /// The next request of the CPE, or the empty POST, which hands the turn to the ACS. The
     /// session may end only after an empty answer, so this holds after late reports too.
     fn go_on(&mut self) {
-        if !self.send_next_transfer() {
+        if !self.send_next_call() {
             self.send(None, Awaited::Turn);
         }
     }
 
-    fn send_next_transfer(&mut self) -> bool {
+    fn send_next_call(&mut self) -> bool {
         if self.hold_requests {
             return false;
         }
-        let Some((id, report)) = self.transfers.pop_front() else {
+        let Some((id, call)) = self.calls.pop_front() else {
             return false;
         };
-        self.request(&CpeRequest::TransferComplete(report), Awaited::Transfer(id));
+        self.request(&CpeRequest::Call(call), Awaited::Call(id));
         true
     }
 
@@ -334,11 +332,12 @@ fn read_reply(reply: Reply<'_>) -> Result<Option<AcsMessage>, SessionFailure> {
 }
 
 /// Older versions of FreeACS name another method in their answer (cwmp.md section 11).
-fn acknowledges_transfer(response: &AcsResponse) -> bool {
+fn acknowledges(response: &AcsResponse) -> bool {
     match response {
-        AcsResponse::TransferComplete => true,
-        AcsResponse::Other(name) => name == "AutonomousTransferCompleteResponse",
-        AcsResponse::Inform | AcsResponse::GetRpcMethods(_) => false,
+        AcsResponse::TransferComplete
+        | AcsResponse::AutonomousTransferComplete
+        | AcsResponse::RequestDownload => true,
+        AcsResponse::Other(_) | AcsResponse::Inform | AcsResponse::GetRpcMethods(_) => false,
     }
 }
 
@@ -355,6 +354,10 @@ fn out_of_place(wanted: &'static str, body: &AcsBody) -> SessionFailure {
         AcsBody::BadRequest { method, .. } => format!("the request {method}"),
         AcsBody::Response(AcsResponse::Inform) => "an InformResponse".to_owned(),
         AcsBody::Response(AcsResponse::TransferComplete) => "a TransferCompleteResponse".to_owned(),
+        AcsBody::Response(AcsResponse::AutonomousTransferComplete) => {
+            "an AutonomousTransferCompleteResponse".to_owned()
+        }
+        AcsBody::Response(AcsResponse::RequestDownload) => "a RequestDownloadResponse".to_owned(),
         AcsBody::Response(AcsResponse::GetRpcMethods(_)) => "a GetRPCMethodsResponse".to_owned(),
         AcsBody::Response(AcsResponse::Other(name)) => format!("the response {name}"),
         AcsBody::Fault(fault) => match fault.code {

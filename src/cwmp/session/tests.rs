@@ -3,7 +3,7 @@
 use super::{Delivered, MAX_SENDS, Reply, Session, SessionEnd, SessionFailure, SessionStart, Step};
 use crate::cwmp;
 use crate::cwmp::soap::samples::{fixture, inform, transfer};
-use crate::cwmp::{AcsRequest, CpeResponse, Fault, FaultCode, SoapError};
+use crate::cwmp::{AcsRequest, CpeCall, CpeResponse, Fault, FaultCode, SoapError};
 
 #[path = "../../../tests/fuzz/laws/session.rs"]
 mod law;
@@ -21,13 +21,16 @@ struct Play {
 
 impl Play {
     fn new(transfers: &[u64]) -> Self {
-        let transfers = transfers
+        let calls = transfers
             .iter()
-            .map(|id| (*id, transfer(&format!("key{id}"))))
+            .map(|id| {
+                let report = transfer(&format!("key{id}"));
+                (*id, CpeCall::TransferComplete(report))
+            })
             .collect();
         let start = SessionStart {
             inform: inform(),
-            transfers,
+            calls,
             id_seed: 0x1F,
         };
         Self {
@@ -177,7 +180,7 @@ fn c017_held_requests_go_once_the_hold_is_lifted() {
     play.reply(204, b"");
     assert!(play.sent().contains("<CommandKey>key7</CommandKey>"));
     play.answer(TRANSFER_RESPONSE);
-    play.committed(Delivered::Transfer(7));
+    play.committed(Delivered::Call(7));
     // Only an empty answer tells that the ACS has no more.
     play.sent_empty_post();
     play.reply(204, b"");
@@ -206,12 +209,12 @@ fn c019_c020_every_transfer_is_reported_before_the_empty_post() {
     let first = play.sent();
     assert!(first.contains("<CommandKey>key7</CommandKey>"));
     play.answer(TRANSFER_RESPONSE);
-    play.committed(Delivered::Transfer(7));
+    play.committed(Delivered::Call(7));
     let second = play.sent();
     assert!(second.contains("<CommandKey>key8</CommandKey>"));
     assert_ne!(id_of(&first), id_of(&second));
     play.answer(TRANSFER_RESPONSE);
-    play.committed(Delivered::Transfer(8));
+    play.committed(Delivered::Call(8));
     play.sent_empty_post();
 }
 
@@ -258,7 +261,7 @@ fn c024_a_refused_transfer_waits_for_a_later_session() {
     play.answer_fault(200, 8002);
     assert!(play.sent().contains("<CommandKey>key8</CommandKey>"));
     play.answer(TRANSFER_RESPONSE);
-    play.committed(Delivered::Transfer(8));
+    play.committed(Delivered::Call(8));
     play.sent_empty_post();
     play.reply(204, b"");
     play.completed();
@@ -378,7 +381,7 @@ fn c206_a_broken_download_fails_the_session() {
 fn c208_the_answer_of_old_freeacs_acknowledges_a_transfer() {
     let mut play = Play::informed(&[7], "");
     play.reply(200, &fixture("freeacs-transfer-complete-answer"));
-    play.committed(Delivered::Transfer(7));
+    play.committed(Delivered::Call(7));
 }
 
 #[test]
@@ -449,7 +452,7 @@ fn ids_differ_between_sessions() {
     let id = |id_seed| {
         let start = SessionStart {
             inform: inform(),
-            transfers: Vec::new(),
+            calls: Vec::new(),
             id_seed,
         };
         match Session::new(start).poll() {

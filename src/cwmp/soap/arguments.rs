@@ -2,7 +2,9 @@
 
 use super::limits::{MAX_KEY, MAX_NAME, MAX_SHORT_NAME};
 use super::tree::Node;
-use crate::cwmp::message::{AcsRequest, Download, SetAttribute, SetValue, Upload};
+use crate::cwmp::message::{
+    AcsRequest, Download, ScheduleDownload, SetAttribute, SetValue, TimeWindow, Upload,
+};
 use crate::wire::Secret;
 
 /// What is wrong with an argument. The text goes to the ACS; it names no value.
@@ -51,6 +53,25 @@ pub(super) fn read_request(request: Node<'_>) -> Result<Option<AcsRequest>, Argu
         },
         "Download" => AcsRequest::Download(read_download(request)?),
         "Upload" => AcsRequest::Upload(read_upload(request)?),
+        "AddObject" => AcsRequest::AddObject {
+            object_name: trimmed(request, "ObjectName", MAX_NAME)?,
+            parameter_key: exact(request, "ParameterKey", MAX_KEY)?,
+        },
+        "DeleteObject" => AcsRequest::DeleteObject {
+            object_name: trimmed(request, "ObjectName", MAX_NAME)?,
+            parameter_key: exact(request, "ParameterKey", MAX_KEY)?,
+        },
+        "FactoryReset" => AcsRequest::FactoryReset,
+        "ScheduleInform" => AcsRequest::ScheduleInform {
+            delay_seconds: number(request, "DelaySeconds", UNSIGNED)?,
+            command_key: exact(request, "CommandKey", MAX_KEY)?,
+        },
+        "GetQueuedTransfers" => AcsRequest::GetQueuedTransfers,
+        "GetAllQueuedTransfers" => AcsRequest::GetAllQueuedTransfers,
+        "ScheduleDownload" => AcsRequest::ScheduleDownload(read_schedule_download(request)?),
+        "CancelTransfer" => AcsRequest::CancelTransfer {
+            command_key: exact(request, "CommandKey", MAX_KEY)?,
+        },
         _ => return Ok(None),
     }))
 }
@@ -123,6 +144,32 @@ fn read_download(request: Node<'_>) -> Result<Download, ArgumentError> {
             check_length(name, text, MAX_NAME)?;
         }
     }
+    let delay_seconds = number(request, "DelaySeconds", UNSIGNED)?;
+    read_file(request, delay_seconds)
+}
+
+fn read_schedule_download(request: Node<'_>) -> Result<ScheduleDownload, ArgumentError> {
+    Ok(ScheduleDownload {
+        download: read_file(request, 0)?,
+        windows: required(request, "TimeWindowList")?
+            .children()
+            .map(read_window)
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn read_window(entry: Node<'_>) -> Result<TimeWindow, ArgumentError> {
+    Ok(TimeWindow {
+        start: number(entry, "WindowStart", UNSIGNED)?,
+        end: number(entry, "WindowEnd", UNSIGNED)?,
+        mode: trimmed(entry, "WindowMode", MAX_SHORT_NAME)?,
+        user_message: exact(entry, "UserMessage", MAX_NAME)?,
+        max_retries: number(entry, "MaxRetries", "a whole number")?,
+    })
+}
+
+/// What Download and ScheduleDownload have in common.
+fn read_file(request: Node<'_>, delay_seconds: u32) -> Result<Download, ArgumentError> {
     Ok(Download {
         command_key: exact(request, "CommandKey", MAX_KEY)?,
         file_type: trimmed(request, "FileType", MAX_SHORT_NAME)?,
@@ -131,7 +178,7 @@ fn read_download(request: Node<'_>) -> Result<Download, ArgumentError> {
         password: Secret::new(exact(request, "Password", MAX_NAME)?),
         file_size: number(request, "FileSize", UNSIGNED)?,
         target_file_name: exact(request, "TargetFileName", MAX_NAME)?,
-        delay_seconds: number(request, "DelaySeconds", UNSIGNED)?,
+        delay_seconds,
     })
 }
 

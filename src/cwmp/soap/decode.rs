@@ -129,6 +129,8 @@ fn read_response(answered: &str, content: Node<'_>) -> AcsResponse {
     match answered {
         "Inform" => AcsResponse::Inform,
         "TransferComplete" => AcsResponse::TransferComplete,
+        "AutonomousTransferComplete" => AcsResponse::AutonomousTransferComplete,
+        "RequestDownload" => AcsResponse::RequestDownload,
         "GetRPCMethods" => {
             let methods = content.child("MethodList").map(strings);
             AcsResponse::GetRpcMethods(methods.unwrap_or_default())

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use super::text::push_escaped;
 use crate::cwmp::fault::Fault;
 use crate::cwmp::message::{
-    CpeRequest, CpeResponse, Inform, ParameterAttribute, ParameterInfo, ParameterValue,
-    TransferComplete, TransferStatus,
+    AutonomousTransferComplete, CpeCall, CpeRequest, CpeResponse, Inform, ParameterAttribute,
+    ParameterInfo, ParameterValue, QueuedTransfer, RequestDownload, TransferComplete,
+    TransferFault, TransferStatus,
 };
 use crate::datamodel::UNKNOWN_TIME;
 
@@ -38,9 +39,15 @@ pub fn encode_request(id: &str, request: &CpeRequest) -> Vec<u8> {
             message.inform(inform);
             message.finish()
         }
-        CpeRequest::TransferComplete(report) => {
+        CpeRequest::Call(call) => {
             let mut message = Message::begin(Some(id), 0);
-            message.transfer_complete(report);
+            match call {
+                CpeCall::TransferComplete(report) => message.transfer_complete(report),
+                CpeCall::AutonomousTransferComplete(report) => {
+                    message.autonomous_transfer_complete(report);
+                }
+                CpeCall::RequestDownload(wish) => message.request_download(wish),
+            }
             message.finish()
         }
         CpeRequest::GetRpcMethods => {
@@ -75,7 +82,7 @@ pub fn encode_response(id: Option<&str>, response: &CpeResponse) -> Vec<u8> {
         }
         CpeResponse::SetParameterValues { applied_later } => {
             message.open("cwmp:SetParameterValuesResponse");
-            message.leaf("Status", if *applied_later { "1" } else { "0" });
+            message.status(*applied_later);
             message.close("cwmp:SetParameterValuesResponse");
         }
         CpeResponse::GetParameterValues(values) => {
@@ -99,6 +106,34 @@ pub fn encode_response(id: Option<&str>, response: &CpeResponse) -> Vec<u8> {
         CpeResponse::Reboot => message.leaf("cwmp:RebootResponse", ""),
         CpeResponse::Download(status) => message.transfer("cwmp:DownloadResponse", status),
         CpeResponse::Upload(status) => message.transfer("cwmp:UploadResponse", status),
+        CpeResponse::AddObject {
+            instance,
+            applied_later,
+        } => {
+            message.open("cwmp:AddObjectResponse");
+            message.number("InstanceNumber", *instance);
+            message.status(*applied_later);
+            message.close("cwmp:AddObjectResponse");
+        }
+        CpeResponse::DeleteObject { applied_later } => {
+            message.open("cwmp:DeleteObjectResponse");
+            message.status(*applied_later);
+            message.close("cwmp:DeleteObjectResponse");
+        }
+        CpeResponse::FactoryReset => message.leaf("cwmp:FactoryResetResponse", ""),
+        CpeResponse::ScheduleInform => message.leaf("cwmp:ScheduleInformResponse", ""),
+        CpeResponse::GetQueuedTransfers(transfers) => {
+            message.open("cwmp:GetQueuedTransfersResponse");
+            message.queued_transfers(transfers, false);
+            message.close("cwmp:GetQueuedTransfersResponse");
+        }
+        CpeResponse::GetAllQueuedTransfers(transfers) => {
+            message.open("cwmp:GetAllQueuedTransfersResponse");
+            message.queued_transfers(transfers, true);
+            message.close("cwmp:GetAllQueuedTransfersResponse");
+        }
+        CpeResponse::ScheduleDownload => message.leaf("cwmp:ScheduleDownloadResponse", ""),
+        CpeResponse::CancelTransfer => message.leaf("cwmp:CancelTransferResponse", ""),
     }
     message.finish()
 }
@@ -299,19 +334,78 @@ impl Message {
     }
 
     fn transfer_complete(&mut self, report: &TransferComplete) {
-        let (code, text) = match &report.fault {
+        self.open("cwmp:TransferComplete");
+        self.leaf("CommandKey", &report.command_key);
+        self.fault_struct(report.fault.as_ref());
+        self.moment("StartTime", report.start_time);
+        self.moment("CompleteTime", report.complete_time);
+        self.close("cwmp:TransferComplete");
+    }
+
+    fn autonomous_transfer_complete(&mut self, report: &AutonomousTransferComplete) {
+        self.open("cwmp:AutonomousTransferComplete");
+        self.leaf("AnnounceURL", &report.announce_url);
+        self.leaf("TransferURL", &report.transfer_url);
+        self.leaf("IsDownload", if report.is_download { "1" } else { "0" });
+        self.leaf("FileType", &report.file_type);
+        self.number("FileSize", report.file_size);
+        self.leaf("TargetFileName", &report.target_file_name);
+        self.fault_struct(report.fault.as_ref());
+        self.moment("StartTime", report.start_time);
+        self.moment("CompleteTime", report.complete_time);
+        self.close("cwmp:AutonomousTransferComplete");
+    }
+
+    fn fault_struct(&mut self, fault: Option<&TransferFault>) {
+        let (code, text) = match fault {
             Some(fault) => (fault.code.number(), fault.text.as_str()),
             None => (0, ""),
         };
-        self.open("cwmp:TransferComplete");
-        self.leaf("CommandKey", &report.command_key);
         self.open("FaultStruct");
         self.number("FaultCode", code.into());
         self.leaf("FaultString", text);
         self.close("FaultStruct");
-        self.moment("StartTime", report.start_time);
-        self.moment("CompleteTime", report.complete_time);
-        self.close("cwmp:TransferComplete");
+    }
+
+    fn request_download(&mut self, wish: &RequestDownload) {
+        self.open("cwmp:RequestDownload");
+        self.leaf("FileType", &wish.file_type);
+        self.array("FileTypeArg", "cwmp:ArgStruct", wish.arguments.len());
+        for (name, value) in &wish.arguments {
+            self.open("ArgStruct");
+            self.leaf("Name", name);
+            self.leaf("Value", value);
+            self.close("ArgStruct");
+        }
+        self.close("FileTypeArg");
+        self.close("cwmp:RequestDownload");
+    }
+
+    fn status(&mut self, applied_later: bool) {
+        self.leaf("Status", if applied_later { "1" } else { "0" });
+    }
+
+    fn queued_transfers(&mut self, transfers: &[QueuedTransfer], all: bool) {
+        let entry_name = if all {
+            "AllQueuedTransferStruct"
+        } else {
+            "QueuedTransferStruct"
+        };
+        let entry_type = format!("cwmp:{entry_name}");
+        self.array("TransferList", &entry_type, transfers.len());
+        for transfer in transfers {
+            self.open(entry_name);
+            self.leaf("CommandKey", &transfer.command_key);
+            self.number("State", transfer.state.number().into());
+            if all {
+                self.leaf("IsDownload", if transfer.is_download { "1" } else { "0" });
+                self.leaf("FileType", &transfer.file_type);
+                self.number("FileSize", transfer.file_size);
+                self.leaf("TargetFileName", &transfer.target_file_name);
+            }
+            self.close(entry_name);
+        }
+        self.close("TransferList");
     }
 
     fn moment(&mut self, name: &str, moment: Option<Timestamp>) {

@@ -8,7 +8,7 @@ use quick_xml::events::Event;
 use super::samples::{all_fixtures, value};
 use super::text::is_xml_character;
 use crate::cwmp::{
-    self, CpeRequest, CpeResponse, TransferComplete, encode_request, encode_response,
+    self, CpeCall, CpeRequest, CpeResponse, TransferComplete, encode_request, encode_response,
 };
 use crate::datamodel::ValueType;
 
@@ -130,7 +130,7 @@ proptest! {
             start_time: None,
             complete_time: None,
         };
-        let message = encode_request(&id, &CpeRequest::TransferComplete(report));
+        let message = encode_request(&id, &CpeRequest::Call(CpeCall::TransferComplete(report)));
         prop_assert_eq!(texts(&message, "cwmp:ID"), [carried(&id)]);
         prop_assert_eq!(texts(&message, "CommandKey"), [carried(&command_key)]);
     }

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use crate::cwmp::{
-    CpeRequest, CpeResponse, DeviceId, Event, EventCode, Fault, FaultCode, Inform, Notification,
-    ParameterAttribute, ParameterFault, ParameterInfo, ParameterValue, TransferComplete,
-    TransferFault, TransferStatus, encode_fault, encode_must_understand_fault, encode_request,
-    encode_response,
+    CpeCall, CpeRequest, CpeResponse, DeviceId, Event, EventCode, Fault, FaultCode, Inform,
+    Notification, ParameterAttribute, ParameterFault, ParameterInfo, ParameterValue,
+    TransferComplete, TransferFault, TransferStatus, encode_fault, encode_must_understand_fault,
+    encode_request, encode_response,
 };
 use crate::datamodel::ValueType;
 
@@ -175,11 +175,13 @@ pub(in crate::cwmp) fn everything_sent() -> Vec<(&'static str, Vec<u8>)> {
         ("cpe-inform", request(CpeRequest::Inform(inform()))),
         (
             "cpe-transfer-complete",
-            request(CpeRequest::TransferComplete(transfer("k1"))),
+            request(CpeRequest::Call(CpeCall::TransferComplete(transfer("k1")))),
         ),
         (
             "cpe-transfer-complete-failed",
-            request(CpeRequest::TransferComplete(failed_transfer())),
+            request(CpeRequest::Call(CpeCall::TransferComplete(
+                failed_transfer(),
+            ))),
         ),
         ("cpe-get-rpc-methods", request(CpeRequest::GetRpcMethods)),
         (

@@ -1,8 +1,8 @@
 //! The law of the session machine. The file that takes this module in has `cwmp` in scope.
 
 use super::cwmp::{
-    AcsRequest, CpeResponse, Delivered, DeviceId, Event, EventCode, Fault, FaultCode, Inform,
-    Reply, Session, SessionEnd, SessionFailure, SessionStart, Step, TransferComplete,
+    AcsRequest, CpeCall, CpeResponse, Delivered, DeviceId, Event, EventCode, Fault, FaultCode,
+    Inform, Reply, Session, SessionEnd, SessionFailure, SessionStart, Step, TransferComplete,
 };
 
 /// Replies that a script picks by number, whole and well-formed.
@@ -107,7 +107,10 @@ fn start() -> SessionStart {
             retry_count: 0,
             parameters: Vec::new(),
         },
-        transfers: vec![(1, report("k1")), (2, report("k2"))],
+        calls: vec![
+            (1, CpeCall::TransferComplete(report("k1"))),
+            (2, CpeCall::TransferComplete(report("k2"))),
+        ],
         id_seed: 1,
     }
 }

@@ -49,6 +49,31 @@ fn check(request: &AcsRequest) {
             within(&upload.file_type, 64);
             within(&upload.url, 256);
         }
+        AcsRequest::AddObject {
+            object_name,
+            parameter_key,
+        }
+        | AcsRequest::DeleteObject {
+            object_name,
+            parameter_key,
+        } => {
+            within(object_name, 256);
+            within(parameter_key, 32);
+        }
+        AcsRequest::FactoryReset
+        | AcsRequest::GetQueuedTransfers
+        | AcsRequest::GetAllQueuedTransfers => {}
+        AcsRequest::ScheduleInform { command_key, .. }
+        | AcsRequest::CancelTransfer { command_key } => within(command_key, 32),
+        AcsRequest::ScheduleDownload(schedule) => {
+            within(&schedule.download.command_key, 32);
+            within(&schedule.download.file_type, 64);
+            within(&schedule.download.url, 256);
+            for window in &schedule.windows {
+                within(&window.mode, 64);
+                within(&window.user_message, 256);
+            }
+        }
         AcsRequest::Unsupported(method) => within(method, 64),
     }
 }
