@@ -22,6 +22,37 @@ const TURNS: usize = 60;
 const EDITS: usize = 200;
 const LOOKUPS: usize = 300;
 
+/// Pieces that, repeated, keep a reader of XML guessing.
+const ODD_XML: [&str; 27] = [
+    "<P1 para=\"x\">value</P1>\n",
+    "<item name=\"a.b\">value</item>\n",
+    "<item name=\"a\"><part name=\"b\">value</part></item>\n",
+    "<X>value</X>\n",
+    "<item name=\"a\">",
+    "<item name=\"a\">v",
+    "<item name=\"a\"><part name=\"b\">",
+    "<part name=\"b\">",
+    "<X>",
+    "<X>v",
+    "<X>v<Y>w<Z>x",
+    "<P1>v<b>w",
+    "<b><P1>v",
+    "<X></Y>",
+    "</X>",
+    "<X>v</item>",
+    "<!DOCTYPE a [",
+    "<!--",
+    "<![CDATA[",
+    "<?a",
+    "<",
+    "<a \"",
+    "<a b='",
+    "&",
+    "&#",
+    "<X>&copy;<",
+    "\0",
+];
+
 fn main() {
     println!(
         "reading of {} MB, MB/s, best of {TURNS}; look up: {LOOKUPS} keys; list: all settings",
@@ -44,6 +75,10 @@ fn main() {
             Some(file) => reading(dialect, &file),
             None => println!("{:<14}no sample", dialect.name()),
         }
+    }
+    println!("\nodd XML, 40,000 pieces beside 2,000: 20 is as long a byte");
+    for piece in ODD_XML {
+        println!("{:<52}{:>6.1}", piece.escape_debug(), growth(piece));
     }
     println!("\nedit of one value in {} KB", EDITED_FILE / 1000);
     println!(
@@ -90,6 +125,21 @@ fn reading(dialect: Dialect, file: &[u8]) {
         parse / scanner,
         shown(quick_xml.map(|quick_xml| parse / quick_xml), 2),
     );
+}
+
+/// How many times as long twenty times as much of a piece takes.
+fn growth(piece: &str) -> f64 {
+    let time = |count: usize| {
+        let text = format!("<r><config>{}</config></r>", piece.repeat(count));
+        let parse = |text| Document::parse(Dialect::PCodeXml, text);
+        let shortest = (0..3).map(|_| {
+            let (text, began) = (text.clone(), Instant::now());
+            black_box(parse(text).problems());
+            began.elapsed()
+        });
+        shortest.min().unwrap_or_default().as_secs_f64()
+    };
+    time(40_000) / time(2_000)
 }
 
 fn editing(dialect: Dialect, file: &[u8]) {
