@@ -295,6 +295,7 @@ impl Gateway {
                     .clone()
                     .unwrap_or_else(|| settings.acs_credentials.password.clone()),
             },
+            profile: Arc::default(),
         })
     }
 
