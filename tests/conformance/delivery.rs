@@ -149,6 +149,8 @@ async fn outlive(private: &mut Private, subject: &mut Subject, expected: &[&str]
             break;
         }
     }
+    // Time to note that it has failed.
+    tokio::time::sleep(Duration::from_millis(300)).await;
     private.restart();
     let mut session = subject.device.session().await.unwrap();
     let inform = session.inform().clone();

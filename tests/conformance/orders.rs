@@ -1,6 +1,6 @@
 //! C135 to C139: restarts and Informs that an ACS orders.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -123,14 +123,21 @@ fn c139_a_scheduled_inform_survives_a_restart() {
         let ordered = second(&session.inform().current_time);
         session.schedule_inform(60, "S").await.unwrap();
         session.end().unwrap();
+        let at_order = Instant::now();
         private.pass(Duration::from_secs(20)).await;
         private.restart();
+        let back = private.unscaled(at_order.elapsed()).as_secs();
         let mut session = subject.device.session().await.unwrap();
         let inform = session.inform();
         assert_eq!(inform.event_codes(), ["3 SCHEDULED", "M ScheduleInform"]);
         assert_eq!(inform.command_keys("M ScheduleInform"), ["S"]);
         let after = second(&inform.current_time) - ordered;
-        assert!((60..=64).contains(&after), "{after} s");
+        // At once if the gateway is back only after its time; a busy machine adds to it.
+        let latest = back.max(60) + 15;
+        assert!(
+            (60..=i64::try_from(latest).unwrap()).contains(&after),
+            "{after} s"
+        );
         session.begin().await.unwrap();
         session.end().unwrap();
         assert!(subject.device.is_silent_for(QUIET).await);

@@ -11,7 +11,8 @@ use crate::subject::{INTERVAL, MS, Subject, check_alone, fault_code};
 
 /// The checks of this file.
 pub(crate) const CHECKS: &[Check] = checks![
-    c073_c075_waits_double_and_tries_are_counted,
+    c073_waits_double,
+    c075_tries_are_counted_until_one_is_good,
     c076_an_acs_sets_how_waits_grow: device2,
     c077_an_acs_sets_waits_that_do_not_grow: device2,
     c078_a_connection_request_ends_a_wait_and_not_the_row,
@@ -63,7 +64,7 @@ fn check_wait(private: &Private, wait: Duration, shortest: f64, longest: f64) {
     );
 }
 
-fn c073_c075_waits_double_and_tries_are_counted() {
+fn c073_waits_double() {
     check_alone(73, async || {
         let (private, mut subject) = private(73, 10).await;
         let mut failed = fail_first(&mut subject).await;
@@ -74,9 +75,18 @@ fn c073_c075_waits_double_and_tries_are_counted() {
             failed = next;
             shortest *= 2.0;
         }
-        let session = subject.wake().await;
-        assert_eq!(session.inform().retry_count, 6);
-        let mut session = session;
+    });
+}
+
+fn c075_tries_are_counted_until_one_is_good() {
+    check_alone(75, async || {
+        let (_private, mut subject) = private(75, 40).await;
+        fail_first(&mut subject).await;
+        for retry in 1..=3 {
+            refuse(&mut subject, retry).await;
+        }
+        let mut session = subject.device.session().await.unwrap();
+        assert_eq!(session.inform().retry_count, 4);
         session.begin().await.unwrap();
         session.end().unwrap();
         let session = subject.wake().await;
@@ -158,6 +168,8 @@ fn c079_a_restart_begins_the_waits_anew_and_keeps_the_count() {
         for retry in 1..=2 {
             refuse(&mut subject, retry).await;
         }
+        // Time to note that it has failed.
+        private.pass(Duration::from_secs(3)).await;
         private.restart();
         let (_, failed) = refuse(&mut subject, 3).await;
         let (came, _) = refuse(&mut subject, 4).await;
