@@ -28,7 +28,6 @@ const PHONES_PER_CHECK: u16 = 2;
 
 /// A gateway's surroundings.
 pub(crate) struct World {
-    pub(crate) variant: Variant,
     pub(crate) acs: ScriptedAcs,
     pub(crate) files: FileServer,
     pub(crate) authority: Authority,
@@ -156,7 +155,6 @@ fn start(variant: Variant) -> Result<&'static World, String> {
     // It runs until the test program ends; its watcher ends it then.
     std::mem::forget(process);
     Ok(Box::leak(Box::new(World {
-        variant,
         acs,
         files,
         authority,

@@ -20,6 +20,7 @@ mod attributes;
 mod catalogue;
 mod certificates;
 mod connection_request;
+mod crowd;
 mod events;
 mod fleet;
 mod gateway;
@@ -34,6 +35,7 @@ mod personalities;
 mod phone;
 mod private;
 mod process;
+mod proxier;
 mod redirects;
 mod restart;
 mod runner;
@@ -60,7 +62,9 @@ fn main() -> std::process::ExitCode {
         attributes::CHECKS,
         transfers::CHECKS,
         connection_request::CHECKS,
+        crowd::CHECKS,
         restart::CHECKS,
+        proxier::CHECKS,
         security::CHECKS,
         personalities::CHECKS,
     ])
