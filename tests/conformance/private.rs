@@ -32,6 +32,9 @@ use crate::process::Process;
 use crate::subject::Subject;
 use crate::variant::{Template, Variant};
 
+/// A hastened clock would bring periodic Informs into the middle of a check.
+const SELDOM: &str = "[acs]\nperiodic_inform_interval = 4000000000\n";
+
 /// How a private gateway is made.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
@@ -39,7 +42,8 @@ pub(crate) struct Options {
     pub(crate) template: Option<Template>,
     /// Whether its ACS is behind TLS; `None`: as in the variant.
     pub(crate) https: Option<bool>,
-    /// TOML lines that are laid over the usual settings: `"[acs]\nmax_sessions = 1\n"`.
+    /// TOML lines that are laid over the usual settings: `"[acs]\nmax_sessions = 1\n"`. Without
+    /// one on it there is no periodic Inform in our lifetime.
     pub(crate) settings: String,
     /// How many times as fast as ours its clock runs. Waits of sockets stay as they are.
     pub(crate) speed: u16,
@@ -105,7 +109,13 @@ impl Private {
             connection_requests: at(7547),
             admin: at(8090),
         };
-        let lines = settings(&folder, variant, acs.url(), &listen, &options.settings);
+        let lines = settings(
+            &folder,
+            variant,
+            acs.url(),
+            &listen,
+            &[SELDOM, &options.settings],
+        );
         fs::write(folder.join("trestle.toml"), lines).unwrap();
         let world = Box::leak(Box::new(World {
             acs,
