@@ -241,9 +241,17 @@ impl Gateway {
     }
 
     /// An authenticated connection request came in: a session with `6 CONNECTION REQUEST` is due
-    /// now, or right after the one that runs (cwmp.md C6, C7).
+    /// now, or right after the one that runs (cwmp.md C7). One whose Inform has the event and waits
+    /// for the ACS's answer is that session (cwmp.md C6).
     pub async fn wake(&self, mac: Mac) {
         let mut live = self.hold(mac).await;
+        let is_under_way = live.session.as_ref().is_some_and(|session| {
+            let event = EventCode::ConnectionRequest;
+            !session.informed && session.passing_events.contains(&event)
+        });
+        if is_under_way {
+            return;
+        }
         match self.load(mac) {
             Ok(Some((record, _))) if record.cpe.enable_cwmp => {
                 live.add_passing(EventCode::ConnectionRequest);

@@ -20,6 +20,7 @@ mod attributes;
 mod catalogue;
 mod certificates;
 mod connection_request;
+mod crowd;
 mod delivery;
 mod events;
 mod fleet;
@@ -38,6 +39,7 @@ mod personalities;
 mod phone;
 mod private;
 mod process;
+mod proxier;
 mod redirects;
 mod restart;
 mod runner;
@@ -69,7 +71,9 @@ fn main() -> std::process::ExitCode {
         notification::CHECKS,
         transfers::CHECKS,
         connection_request::CHECKS,
+        crowd::CHECKS,
         restart::CHECKS,
+        proxier::CHECKS,
         security::CHECKS,
         personalities::CHECKS,
     ])
