@@ -20,7 +20,10 @@ const METHODS: &[&str] = &[
     "GetParameterNames",
     "SetParameterAttributes",
     "GetParameterAttributes",
+    "AddObject",
+    "DeleteObject",
     "Reboot",
+    "FactoryReset",
     "Download",
     "Upload",
 ];
@@ -84,10 +87,19 @@ impl Gateway {
                 .queue_upload(mac, upload)
                 .await
                 .map(CpeResponse::Upload),
-            AcsRequest::AddObject { .. }
-            | AcsRequest::DeleteObject { .. }
-            | AcsRequest::FactoryReset
-            | AcsRequest::ScheduleInform { .. }
+            AcsRequest::AddObject {
+                object_name,
+                parameter_key,
+            } => self.add_object(mac, &object_name, parameter_key).await,
+            AcsRequest::DeleteObject {
+                object_name,
+                parameter_key,
+            } => self.delete_object(mac, &object_name, parameter_key).await,
+            AcsRequest::FactoryReset => self
+                .order_factory_reset(mac)
+                .await
+                .map(|()| CpeResponse::FactoryReset),
+            AcsRequest::ScheduleInform { .. }
             | AcsRequest::GetQueuedTransfers
             | AcsRequest::GetAllQueuedTransfers
             | AcsRequest::ScheduleDownload(_)

@@ -41,6 +41,13 @@ impl Gateway {
                     continue;
                 }
             };
+            if record.cpe.factory_reset_is_due {
+                // The commit plans what it leaves.
+                if let Err(error) = self.catch_up_on_factory_reset(mac).await {
+                    tracing::error!(%mac, %error, "a factory reset is still due");
+                }
+                continue;
+            }
             self.plan_period(mac, &record, now);
             if self.is_urgent(&record) {
                 owing += 1;

@@ -162,8 +162,16 @@ impl Gateway {
                 live.add_passing(EventCode::Periodic);
             }
         }
+        let is_reset = draft.record.cpe.factory_reset_is_due;
+        if is_reset {
+            self.reset_to_factory(&mut draft, &mut live)?;
+        }
         let record = draft.record.clone();
         self.commit(draft, &mut live).await?;
+        if is_reset {
+            // Nothing of what was owed before is owed now.
+            return Ok(());
+        }
         let now = self.inner.clock.now();
         if came_meanwhile && self.is_worth_a_session(&record, &live, session.mark) {
             // A new event does not wait for the retry of old ones (cwmp.md R3).

@@ -11,7 +11,7 @@ use super::settings::{GatewaySettings, ProductClass};
 use crate::cwmp::{DeviceId, ParameterInfo, ParameterValue};
 use crate::datamodel::{Entry, ObjectPath, ParameterPath, PathQuery, Schema, ValueType};
 use crate::device::DeviceRecord;
-use crate::mapping::{Pack, Parameter, ValueState};
+use crate::mapping::{Pack, Parameter, RowTable, ValueState};
 use crate::native::Mac;
 use crate::wire::ContentHash;
 
@@ -92,8 +92,10 @@ pub(super) struct View {
     pub(super) identity: DeviceId,
     lenses: Vec<Parameter>,
     sources: BTreeMap<ParameterPath, Source>,
-    /// Objects, tables and rows. None can be added or deleted by the ACS yet.
+    /// Objects, tables and rows.
     objects: BTreeSet<ObjectPath>,
+    /// Tables to which the ACS may add rows, and rows that it may delete.
+    changeable: BTreeSet<ObjectPath>,
     acs_url: String,
     acs_username: String,
     periodic_inform_interval: u32,
@@ -142,14 +144,22 @@ impl View {
             sources.insert(path, source);
         }
         let mut objects = BTreeSet::new();
-        for (table, rows) in pack.tables(&record.rows) {
-            for row in rows {
-                if let Ok(row) = format!("{table}{}.", row.instance).parse() {
-                    insert_with_parents(&mut objects, row);
+        let mut changeable = BTreeSet::new();
+        for RowTable {
+            path,
+            instances,
+            is_changeable,
+        } in pack.tables(&record.rows)
+        {
+            let rows = instances.iter().map(|row| format!("{path}{row}."));
+            for object in rows.chain([path.clone()]) {
+                let Ok(object) = object.parse::<ObjectPath>() else {
+                    continue;
+                };
+                if is_changeable {
+                    changeable.insert(object.clone());
                 }
-            }
-            if let Ok(table) = table.parse() {
-                insert_with_parents(&mut objects, table);
+                insert_with_parents(&mut objects, object);
             }
         }
         for table in EMPTY_TABLES {
@@ -192,6 +202,7 @@ impl View {
             lenses,
             sources,
             objects,
+            changeable,
             acs_url,
             acs_username,
             periodic_inform_interval,
@@ -217,6 +228,14 @@ impl View {
             Source::Cpe(place) => CPE_PARAMETERS.get(*place),
             _ => None,
         }
+    }
+
+    /// The rows of a table.
+    pub(super) fn rows(&self, table: &ObjectPath) -> impl Iterator<Item = &ObjectPath> {
+        let after = (Bound::Excluded(table.as_str()), Bound::Unbounded);
+        let below = self.objects.range::<str, _>(after);
+        let below = below.take_while(|path| path.as_str().starts_with(table.as_str()));
+        below.filter(|path| is_row(path) && path.parent().as_ref() == Some(table))
     }
 
     /// Everything that a query names, in order of the paths; `None` when it names nothing known.
@@ -258,7 +277,7 @@ impl View {
                 object.as_str(),
                 ParameterInfo {
                     name: object.to_string(),
-                    writable: false,
+                    writable: self.changeable.contains(object),
                 },
             );
         }

@@ -1,0 +1,118 @@
+//! AddObject and DeleteObject (cwmp.md M70 to M75): all or nothing, on disk before the answer.
+
+use super::core::Gateway;
+use super::door::GatewayError;
+use super::draft::Draft;
+use super::rpc::{printable, unknown_name};
+use crate::cwmp::{CpeResponse, Fault, FaultCode};
+use crate::datamodel::{Entry, ObjectPath, ParameterPath};
+use crate::mapping::{Pack, RowProblem, Rows};
+use crate::native::{Layers, Mac};
+
+impl Gateway {
+    pub(super) async fn add_object(
+        &self,
+        mac: Mac,
+        object_name: &str,
+        parameter_key: String,
+    ) -> Result<CpeResponse, Fault> {
+        let table = read_object(object_name)?;
+        self.change(mac, |draft, live| {
+            // Refuses a model whose keys mean other things, as setting values does.
+            self.view(mac, live)?;
+            // The tables of the phone. A table of the CPE itself would be looked for before.
+            let added = draft.change_rows(self, |pack, layers, rows| {
+                pack.add_row(layers, rows, &table)
+            })?;
+            let instance = added.map_err(|problem| fault(&table, &problem))?;
+            draft.settle_rows(&table);
+            draft.record.cpe.parameter_key = parameter_key;
+            Ok(CpeResponse::AddObject {
+                instance,
+                applied_later: draft.gives_another_file(),
+            })
+        })
+        .await
+    }
+
+    pub(super) async fn delete_object(
+        &self,
+        mac: Mac,
+        object_name: &str,
+        parameter_key: String,
+    ) -> Result<CpeResponse, Fault> {
+        let row = read_object(object_name)?;
+        self.change(mac, |draft, live| {
+            self.view(mac, live)?;
+            // As above.
+            let deleted = draft.change_rows(self, |pack, layers, rows| {
+                pack.delete_row(layers, rows, &row)
+            })?;
+            deleted.map_err(|problem| fault(&row, &problem))?;
+            draft.forget_below(&row);
+            if let Some(table) = row.parent() {
+                draft.settle_rows(&table);
+            }
+            draft.record.cpe.parameter_key = parameter_key;
+            Ok(CpeResponse::DeleteObject {
+                applied_later: draft.gives_another_file(),
+            })
+        })
+        .await
+    }
+}
+
+impl Draft {
+    /// Changes which rows there are, with what that means for the phone's file.
+    fn change_rows<T>(
+        &mut self,
+        gateway: &Gateway,
+        work: impl FnOnce(&Pack, &mut Layers, &mut Rows) -> Result<T, RowProblem>,
+    ) -> Result<Result<T, RowProblem>, GatewayError> {
+        let pack = std::sync::Arc::clone(&self.pack);
+        let mut rows = self.record.rows.clone();
+        let documents = self.documents(gateway)?;
+        let outcome = documents.edit(|layers| work(&pack, layers, &mut rows));
+        if outcome.is_ok() {
+            self.record.rows = rows;
+            self.derive_anew = true;
+        }
+        Ok(outcome)
+    }
+
+    /// The ACS knows itself that a table has another number of rows (cwmp.md A3).
+    fn settle_rows(&mut self, table: &ObjectPath) {
+        let entry = self.pack.schema().entry(table.as_str());
+        let count = entry
+            .and_then(Entry::table)
+            .and_then(|table| table.count.as_ref());
+        if let (Some(count), Some(holder)) = (count, table.parent())
+            && let Ok(counter) = format!("{holder}{count}").parse::<ParameterPath>()
+        {
+            self.set_by_acs.insert(counter);
+        }
+    }
+
+    /// Forgets what was kept of the parameters of a row that is gone (cwmp.md A9). Names below the
+    /// tables of a phone are the same in every view.
+    fn forget_below(&mut self, row: &ObjectPath) {
+        let is_gone = |path: &ParameterPath| path.as_str().starts_with(row.as_str());
+        let record = &mut self.record;
+        record.cpe.attributes.retain(|path, _| !is_gone(path));
+        record.kept.retain(|path, _| !is_gone(path));
+    }
+}
+
+/// A path of another form is that of nothing.
+fn read_object(name: &str) -> Result<ObjectPath, Fault> {
+    name.parse().map_err(|_| unknown_name(name))
+}
+
+fn fault(object: &ObjectPath, problem: &RowProblem) -> Fault {
+    let code = match problem {
+        RowProblem::Unknown | RowProblem::Fixed => FaultCode::InvalidParameterName,
+        RowProblem::Full { .. } => FaultCode::ResourcesExceeded,
+        RowProblem::Refused(_) => FaultCode::RequestDenied,
+    };
+    Fault::new(code, format!("{}: {problem}", printable(object.as_str())))
+}
