@@ -105,7 +105,7 @@ fn the_line_of_a_profile_can_go_and_come_back_under_another_number() {
     phone
         .set(&[("VP1.Line.2.SIP.AuthPassword", "new")])
         .unwrap();
-    assert!(phone.own().contains("P34 = new\n"), "{}", phone.own());
+    assert!(phone.own().contains("P34=new\n"), "{}", phone.own());
     assert!(phone.set(&[("L1.SIP.AuthPassword", "x")]).is_err());
     let key = crate::native::NativeKey::new("P34");
     let paths = phone.pack.parameters_of(&key, &phone.rows);
@@ -137,13 +137,13 @@ fn where_files_are_patches_defaults_are_written_and_the_rest_is_emptied() {
     assert_eq!(own, "P404: \nP406: \nP2002: a%25b\n");
     phone.derive();
     assert_eq!(phone.profiles(), [1], "what is left does not show it again");
-    assert_eq!(phone.add(PROFILES), Ok(4));
+    assert_eq!(phone.add(PROFILES), Ok(3));
     phone.derive();
-    assert_eq!(phone.value("VP4.DTMFMethod"), "RFC2833");
-    assert!(phone.parameter("VP4.Line.1.SIP.AuthUserName").is_none());
-    assert_eq!(phone.add("VP4.Line."), Ok(1));
+    assert_eq!(phone.value("VP3.DTMFMethod"), "RFC2833");
+    assert!(phone.parameter("L3.SIP.AuthUserName").is_none());
+    assert_eq!(phone.add("VP3.Line."), Ok(1));
     phone.derive();
-    assert_eq!(phone.value("VP4.Line.1.SIP.AuthUserName"), "");
+    assert_eq!(phone.value("L3.SIP.AuthUserName"), "");
 }
 
 #[test]
@@ -177,16 +177,17 @@ fn all_packs() -> Vec<Pack> {
     let mut all = Vec::new();
     for template in EVERY_TEMPLATE {
         let packs = Packs::embedded().unwrap().with_template(template);
-        for vendor in ["grandstream", "htek", "aastra", "akuvox"] {
-            for model in [
-                None,
-                Some("GXP2170"),
-                Some("HT802"),
-                Some("6867i"),
-                Some("UC926"),
-            ] {
-                all.extend(packs.for_phone(vendor, model).map(|pack| (*pack).clone()));
-            }
+        for (vendor, model) in [
+            ("grandstream", None),
+            ("grandstream", Some("GXP2170")),
+            ("grandstream", Some("HT802")),
+            ("htek", None),
+            ("aastra", None),
+            ("aastra", Some("6867i")),
+            ("akuvox", None),
+        ] {
+            let pack = packs.for_phone(vendor, model).unwrap();
+            all.push((*pack).clone());
         }
     }
     all
@@ -210,9 +211,10 @@ fn shown(pack: &Pack, layers: &Layers, rows: &Rows, row: &str) -> Vec<(String, S
 #[test]
 fn numbers_are_never_used_again_and_full_tables_say_so() {
     for pack in all_packs() {
-        let mut layers = empty_file(&pack);
-        let mut rows = pack.rows(&layers, &Rows::default());
-        for table in pack.tables(&rows) {
+        let nothing = empty_file(&pack);
+        for table in pack.tables(&pack.rows(&nothing, &Rows::default())) {
+            let mut layers = nothing.clone();
+            let mut rows = pack.rows(&layers, &Rows::default());
             let path: ObjectPath = table.path.parse().unwrap();
             let mut used: BTreeSet<u32> = table.instances.iter().copied().collect();
             if !table.is_changeable {
@@ -221,7 +223,7 @@ fn numbers_are_never_used_again_and_full_tables_say_so() {
                 continue;
             }
             let mut present: Vec<u32> = table.instances;
-            for round in 0..3 {
+            for round in 0..2 {
                 let problem = loop {
                     match pack.add_row(&mut layers, &mut rows, &path) {
                         Ok(number) => {
