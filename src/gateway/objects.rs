@@ -3,6 +3,7 @@
 use super::core::Gateway;
 use super::door::GatewayError;
 use super::draft::Draft;
+use super::inform_parameters::{self, INFORM_PARAMETERS};
 use super::rpc::{printable, unknown_name};
 use crate::cwmp::{CpeResponse, Fault, FaultCode};
 use crate::datamodel::{Entry, ObjectPath, ParameterPath};
@@ -20,10 +21,13 @@ impl Gateway {
         self.change(mac, |draft, live| {
             // Refuses a model whose keys mean other things, as setting values does.
             self.view(mac, live)?;
-            // The tables of the phone. A table of the CPE itself would be looked for before.
-            let added = draft.change_rows(self, |pack, layers, rows| {
-                pack.add_row(layers, rows, &table)
-            })?;
+            let added = if draft.is_own_table(&table) {
+                draft.add_own_row()
+            } else {
+                draft.change_rows(self, |pack, layers, rows| {
+                    pack.add_row(layers, rows, &table)
+                })?
+            };
             let instance = added.map_err(|problem| fault(&table, &problem))?;
             draft.settle_rows(&table);
             draft.record.cpe.parameter_key = parameter_key;
@@ -44,10 +48,14 @@ impl Gateway {
         let row = read_object(object_name)?;
         self.change(mac, |draft, live| {
             self.view(mac, live)?;
-            // As above.
-            let deleted = draft.change_rows(self, |pack, layers, rows| {
-                pack.delete_row(layers, rows, &row)
-            })?;
+            let is_own = row.parent().is_some_and(|table| draft.is_own_table(&table));
+            let deleted = if is_own {
+                draft.delete_own_row(&row)
+            } else {
+                draft.change_rows(self, |pack, layers, rows| {
+                    pack.delete_row(layers, rows, &row)
+                })?
+            };
             deleted.map_err(|problem| fault(&row, &problem))?;
             draft.forget_below(&row);
             if let Some(table) = row.parent() {
@@ -78,6 +86,32 @@ impl Draft {
             self.derive_anew = true;
         }
         Ok(outcome)
+    }
+
+    /// Whether the rows of a table are the CPE's own, and no places of the phone.
+    fn is_own_table(&self, table: &ObjectPath) -> bool {
+        let is_known = self.pack.schema().entry(table.as_str()).is_some();
+        is_known && table.as_str() == INFORM_PARAMETERS
+    }
+
+    fn add_own_row(&mut self) -> Result<u32, RowProblem> {
+        let cpe = &mut self.record.cpe;
+        if cpe.inform_parameters.len() >= inform_parameters::MAX_ROWS {
+            return Err(RowProblem::Full {
+                slots: u32::try_from(inform_parameters::MAX_ROWS).unwrap_or(u32::MAX),
+            });
+        }
+        Ok(inform_parameters::add(cpe))
+    }
+
+    fn delete_own_row(&mut self, row: &ObjectPath) -> Result<(), RowProblem> {
+        let number = row.as_str().strip_prefix(INFORM_PARAMETERS);
+        let number = number.and_then(|rest| rest.strip_suffix('.')?.parse().ok());
+        let number =
+            number.filter(|number| row.as_str() == format!("{INFORM_PARAMETERS}{number}."));
+        let is_gone =
+            number.is_some_and(|number| inform_parameters::remove(&mut self.record.cpe, number));
+        is_gone.then_some(()).ok_or(RowProblem::Unknown)
     }
 
     /// The ACS knows itself that a table has another number of rows (cwmp.md A3).

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use url::Url;
 
 use super::core::Gateway;
+use super::cpe_parameters::OwnParameter;
 use super::door::GatewayError;
 use super::draft::Draft;
 use super::edit_report::{EditReport, SetReport};
+use super::inform_parameters::{INFORM_PARAMETERS, conflicts};
 use super::rpc::printable;
 use super::unique_keys::{self, Wanted};
 use super::view::{Shown, View};
@@ -21,7 +23,7 @@ use crate::native::Mac;
 /// A parameter of the CPE itself, with the text it gets.
 struct OwnChange {
     path: ParameterPath,
-    write: fn(&mut CpeState, &str),
+    parameter: OwnParameter,
     value: String,
 }
 
@@ -249,15 +251,18 @@ impl Checked {
     fn add(&mut self, view: &View, shown: Shown, value: String) -> Result<(), (FaultCode, String)> {
         match view.cpe_parameter(shown.path.as_str()) {
             Some(own) => {
-                let write = own.write.ok_or_else(not_writable)?;
+                if !own.is_settable() {
+                    return Err(not_writable());
+                }
+                own.check(&value)
+                    .map_err(|why| (FaultCode::InvalidParameterValue, why))?;
                 if shown.path.as_str() == "Device.ManagementServer.URL" {
-                    check_acs_url(&value)?;
                     // The same URL in another spelling is no other ACS.
                     self.another_acs |= Url::parse(&value) != Url::parse(&shown.value);
                 }
                 self.own.push(OwnChange {
                     path: shown.path,
-                    write,
+                    parameter: own,
                     value,
                 });
             }
@@ -338,24 +343,6 @@ fn not_writable() -> (FaultCode, String) {
     )
 }
 
-/// An ACS URL is http or https, names a host, and carries no credentials (cwmp.md G1).
-fn check_acs_url(text: &str) -> Result<(), (FaultCode, String)> {
-    let is_good = Url::parse(text).is_ok_and(|url| {
-        matches!(url.scheme(), "http" | "https")
-            && url.has_host()
-            && url.username().is_empty()
-            && url.password().is_none()
-    });
-    if is_good {
-        Ok(())
-    } else {
-        Err((
-            FaultCode::InvalidParameterValue,
-            "an http or https URL without user information is wanted".to_owned(),
-        ))
-    }
-}
-
 impl Gateway {
     /// Makes the changes on the draft. Says what came of them.
     fn apply(&self, draft: &mut Draft, checked: Checked) -> Result<SetReport, Fault> {
@@ -367,8 +354,12 @@ impl Gateway {
             let before = draft.record.kept.insert(kept_as, value.clone());
             draft.derive_anew |= before.as_ref() != Some(&value);
         }
-        for change in checked.own {
-            (change.write)(&mut draft.record.cpe, &change.value);
+        for change in &checked.own {
+            change.parameter.write(&mut draft.record.cpe, &change.value);
+        }
+        let faults = unique_key_faults(&draft.record.cpe, &checked.own);
+        if !faults.is_empty() {
+            return Err(invalid_arguments(faults));
         }
         if checked.another_acs {
             draft.begin_with_a_new_acs();
@@ -380,6 +371,21 @@ impl Gateway {
             edits: edits.into_iter().map(EditReport::from).collect(),
         })
     }
+}
+
+/// Parameters of the call that make a row the same as another one (cwmp.md M30).
+fn unique_key_faults(cpe: &CpeState, changes: &[OwnChange]) -> Vec<ParameterFault> {
+    let fault = |(first, second, name): (u32, u32, &'static str)| {
+        let rows = [first, second].map(|row| format!("{INFORM_PARAMETERS}{row}."));
+        let mut of_call = changes.iter().map(|change| change.path.as_str());
+        let path = of_call.find(|path| rows.iter().any(|row| path.starts_with(row.as_str())))?;
+        Some(ParameterFault {
+            name: path.to_owned(),
+            code: FaultCode::InvalidParameterValue,
+            text: format!("rows {first} and {second} have the same {name}"),
+        })
+    };
+    conflicts(cpe).into_iter().filter_map(fault).collect()
 }
 
 fn parameter_fault(refusal: Refusal) -> ParameterFault {
