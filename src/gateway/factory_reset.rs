@@ -66,7 +66,9 @@ impl Gateway {
         record.rows = Rows::default();
         record.delivery.reboot = RebootOrders::default();
         draft.derive_anew = true;
+        draft.owed_before = false;
         live.passing_events.clear();
+        live.heartbeat_is_due = false;
         live.failures = 0;
         live.unacknowledged = 0;
         tracing::info!(mac = %draft.mac, "factory reset: what its ACS had set is gone");

@@ -30,11 +30,13 @@ mod ledger;
 mod methods;
 mod model;
 mod names;
+mod objects;
 mod personalities;
 mod phone;
 mod private;
 mod process;
 mod redirects;
+mod reset;
 mod restart;
 mod runner;
 mod security;
@@ -58,6 +60,8 @@ fn main() -> std::process::ExitCode {
         get::CHECKS,
         names::CHECKS,
         attributes::CHECKS,
+        objects::CHECKS,
+        reset::CHECKS,
         transfers::CHECKS,
         connection_request::CHECKS,
         restart::CHECKS,
