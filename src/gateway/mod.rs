@@ -48,6 +48,8 @@ mod layer_tests;
 #[cfg(test)]
 mod lens_set_tests;
 #[cfg(test)]
+mod objects_tests;
+#[cfg(test)]
 mod sealed_tests;
 #[cfg(test)]
 mod template_tests;

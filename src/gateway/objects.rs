@@ -33,7 +33,7 @@ impl Gateway {
             draft.record.cpe.parameter_key = parameter_key;
             Ok(CpeResponse::AddObject {
                 instance,
-                applied_later: draft.gives_another_file(),
+                applied_later: draft.is_applied_later(&table),
             })
         })
         .await
@@ -58,12 +58,11 @@ impl Gateway {
             };
             deleted.map_err(|problem| fault(&row, &problem))?;
             draft.forget_below(&row);
-            if let Some(table) = row.parent() {
-                draft.settle_rows(&table);
-            }
+            let table = row.parent().unwrap_or_else(|| row.clone());
+            draft.settle_rows(&table);
             draft.record.cpe.parameter_key = parameter_key;
             Ok(CpeResponse::DeleteObject {
-                applied_later: draft.gives_another_file(),
+                applied_later: draft.is_applied_later(&table),
             })
         })
         .await
@@ -112,6 +111,12 @@ impl Draft {
         let is_gone =
             number.is_some_and(|number| inform_parameters::remove(&mut self.record.cpe, number));
         is_gone.then_some(()).ok_or(RowProblem::Unknown)
+    }
+
+    /// Whether the phone still has to fetch what the change means for it (cwmp.md M4).
+    fn is_applied_later(&self, table: &ObjectPath) -> bool {
+        let is_outstanding = self.record.delivery.is_outstanding();
+        self.gives_another_file() || is_outstanding && !self.is_own_table(table)
     }
 
     /// The ACS knows itself that a table has another number of rows (cwmp.md A3).

@@ -72,7 +72,7 @@ impl Pack {
     ) -> Vec<CurrentValue> {
         let mut values = Vec::new();
         let paths = self.row_paths(rows);
-        for (place, asked) in self.asked(what) {
+        for (place, asked) in self.asked(&self.plain_word(what, rows)) {
             let Some(lens) = self.set.lenses.get(place) else {
                 continue;
             };

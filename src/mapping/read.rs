@@ -29,7 +29,7 @@ impl Pack {
         let mut parameters = Vec::with_capacity(512);
         let own_sets = self.own_sets(&in_force, rows);
         let paths = self.row_paths(rows);
-        let context = (&in_force, &own_sets, paths);
+        let context = (&in_force, &own_sets, &paths);
         for (place, lens) in self.set.lenses.iter().enumerate() {
             if lens.only_if_set || !self.has(lens) {
                 continue;
@@ -185,7 +185,7 @@ impl Pack {
     fn read_lens(
         &self,
         (place, lens, instance, slot): (usize, &Lens, u32, u32),
-        (in_force, own_sets, paths): (&InForce<'_>, &OwnSets, RowPaths<'_>),
+        (in_force, own_sets, paths): (&InForce<'_>, &OwnSets, &RowPaths<'_>),
         parameters: &mut Vec<Parameter>,
     ) {
         let is_own = |set| own_sets.get(&(set, slot)).copied().unwrap_or(false);

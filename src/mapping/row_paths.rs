@@ -19,11 +19,13 @@ pub(super) const LINE_TABLE: &str = "Line.";
 pub(super) const LINE_ROW: &str = "Line.1.";
 
 /// What the parameters of one phone are called.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct RowPaths<'p> {
     pack: &'p Pack,
     rows: &'p Rows,
     is_plain: bool,
+    /// By index, whether its rows have a line each; empty while paths are plain.
+    have_lines: Vec<bool>,
 }
 
 /// A table as one phone shows it.
@@ -48,11 +50,20 @@ pub(super) enum TablePlace {
 impl Pack {
     /// What parameters are called on a phone with these rows.
     pub(super) fn row_paths<'p>(&'p self, rows: &'p Rows) -> RowPaths<'p> {
+        let is_plain = rows.is_plain();
+        let indexes = self.set.indexes.iter().filter(|_| !is_plain);
         RowPaths {
             pack: self,
             rows,
-            is_plain: rows.is_plain(),
+            is_plain,
+            have_lines: indexes.map(|index| self.has_line(index)).collect(),
         }
+    }
+
+    /// A path as the lenses have it, and any other word as it is.
+    pub fn plain_word<'w>(&self, word: &'w str, rows: &Rows) -> Cow<'w, str> {
+        let name = self.lens_name(word, rows);
+        name.unwrap_or(Cow::Borrowed(word))
     }
 
     /// What the lenses call a parameter, with the number of a slot where they write one; `None` if
@@ -212,7 +223,8 @@ impl RowPaths<'_> {
                 }
             };
             let line = rest.strip_prefix(LINE_ROW);
-            let renamed = match line.filter(|_| self.pack.has_line(index)) {
+            let has_line = self.have_lines.get(place).copied().unwrap_or_default();
+            let renamed = match line.filter(|_| has_line) {
                 Some(rest) => {
                     let line = self.rows.line(&index.name, slot)?;
                     format!("{}{instance}.{LINE_TABLE}{line}.{rest}", index.table)

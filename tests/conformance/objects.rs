@@ -135,7 +135,7 @@ fn c119_what_is_writable_can_be_written() {
                 (false, _) => fixed.push(entry),
             }
         }
-        assert!(own.len() > 50 && fixed.len() > 50);
+        assert!(own.len() > 20 && fixed.len() > 20);
         session.set_values(&own, "own").await.unwrap();
         let refused = session.set_values(&fixed, "fixed").await;
         let Err(ScriptError::Fault(fault)) = refused else {

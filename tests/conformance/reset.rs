@@ -19,7 +19,7 @@ fn c137_a_factory_reset_leaves_nothing_of_the_acs() {
         let mut subject = private.subject(0).await;
         let mut session = subject.turn().await;
         let device_id = session.inform().device_id.clone();
-        let name = format!("{VP}Name");
+        let name = format!("{VP}Line.1.SIP.AuthUserName");
         let values = [
             (PROVISIONING_CODE, "C137", "xsd:string"),
             (name.as_str(), "set by the ACS", "xsd:string"),
