@@ -12,7 +12,7 @@ use super::live::Live;
 use super::own_changes::Derived;
 use super::tree::sealed;
 use super::view::{View, provisional_identity};
-use crate::cwmp::{Event, EventCode};
+use crate::cwmp::{DeviceId, Event, EventCode};
 use crate::datamodel::ParameterPath;
 use crate::device::{DeviceRecord, FileRecord, FileRole, Mark, StoredParameters, TreePath};
 use crate::mapping::{Change, NativeEdit, Pack, Parameter, Refusal, ValueState};
@@ -76,6 +76,14 @@ impl Documents {
     /// The same before it is encrypted.
     fn own_text(&self) -> &[u8] {
         self.layers.own().map_or(&[], |own| own.document.bytes())
+    }
+
+    /// Lets `work` change what the phone's own file says.
+    pub(super) fn edit<T>(&mut self, work: impl FnOnce(&mut Layers) -> T) -> T {
+        let before = self.own_text().to_vec();
+        let outcome = work(&mut self.layers);
+        self.is_changed |= self.own_text() != before;
+        outcome
     }
 
     /// What the phone's own file is encrypted with, when it is.
@@ -179,10 +187,7 @@ impl Draft {
         let pack = Arc::clone(&self.pack);
         let rows = self.record.rows.clone();
         let documents = self.documents(gateway)?;
-        let before = documents.own_text().to_vec();
-        let outcome = pack.write(&mut documents.layers, &rows, changes);
-        documents.is_changed |= documents.own_text() != before;
-        Ok(outcome)
+        Ok(documents.edit(|layers| pack.write(layers, &rows, changes)))
     }
 
     /// Takes settings of the phone's own file back.
@@ -197,10 +202,7 @@ impl Draft {
         let pack = Arc::clone(&self.pack);
         let rows = self.record.rows.clone();
         let documents = self.documents(gateway)?;
-        let before = documents.own_text().to_vec();
-        let outcome = pack.unset(&mut documents.layers, &rows, paths);
-        documents.is_changed |= documents.own_text() != before;
-        Ok(outcome)
+        Ok(documents.edit(|layers| pack.unset(layers, &rows, paths)))
     }
 
     /// What the refusals of these changes would be, without making any.
@@ -439,6 +441,10 @@ impl Gateway {
         let bytes = documents.own_bytes().into_owned();
         let content_hash = ContentHash::of(&bytes);
         let own_file = &mut documents.own_file;
+        if is_known {
+            let stored_at = documents.moved_from.as_ref().unwrap_or(&path);
+            self.keep_imported(stored_at, own_file, content_hash)?;
+        }
         if is_known && content_hash != own_file.content_hash {
             own_file.revision += 1;
         }
@@ -473,11 +479,7 @@ impl Gateway {
         }
         let cpe = &mut draft.record.cpe;
         if cpe.connection_request_username.is_empty() {
-            // The user name that CPEs use by convention (cwmp.md H22).
-            cpe.connection_request_username = format!(
-                "{}-{}-{}",
-                identity.oui, identity.product_class, identity.serial_number
-            );
+            cpe.connection_request_username = conventional_username(&identity);
         }
         cpe.events.add(Event::plain(EventCode::Bootstrap));
         cpe.events.add(Event::plain(EventCode::Boot));
@@ -508,6 +510,14 @@ impl Gateway {
         }
         Ok(view)
     }
+}
+
+/// The user name that CPEs use by convention (cwmp.md H22).
+pub(super) fn conventional_username(identity: &DeviceId) -> String {
+    format!(
+        "{}-{}-{}",
+        identity.oui, identity.product_class, identity.serial_number
+    )
 }
 
 /// The phone's model, if the lenses of its pack do not hold for it.

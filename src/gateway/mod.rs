@@ -15,12 +15,14 @@ mod draft;
 mod edit_report;
 mod explain;
 mod export;
+mod factory_reset;
 mod file_index;
 mod file_passwords;
 mod import;
 mod inform_parameters;
 mod live;
 mod notifications;
+mod objects;
 mod overview;
 mod own_changes;
 mod phones;
@@ -37,6 +39,7 @@ mod shared_affixes;
 mod timed_queue;
 mod transfers;
 mod tree;
+mod unique_keys;
 mod values;
 mod view;
 
@@ -44,6 +47,8 @@ mod view;
 mod layer_tests;
 #[cfg(test)]
 mod lens_set_tests;
+#[cfg(test)]
+mod objects_tests;
 #[cfg(test)]
 mod sealed_tests;
 #[cfg(test)]

@@ -21,7 +21,10 @@ const METHODS: &[&str] = &[
     "GetParameterNames",
     "SetParameterAttributes",
     "GetParameterAttributes",
+    "AddObject",
+    "DeleteObject",
     "Reboot",
+    "FactoryReset",
     "ScheduleInform",
     "Download",
     "Upload",
@@ -93,10 +96,19 @@ impl Gateway {
                 .queue_upload(mac, upload)
                 .await
                 .map(CpeResponse::Upload),
-            AcsRequest::AddObject { .. }
-            | AcsRequest::DeleteObject { .. }
-            | AcsRequest::FactoryReset
-            | AcsRequest::GetQueuedTransfers
+            AcsRequest::AddObject {
+                object_name,
+                parameter_key,
+            } => self.add_object(mac, &object_name, parameter_key).await,
+            AcsRequest::DeleteObject {
+                object_name,
+                parameter_key,
+            } => self.delete_object(mac, &object_name, parameter_key).await,
+            AcsRequest::FactoryReset => self
+                .order_factory_reset(mac)
+                .await
+                .map(|()| CpeResponse::FactoryReset),
+            AcsRequest::GetQueuedTransfers
             | AcsRequest::GetAllQueuedTransfers
             | AcsRequest::ScheduleDownload(_)
             | AcsRequest::CancelTransfer { .. } => Err(Fault::new(

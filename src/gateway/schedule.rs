@@ -36,6 +36,13 @@ impl Gateway {
                     continue;
                 }
             };
+            if record.cpe.factory_reset_is_due {
+                // The commit plans what it leaves.
+                if let Err(error) = self.catch_up_on_factory_reset(mac).await {
+                    tracing::error!(%mac, %error, "a factory reset is still due");
+                }
+                continue;
+            }
             let Ok(pack) = self.lenses(&record) else {
                 tracing::error!(%mac, vendor = record.vendor, "a phone without a mapping pack is left out");
                 continue;

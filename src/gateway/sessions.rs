@@ -197,9 +197,17 @@ impl Gateway {
                 draft.owed_before = true;
             }
         }
+        let is_reset = draft.record.cpe.factory_reset_is_due;
+        if is_reset {
+            self.reset_to_factory(&mut draft, &mut live)?;
+        }
         let record = draft.record.clone();
         let pack = Arc::clone(&draft.pack);
         self.commit(draft, &mut live).await?;
+        if is_reset {
+            // Nothing of what was owed before is owed now.
+            return Ok(());
+        }
         let now = self.inner.clock.now();
         let due = self.due(mac, &record, pack.schema(), now);
         if !live.passing_events.is_empty() || live.heartbeat_is_due {

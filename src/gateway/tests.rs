@@ -106,6 +106,17 @@ impl Bench {
         }
     }
 
+    /// The content-addressed folder is emptied.
+    pub(super) fn forget_assets(&self) {
+        let assets = self.folder.path().join("assets");
+        for folder in std::fs::read_dir(assets).unwrap() {
+            let folder = folder.unwrap();
+            if folder.file_name() != "unfinished" {
+                std::fs::remove_dir_all(folder.path()).unwrap();
+            }
+        }
+    }
+
     fn advance(&self, seconds: i64) {
         self.clock.0.fetch_add(seconds, Ordering::SeqCst);
     }

@@ -34,6 +34,8 @@ mod proof;
 mod read;
 mod reading;
 mod redirect;
+mod row_edits;
+mod row_paths;
 mod rows;
 mod scratch;
 mod section;
@@ -52,6 +54,8 @@ mod example;
 mod example_patch;
 #[cfg(any(test, fuzzing))]
 pub mod laws_on_files;
+#[cfg(test)]
+mod row_edits_tests;
 #[cfg(test)]
 mod shared_profiles;
 #[cfg(test)]
@@ -72,6 +76,7 @@ pub use pack::{Pack, PackId};
 pub use packs::Packs;
 pub use parameter::{Parameter, ValueState};
 pub use proof::{PackFinding, SetProof};
-pub use rows::{Row, Rows};
+pub use row_edits::{RowProblem, RowTable};
+pub use rows::{FixedRows, Row, Rows};
 pub use template_view::{Template, TemplateError};
 pub use vendor::NewFile;

@@ -34,6 +34,7 @@ mod methods;
 mod model;
 mod names;
 mod notification;
+mod objects;
 mod orders;
 mod personalities;
 mod phone;
@@ -41,6 +42,7 @@ mod private;
 mod process;
 mod proxier;
 mod redirects;
+mod reset;
 mod restart;
 mod runner;
 mod security;
@@ -69,6 +71,8 @@ fn main() -> std::process::ExitCode {
         attributes::CHECKS,
         orders::CHECKS,
         notification::CHECKS,
+        objects::CHECKS,
+        reset::CHECKS,
         transfers::CHECKS,
         connection_request::CHECKS,
         crowd::CHECKS,
