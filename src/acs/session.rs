@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +14,7 @@ use super::settings::AcsSettings;
 use super::work::{contained, run_jobs};
 use crate::cwmp::{
     AcsRequest, CpeResponse, Delivered, Exchange, Fault, MAX_BODY, Reply, Session, SessionEnd,
-    SessionFailure, SessionStart, Step,
+    SessionFailure, SessionStart, Step, VersionDoubt,
 };
 use crate::gateway::{Delivery, Gateway, GatewayError, OpenSession, SessionOutcome};
 use crate::native::Mac;
@@ -90,7 +89,7 @@ async fn run_one(gateway: Gateway, connector: Arc<Connector>, mac: Mac) {
     });
     match &outcome {
         SessionOutcome::Ended => tracing::debug!(device = %mac, "session ended"),
-        SessionOutcome::Failed { reason } => {
+        SessionOutcome::Failed { reason, .. } => {
             tracing::info!(device = %mac, reason, "session failed");
         }
     }
@@ -142,20 +141,20 @@ async fn hold(
     let mut session = Session::new(SessionStart {
         inform: open.inform,
         calls: calls.map(|pending| (pending.id, pending.call)).collect(),
+        version: open.version,
+        profile: open.endpoint.profile,
         id_seed,
     });
     loop {
         match session.poll() {
-            Step::Send(body) => {
-                let body = body.map(Bytes::from);
-                match conversation.ask(body.as_ref(), REPLY_LIMITS).await {
-                    Ok((status, body)) => session.on_reply(Reply {
-                        status,
-                        body: &body,
-                    }),
-                    Err(failure) => session.on_failure(session_failure(&failure)),
-                }
-            }
+            Step::Send(body) => match conversation.tell(body, REPLY_LIMITS).await {
+                Ok(answer) => session.on_reply(Reply {
+                    status: answer.status,
+                    body: &answer.body,
+                    retry_after: answer.retry_after,
+                }),
+                Err(failure) => session.on_failure(session_failure(&failure)),
+            },
             Step::Execute(request) => {
                 match timeout(GATEWAY_DEADLINE, counterpart.execute(request)).await {
                     Ok(result) => session.on_result(result),
@@ -166,6 +165,7 @@ async fn hold(
                 let delivery = match delivered {
                     Delivered::Inform => Delivery::Inform,
                     Delivered::Call(id) => Delivery::Call(id),
+                    Delivered::Unlisted(ids) => Delivery::Unlisted(ids),
                 };
                 match timeout(GATEWAY_DEADLINE, counterpart.delivered(delivery)).await {
                     Ok(Ok(())) => session.on_committed(),
@@ -174,7 +174,13 @@ async fn hold(
                 }
             }
             Step::Finish(SessionEnd::Complete) => return SessionOutcome::Ended,
-            Step::Finish(SessionEnd::Failed(failure)) => return failed(failure.to_string()),
+            Step::Finish(SessionEnd::Failed(failure)) => {
+                return SessionOutcome::Failed {
+                    reason: failure.to_string(),
+                    retry_after: failure.retry_after(),
+                    version_doubt: session.version_doubt(),
+                };
+            }
         }
     }
 }
@@ -193,6 +199,8 @@ fn session_failure(failure: &ConversationFailure) -> SessionFailure {
 fn failed(reason: impl Into<String>) -> SessionOutcome {
     SessionOutcome::Failed {
         reason: reason.into(),
+        retry_after: None,
+        version_doubt: VersionDoubt::None,
     }
 }
 
@@ -204,7 +212,9 @@ mod tests {
 
     use super::super::scripted::{Scripted, Seen, Then, answer};
     use super::*;
-    use crate::cwmp::{CpeCall, DeviceId, Event, EventCode, FaultCode, Inform, TransferComplete};
+    use crate::cwmp::{
+        CpeCall, CwmpVersion, DeviceId, Event, EventCode, FaultCode, Inform, TransferComplete,
+    };
     use crate::gateway::{AcsEndpoint, PendingCall};
     use crate::wire::Credentials;
     use crate::wire::Secret;
@@ -271,6 +281,7 @@ mod tests {
                 profile: Arc::default(),
             },
             inform,
+            version: CwmpVersion::V1_4,
             calls: vec![PendingCall {
                 id: 9,
                 call: CpeCall::TransferComplete(report),
@@ -366,7 +377,7 @@ mod tests {
         })
         .await;
         let notes = Notes::default();
-        let SessionOutcome::Failed { reason } = held(&server, &notes).await else {
+        let SessionOutcome::Failed { reason, .. } = held(&server, &notes).await else {
             panic!("the session ended well");
         };
         assert!(reason.contains("password is wrong"), "{reason}");

@@ -6,6 +6,7 @@ mod exchange;
 mod fault;
 mod message;
 mod profile;
+mod retry_after;
 mod session;
 mod soap;
 mod version;
@@ -20,11 +21,14 @@ pub use message::{
     TimeWindow, TransferComplete, TransferFault, TransferStatus, Upload,
 };
 pub use profile::AcsProfile;
+pub use retry_after::RetryAfter;
 pub use session::{
     Delivered, MAX_SENDS, Reply, Session, SessionEnd, SessionFailure, SessionStart, Step,
+    VersionDoubt,
 };
 pub use soap::{
-    AcsBody, AcsFault, AcsMessage, MAX_ATTRIBUTES, MAX_BODY, MAX_DEPTH, MAX_ELEMENTS, SoapError,
-    decode, encode_fault, encode_must_understand_fault, encode_request, encode_response,
+    AcsBody, AcsFault, AcsMessage, MAX_ATTRIBUTES, MAX_BODY, MAX_DEPTH, MAX_ELEMENTS, MAX_PIECE,
+    Outgoing, Pieces, SoapError, Voice, decode, encode_fault, encode_must_understand_fault,
+    encode_request, encode_response,
 };
 pub use version::{CwmpVersion, UnknownVersion};

@@ -231,6 +231,7 @@ impl Draft {
         cpe.transfers.clear();
         cpe.retry_count = 0;
         cpe.informed_acs = None;
+        cpe.acs_version = None;
         cpe.events.add(Event::plain(EventCode::Bootstrap));
     }
 

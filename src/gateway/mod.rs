@@ -24,6 +24,7 @@ mod phones;
 mod random;
 mod records;
 mod report;
+mod reports;
 mod rpc;
 mod schedule;
 mod sessions;
@@ -33,6 +34,7 @@ mod timed_queue;
 mod transfers;
 mod tree;
 mod values;
+mod version;
 mod view;
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::door::GatewayError;
 use super::live::Live;
 use super::random;
 use super::view::provisional_identity;
-use crate::cwmp::{EventCode, Notification};
+use crate::cwmp::{EventCode, Notification, RetryAfter};
 use crate::device::{DeviceRecord, TransferState};
 use crate::native::Mac;
 
@@ -17,6 +17,8 @@ use crate::native::Mac;
 const RETRY_MINIMUM_WAIT: u64 = 5_000;
 /// The n at which the range of the waits stops growing (cwmp.md R1).
 const RETRY_LAST_RANGE: u32 = 10;
+/// The longest wait that an ACS can ask for by Retry-After.
+const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(86_400);
 /// Waits before a TransferComplete that the ACS left unacknowledged is sent again: from the first
 /// to the last, doubling (cwmp.md T2b).
 const UNACKNOWLEDGED_FIRST_WAIT: u64 = 60;
@@ -165,17 +167,25 @@ impl Gateway {
         }
     }
 
-    /// Plans the retry of a failed session (cwmp.md R1): uniform in a range that doubles.
+    /// Plans the retry of a failed session (cwmp.md R1): uniform in a range that doubles. An ACS
+    /// that asks for a longer wait gets it, a day at most, and a fleet that was asked together does
+    /// not come back at one moment (cwmp.md H11).
     pub(super) fn plan_retry(
         &self,
         mac: Mac,
         record: &DeviceRecord,
         failures: u32,
+        retry_after: Option<RetryAfter>,
     ) -> Result<(), GatewayError> {
         let range = failures.clamp(1, RETRY_LAST_RANGE) - 1;
         let shortest = RETRY_MINIMUM_WAIT << range;
-        let wait = shortest + random::below(shortest)?;
-        let due = after(self.inner.clock.now(), Duration::from_millis(wait));
+        let spread = Duration::from_millis(random::below(shortest)?);
+        let now = self.inner.clock.now();
+        let asked = retry_after.map_or(Duration::ZERO, |asked| asked.wait(now));
+        let wait = asked
+            .min(RETRY_AFTER_LIMIT)
+            .max(Duration::from_millis(shortest));
+        let due = after(now, wait + spread);
         self.arm_session(mac, record, due);
         Ok(())
     }

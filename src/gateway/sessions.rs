@@ -10,6 +10,8 @@ use super::door::{
     SessionOutcome,
 };
 use super::live::{Live, RunningSession};
+use super::reports::{count_left, drop_unwanted, has_unwanted};
+use super::version::{doubt_version, keep_version, version_to_speak};
 use crate::cwmp::{CpeCall, Event, EventCode, Inform, ParameterValue};
 use crate::device::{DeviceRecord, Mark, Transfer, TransferKind, TransferOrder, TransferState};
 use crate::native::Mac;
@@ -37,7 +39,10 @@ impl Gateway {
             return Ok(None);
         };
         let calls = pending_calls(&record);
-        let events = self.events(&record, &live);
+        let profile = &endpoint.profile;
+        let version = version_to_speak(&record.cpe, &live, endpoint.url.as_str(), profile);
+        let mut events = self.events(&record, &live);
+        events.retain(|event| event.code.since() <= version);
         if events.is_empty() {
             return Ok(None);
         }
@@ -48,6 +53,10 @@ impl Gateway {
             passing_events,
             informed: false,
             calls: calls.iter().map(|call| call.id).collect(),
+            unlisted: Vec::new(),
+            unacknowledged_limit: profile.unacknowledged_limit,
+            version,
+            highest_version: profile.version,
             acs_url: endpoint.url.to_string(),
             connection_request_url: self.connection_request_url(&record),
         });
@@ -70,6 +79,7 @@ impl Gateway {
                 retry_count: record.cpe.retry_count,
                 parameters,
             },
+            version,
             calls,
         }))
     }
@@ -81,14 +91,21 @@ impl Gateway {
         let Some((record, _)) = self.load(mac)? else {
             return Ok(false);
         };
-        let is_another = match (&record.cpe.informed_acs, self.endpoint(&record)) {
+        let endpoint = self.endpoint(&record);
+        let is_another = match (&record.cpe.informed_acs, &endpoint) {
             (Some(informed), Some(endpoint)) => *informed != endpoint.url.as_str(),
             _ => false,
         };
-        if is_another || self.has_another_tree(&record)? {
+        let unwanted_by = endpoint
+            .map(|endpoint| endpoint.profile)
+            .filter(|profile| has_unwanted(&record.cpe, profile));
+        if is_another || unwanted_by.is_some() || self.has_another_tree(&record)? {
             let mut draft = self.draft(mac)?;
             if is_another {
                 draft.begin_with_a_new_acs();
+            }
+            if let Some(profile) = unwanted_by {
+                drop_unwanted(mac, &mut draft.record.cpe, &profile);
             }
             self.commit(draft, live).await?;
         }
@@ -103,20 +120,22 @@ impl Gateway {
         self.change(mac, |draft, live| {
             match delivery {
                 Delivery::Inform => {
-                    if let Some(session) = &mut live.session {
+                    if let Some(mut session) = live.session.take() {
                         session.informed = true;
                         let cpe = &mut draft.record.cpe;
+                        keep_version(cpe, live, &session);
                         cpe.events.deliver(session.mark);
                         cpe.informed_acs = Some(session.acs_url.clone());
                         cpe.told_connection_request_url =
                             Some(session.connection_request_url.clone());
+                        live.session = Some(session);
                     }
                 }
-                Delivery::Call(id) => {
-                    let cpe = &mut draft.record.cpe;
-                    cpe.transfers.retain(|transfer| transfer.id != id);
-                    cpe.autonomous_reports.retain(|report| report.id != id);
-                    cpe.wishes.retain(|wish| wish.id != id);
+                Delivery::Call(id) => draft.record.cpe.forget_call(id),
+                Delivery::Unlisted(ids) => {
+                    if let Some(session) = &mut live.session {
+                        session.unlisted = ids;
+                    }
                 }
             }
             Ok(())
@@ -144,16 +163,29 @@ impl Gateway {
             || pending_calls(&draft.record)
                 .iter()
                 .any(|call| !session.calls.contains(&call.id));
-        let left_unacknowledged = pending_calls(&draft.record)
+        let (unlisted, mut left): (Vec<u64>, Vec<u64>) = pending_calls(&draft.record)
             .iter()
-            .any(|call| session.calls.contains(&call.id));
+            .map(|call| call.id)
+            .filter(|id| session.calls.contains(id))
+            .partition(|id| session.unlisted.contains(id));
+        let mut retry_after = None;
+        if let SessionOutcome::Failed {
+            retry_after: asked,
+            version_doubt,
+            ..
+        } = outcome
+        {
+            retry_after = asked;
+            doubt_version(&draft.record.cpe, &mut live, &session, version_doubt);
+        }
         if is_good {
             draft.record.cpe.retry_count = 0;
             live.failures = 0;
-            live.unacknowledged = if left_unacknowledged {
-                live.unacknowledged.saturating_add(1)
-            } else {
+            count_left(mac, &mut draft.record.cpe, &mut live, &session, &mut left);
+            live.unacknowledged = if left.is_empty() && unlisted.is_empty() {
                 0
+            } else {
+                live.unacknowledged.saturating_add(1)
             };
         } else {
             draft.record.cpe.retry_count = draft.record.cpe.retry_count.saturating_add(1);
@@ -169,8 +201,8 @@ impl Gateway {
             // A new event does not wait for the retry of old ones (cwmp.md R3).
             self.arm_session(mac, &record, now);
         } else if !is_good && !self.events(&record, &live).is_empty() {
-            self.plan_retry(mac, &record, live.failures)?;
-        } else if live.unacknowledged > 0 {
+            self.plan_retry(mac, &record, live.failures, retry_after)?;
+        } else if is_good && !left.is_empty() {
             self.plan_unacknowledged(mac, &record, live.unacknowledged);
         }
         Ok(())
