@@ -5,12 +5,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::connect::{Connector, ConnectorError, RESPONSE_DEADLINE, SendFailure};
+use super::connect::{Connector, RESPONSE_DEADLINE, SendFailure};
 use super::conversation::{Conversation, ConversationFailure, Limits};
+use super::lane::Lane;
 use super::settings::AcsSettings;
+use super::trust::ConnectorError;
 use super::work::{contained, run_jobs};
 use crate::cwmp::{
     AcsRequest, CpeResponse, Delivered, Exchange, Fault, MAX_BODY, Reply, Session, SessionEnd,
@@ -28,38 +31,72 @@ const REPLY_LIMITS: Limits = Limits {
     deadline: RESPONSE_DEADLINE,
 };
 
-/// Holds the sessions of all devices, some at once.
+/// Holds the sessions of all devices, some at once with each ACS.
 pub struct Driver {
     gateway: Gateway,
+    /// By the ACS's number.
+    acss: Vec<Side>,
+}
+
+/// What sessions with one ACS need. A slow ACS fills its own lane and holds nobody else up.
+struct Side {
     connector: Arc<Connector>,
     max_sessions: u16,
+    due: Arc<Lane<Mac>>,
 }
 
 impl Driver {
-    /// Reads the certificate authorities; opens nothing yet.
-    pub fn new(gateway: Gateway, settings: AcsSettings) -> Result<Self, ConnectorError> {
+    /// Reads certificates and keys; opens nothing yet. The settings are those of each ACS, in the
+    /// order of [`AcsNumber`](crate::gateway::AcsNumber).
+    pub fn new(gateway: Gateway, settings: &[AcsSettings]) -> Result<Self, ConnectorError> {
+        let side = |settings: &AcsSettings| {
+            Ok::<_, ConnectorError>(Side {
+                connector: Arc::new(Connector::for_acs(settings)?),
+                max_sessions: settings.max_sessions.get(),
+                due: Arc::new(Lane::new()),
+            })
+        };
         Ok(Self {
             gateway,
-            connector: Arc::new(Connector::new(settings.bind, settings.ca_file)?),
-            max_sessions: settings.max_sessions.get(),
+            acss: settings.iter().map(side).collect::<Result<_, _>>()?,
         })
     }
 
     /// Holds sessions as they fall due, until `shutdown`. Those under way then get a few seconds
     /// to end.
     pub async fn run(self, shutdown: CancellationToken) {
-        let Self {
-            gateway,
-            connector,
-            max_sessions,
-        } = self;
-        run_jobs(
-            max_sessions,
-            shutdown,
-            || gateway.next_session(),
-            |mac| run_one(gateway.clone(), Arc::clone(&connector), mac),
-        )
-        .await;
+        let Self { gateway, acss } = self;
+        let mut running = JoinSet::new();
+        for side in &acss {
+            let (gateway, connector) = (gateway.clone(), Arc::clone(&side.connector));
+            let (due, shutdown) = (Arc::clone(&side.due), shutdown.clone());
+            let max_sessions = side.max_sessions;
+            running.spawn(async move {
+                run_jobs(
+                    max_sessions,
+                    shutdown,
+                    || due.next(),
+                    |mac| run_one(gateway.clone(), Arc::clone(&connector), mac),
+                )
+                .await;
+            });
+        }
+        let distribute = async {
+            loop {
+                let mac = gateway.next_session().await;
+                match acss.get(gateway.acs_number(mac).0) {
+                    Some(side) => side.due.add(mac),
+                    None => {
+                        tracing::error!(device = %mac, "no ACS of the device's number is there")
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = distribute => {}
+        }
+        while running.join_next().await.is_some() {}
     }
 }
 
@@ -215,7 +252,7 @@ mod tests {
     use crate::cwmp::{
         CpeCall, CwmpVersion, DeviceId, Event, EventCode, FaultCode, Inform, TransferComplete,
     };
-    use crate::gateway::{AcsEndpoint, PendingCall};
+    use crate::gateway::{AcsEndpoint, AcsNumber, PendingCall};
     use crate::wire::Credentials;
     use crate::wire::Secret;
 
@@ -279,6 +316,7 @@ mod tests {
                     password: Secret::new("pw"),
                 },
                 profile: Arc::default(),
+                number: AcsNumber::default(),
             },
             inform,
             version: CwmpVersion::V1_4,

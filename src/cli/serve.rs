@@ -52,9 +52,11 @@ pub(super) async fn run(
     if let Some(address) = addresses.admin {
         output::line(&format!("listening admin http {address}"));
     }
-    match &settings.acs.url {
-        Some(url) => tracing::info!(acs = %url, "devices inform this ACS"),
-        None => tracing::info!("no ACS is set: phones are served only"),
+    for url in settings.acs.urls() {
+        tracing::info!(acs = %url, "devices inform this ACS");
+    }
+    if settings.acs.urls().next().is_none() {
+        tracing::info!("no ACS is set: phones are served only");
     }
     server
         .run_until(async {

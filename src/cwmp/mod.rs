@@ -6,6 +6,7 @@ mod exchange;
 mod fault;
 mod message;
 mod profile;
+mod profile_file;
 mod retry_after;
 mod session;
 mod soap;
@@ -21,6 +22,7 @@ pub use message::{
     TimeWindow, TransferComplete, TransferFault, TransferStatus, Upload,
 };
 pub use profile::AcsProfile;
+pub use profile_file::{AcsProfileError, AcsProfiles};
 pub use retry_after::RetryAfter;
 pub use session::{
     Delivered, MAX_SENDS, Reply, Session, SessionEnd, SessionFailure, SessionStart, Step,

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::acs_choice::AcsNumber;
 use crate::cwmp::{AcsProfile, CpeCall, CwmpVersion, Inform, RetryAfter, VersionDoubt};
 use crate::device::TreePath;
 use crate::native::{Mac, SealError};
@@ -90,6 +91,8 @@ pub struct AcsEndpoint {
     pub credentials: Credentials,
     /// What is particular to it.
     pub profile: Arc<AcsProfile>,
+    /// Whose connection material and limits hold for it.
+    pub number: AcsNumber,
 }
 
 /// Something that the CPE has to say and the ACS has not acknowledged.

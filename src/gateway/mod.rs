@@ -1,6 +1,7 @@
 //! What the product does, in verbs: import, change, transfer, observe, hand over; and the
 //! scheduler, which serves both sides. Only the gateway changes a device.
 
+mod acs_choice;
 mod another_tree;
 mod attributes;
 mod check;
@@ -49,6 +50,7 @@ mod template_tests;
 mod tests;
 
 pub use self::core::Gateway;
+pub use acs_choice::{Acs, AcsNumber, AcsRule, DeviceMatch, MacPrefix, MacPrefixError};
 pub use check::{Progress, check};
 pub use clock::Clock;
 pub use convert::{ConvertError, ConvertRequest, ConvertedFile};

@@ -132,13 +132,13 @@ impl Gateway {
     }
 
     pub(super) fn arm_session(&self, mac: Mac, record: &DeviceRecord, due: Timestamp) {
-        if record.identity.is_some() && self.endpoint(record).is_some() {
+        if record.identity.is_some() && self.endpoint(mac, record).is_some() {
             self.inner.sessions.arm_no_later(mac, due);
         }
     }
 
     fn plan_period(&self, mac: Mac, record: &DeviceRecord, now: Timestamp) {
-        let has_acs = record.identity.is_some() && self.endpoint(record).is_some();
+        let has_acs = record.identity.is_some() && self.endpoint(mac, record).is_some();
         if !has_acs || !record.cpe.periodic_inform_enable {
             self.inner.periods.disarm(&mac);
             return;
@@ -146,7 +146,10 @@ impl Gateway {
         let interval = record
             .cpe
             .periodic_inform_interval
-            .unwrap_or(self.inner.settings.periodic_inform_interval)
+            .unwrap_or_else(|| {
+                let (_, acs) = self.inner.settings.acs_of(mac, record);
+                acs.periodic_inform_interval
+            })
             .max(1);
         let reference = match record.cpe.periodic_inform_time {
             Some(reference) => reference,

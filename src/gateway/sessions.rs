@@ -34,7 +34,8 @@ impl Gateway {
         let Some((record, _)) = self.load(mac)? else {
             return Ok(None);
         };
-        let (Some(identity), Some(endpoint)) = (record.identity.clone(), self.endpoint(&record))
+        let (Some(identity), Some(endpoint)) =
+            (record.identity.clone(), self.endpoint(mac, &record))
         else {
             return Ok(None);
         };
@@ -91,7 +92,7 @@ impl Gateway {
         let Some((record, _)) = self.load(mac)? else {
             return Ok(false);
         };
-        let endpoint = self.endpoint(&record);
+        let endpoint = self.endpoint(mac, &record);
         let is_another = match (&record.cpe.informed_acs, &endpoint) {
             (Some(informed), Some(endpoint)) => *informed != endpoint.url.as_str(),
             _ => false,
@@ -268,26 +269,30 @@ impl Gateway {
     }
 
     /// Where a device's ACS is; `None` when it has none or its URL is no http or https one.
-    pub(super) fn endpoint(&self, record: &DeviceRecord) -> Option<AcsEndpoint> {
-        let settings = &self.inner.settings;
-        let acs = &record.cpe.acs;
-        let url = match &acs.url {
+    /// One that the ACS has set goes before the operator's, and is reached in the same way.
+    pub(super) fn endpoint(&self, mac: Mac, record: &DeviceRecord) -> Option<AcsEndpoint> {
+        let (number, acs) = self.inner.settings.acs_of(mac, record);
+        let own = &record.cpe.acs;
+        let url = match &own.url {
             Some(text) => Url::parse(text).ok()?,
-            None => settings.acs_url.clone()?,
+            None => acs.url.clone()?,
+        };
+        let username = match (&own.username, &record.identity) {
+            (Some(username), _) => username.clone(),
+            (None, Some(identity)) => acs.username(identity),
+            (None, None) => String::new(),
         };
         matches!(url.scheme(), "http" | "https").then(|| AcsEndpoint {
             url,
             credentials: Credentials {
-                username: acs
-                    .username
-                    .clone()
-                    .unwrap_or_else(|| settings.acs_credentials.username.clone()),
-                password: acs
+                username,
+                password: own
                     .password
                     .clone()
-                    .unwrap_or_else(|| settings.acs_credentials.password.clone()),
+                    .unwrap_or_else(|| acs.credentials.password.clone()),
             },
-            profile: Arc::default(),
+            profile: Arc::clone(&acs.profile),
+            number,
         })
     }
 

@@ -170,8 +170,9 @@ impl View {
                 sources.insert(path, Source::Count(count));
             }
         }
+        let (_, acs) = settings.acs_of(mac, &record);
         let acs_url = record.cpe.acs.url.clone().unwrap_or_else(|| {
-            let url = settings.acs_url.as_ref();
+            let url = acs.url.as_ref();
             url.map(ToString::to_string).unwrap_or_default()
         });
         let acs_username = record
@@ -179,11 +180,11 @@ impl View {
             .acs
             .username
             .clone()
-            .unwrap_or_else(|| settings.acs_credentials.username.clone());
+            .unwrap_or_else(|| acs.username(&identity));
         let periodic_inform_interval = record
             .cpe
             .periodic_inform_interval
-            .unwrap_or(settings.periodic_inform_interval);
+            .unwrap_or(acs.periodic_inform_interval);
         Self {
             mac,
             record,
