@@ -20,7 +20,9 @@ use crate::cwmp::{
     AcsRequest, CpeResponse, Delivered, Exchange, Fault, MAX_BODY, Reply, Session, SessionEnd,
     SessionFailure, SessionStart, Step,
 };
-use crate::gateway::{Delivery, Gateway, GatewayError, OpenSession, SessionOutcome};
+use crate::gateway::{
+    Delivery, Direction, Gateway, GatewayError, OpenSession, SessionOutcome, TraceId,
+};
 use crate::native::Mac;
 
 /// How long a session may last: an ACS that never ends one must not keep others from theirs.
@@ -112,9 +114,11 @@ async fn run_one(gateway: Gateway, connector: Arc<Connector>, mac: Mac) {
             return;
         }
     };
+    let trace = gateway.begin_trace(mac, &open.endpoint.url);
     let counterpart = Device {
         gateway: gateway.clone(),
         mac,
+        trace,
     };
     let held = contained(async move {
         let held = timeout(SESSION_DEADLINE, hold(&connector, &counterpart, open)).await;
@@ -131,6 +135,7 @@ async fn run_one(gateway: Gateway, connector: Arc<Connector>, mac: Mac) {
             tracing::info!(device = %mac, reason, "session failed");
         }
     }
+    gateway.end_trace(trace, &outcome);
     gateway.close_session(mac, outcome).await;
 }
 
@@ -144,12 +149,15 @@ trait Counterpart: Sync {
         &self,
         delivery: Delivery,
     ) -> impl Future<Output = Result<(), GatewayError>> + Send;
+    /// A message has gone over the wire, `status` with one of the ACS: for whoever watches.
+    fn seen(&self, _direction: Direction, _status: Option<u16>, _body: &[u8]) {}
 }
 
 /// One device of the gateway.
 struct Device {
     gateway: Gateway,
     mac: Mac,
+    trace: TraceId,
 }
 
 impl Counterpart for Device {
@@ -159,6 +167,10 @@ impl Counterpart for Device {
 
     async fn delivered(&self, delivery: Delivery) -> Result<(), GatewayError> {
         self.gateway.delivered(self.mac, delivery).await
+    }
+
+    fn seen(&self, direction: Direction, status: Option<u16>, body: &[u8]) {
+        self.gateway.trace(self.trace, direction, status, body);
     }
 }
 
@@ -185,11 +197,15 @@ async fn hold(
         match session.poll() {
             Step::Send(body) => {
                 let body = body.map(Bytes::from);
+                counterpart.seen(Direction::Sent, None, body.as_deref().unwrap_or_default());
                 match conversation.ask(body.as_ref(), REPLY_LIMITS).await {
-                    Ok((status, body)) => session.on_reply(Reply {
-                        status,
-                        body: &body,
-                    }),
+                    Ok((status, body)) => {
+                        counterpart.seen(Direction::Received, Some(status), &body);
+                        session.on_reply(Reply {
+                            status,
+                            body: &body,
+                        });
+                    }
                     Err(failure) => session.on_failure(session_failure(&failure)),
                 }
             }

@@ -151,6 +151,9 @@ enum Command {
         /// Write log events as JSON, one a line
         #[arg(long)]
         log_json: bool,
+        /// Print every message to and from an ACS as it happens; secrets are not shown
+        #[arg(long)]
+        soap: bool,
     },
     /// Show the main job on loopback: a gateway, three simulated phones, a scripted ACS
     Demo {
@@ -251,6 +254,18 @@ pub(super) enum DeviceCommand {
         /// What to take back
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<String>,
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// The last sessions of a phone with its ACS, as SOAP; secrets are not shown
+    Trace {
+        /// Twelve hex digits
+        mac: Mac,
+        /// How many sessions at most
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        sessions: usize,
         #[command(flatten)]
         place: Place,
         #[arg(long, value_enum, default_value = "text")]
@@ -358,7 +373,8 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
                 import,
                 acs,
                 log_json: _,
-            } => serve::run(&place, import.as_deref(), acs).await,
+                soap,
+            } => serve::run(&place, import.as_deref(), acs, soap).await,
             Command::Demo { once } => demo::run(once).await,
             Command::Explain {
                 what,

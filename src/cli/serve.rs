@@ -9,6 +9,7 @@ use super::arguments::Place;
 use super::exit::{CommandError, Ending};
 use super::import;
 use super::output::{self, Bar};
+use super::trace;
 use crate::app::{Server, open_gateway};
 use crate::gateway::ImportOptions;
 
@@ -16,6 +17,7 @@ pub(super) async fn run(
     place: &Place,
     tree: Option<&Path>,
     acs: Option<Url>,
+    soap: bool,
 ) -> Result<Ending, CommandError> {
     let mut settings = place.settings()?;
     if acs.is_some() {
@@ -57,6 +59,9 @@ pub(super) async fn run(
     }
     if settings.acs.urls().next().is_none() {
         tracing::info!("no ACS is set: phones are served only");
+    }
+    if soap && let Some(watch) = server.gateway().watch_sessions() {
+        tokio::spawn(trace::follow(watch));
     }
     server
         .run_until(async {

@@ -27,6 +27,7 @@ pub use session::{
 };
 pub use soap::{
     AcsBody, AcsFault, AcsMessage, MAX_ATTRIBUTES, MAX_BODY, MAX_DEPTH, MAX_ELEMENTS, SoapError,
-    decode, encode_fault, encode_must_understand_fault, encode_request, encode_response,
+    decode, encode_fault, encode_must_understand_fault, encode_request, encode_response, show,
+    show_text,
 };
 pub use version::{CwmpVersion, UnknownVersion};

@@ -8,6 +8,7 @@ mod decode;
 mod encode;
 mod error;
 mod limits;
+mod shown;
 mod text;
 mod tree;
 
@@ -26,3 +27,4 @@ pub use decode::{AcsBody, AcsFault, AcsMessage, decode};
 pub use encode::{encode_fault, encode_must_understand_fault, encode_request, encode_response};
 pub use error::SoapError;
 pub use limits::{MAX_ATTRIBUTES, MAX_BODY, MAX_DEPTH, MAX_ELEMENTS};
+pub use shown::{show, show_text};

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use quick_xml::Reader;
+use quick_xml::errors::{Error, IllFormedError};
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
 use super::error::SoapError;
@@ -95,7 +96,7 @@ impl<'a> Tree<'a> {
                 .read_event()
                 .map_err(|error| SoapError::NotWellFormed {
                     position: reader.error_position(),
-                    reason: error.to_string(),
+                    reason: reason(&error),
                 })?;
             match event {
                 Event::Start(tag) => builder.open(text, &tag, position)?,
@@ -167,7 +168,7 @@ fn check_encoding(declared: &str, text: &str) -> Result<(), SoapError> {
     })
 }
 
-fn resolve(reference: &BytesRef<'_>, position: u64) -> Result<char, SoapError> {
+pub(super) fn resolve(reference: &BytesRef<'_>, position: u64) -> Result<char, SoapError> {
     let character = match reference.as_ref() {
         "lt" => '<',
         "gt" => '>',
@@ -197,6 +198,18 @@ fn resolve(reference: &BytesRef<'_>, position: u64) -> Result<char, SoapError> {
             character: character.into(),
             position,
         })
+    }
+}
+
+/// What is wrong, without the names that the reader's own message repeats: in a text that nobody has
+/// escaped they are part of a value.
+fn reason(error: &Error) -> String {
+    match error {
+        Error::IllFormed(
+            IllFormedError::MismatchedEndTag { .. } | IllFormedError::UnmatchedEndTag(_),
+        ) => "an end tag that closes nothing".to_owned(),
+        Error::IllFormed(IllFormedError::MissingEndTag(_)) => "a tag that stays open".to_owned(),
+        other => other.to_string(),
     }
 }
 
