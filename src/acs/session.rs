@@ -19,7 +19,9 @@ use crate::cwmp::{
     AcsRequest, CpeResponse, Delivered, Exchange, Fault, MAX_BODY, Reply, Session, SessionEnd,
     SessionFailure, SessionStart, Step, VersionDoubt,
 };
-use crate::gateway::{Delivery, Gateway, GatewayError, OpenSession, SessionOutcome};
+use crate::gateway::{
+    Delivery, Direction, Gateway, GatewayError, OpenSession, SessionOutcome, TraceId,
+};
 use crate::native::Mac;
 
 /// How long a session may last: an ACS that never ends one must not keep others from theirs.
@@ -111,9 +113,11 @@ async fn run_one(gateway: Gateway, connector: Arc<Connector>, mac: Mac) {
             return;
         }
     };
+    let trace = gateway.begin_trace(mac, &open.endpoint.url);
     let counterpart = Device {
         gateway: gateway.clone(),
         mac,
+        trace,
     };
     let held = contained(async move {
         let held = timeout(SESSION_DEADLINE, hold(&connector, &counterpart, open)).await;
@@ -130,6 +134,7 @@ async fn run_one(gateway: Gateway, connector: Arc<Connector>, mac: Mac) {
             tracing::info!(device = %mac, reason, "session failed");
         }
     }
+    gateway.end_trace(trace, &outcome);
     gateway.close_session(mac, outcome).await;
 }
 
@@ -143,12 +148,22 @@ trait Counterpart: Sync {
         &self,
         delivery: Delivery,
     ) -> impl Future<Output = Result<(), GatewayError>> + Send;
+    /// A message has gone over the wire, `status` with one of the ACS: for whoever watches.
+    fn seen(
+        &self,
+        _direction: Direction,
+        _status: Option<u16>,
+        _length: usize,
+        _body: impl FnOnce() -> Vec<u8>,
+    ) {
+    }
 }
 
 /// One device of the gateway.
 struct Device {
     gateway: Gateway,
     mac: Mac,
+    trace: TraceId,
 }
 
 impl Counterpart for Device {
@@ -158,6 +173,17 @@ impl Counterpart for Device {
 
     async fn delivered(&self, delivery: Delivery) -> Result<(), GatewayError> {
         self.gateway.delivered(self.mac, delivery).await
+    }
+
+    fn seen(
+        &self,
+        direction: Direction,
+        status: Option<u16>,
+        length: usize,
+        body: impl FnOnce() -> Vec<u8>,
+    ) {
+        self.gateway
+            .trace(self.trace, direction, status, length, body);
     }
 }
 
@@ -184,14 +210,29 @@ async fn hold(
     });
     loop {
         match session.poll() {
-            Step::Send(body) => match conversation.tell(body, REPLY_LIMITS).await {
-                Ok(answer) => session.on_reply(Reply {
-                    status: answer.status,
-                    body: &answer.body,
-                    retry_after: answer.retry_after,
-                }),
-                Err(failure) => session.on_failure(session_failure(&failure)),
-            },
+            Step::Send(message) => {
+                match &message {
+                    Some(message) => {
+                        let length = message.length();
+                        counterpart.seen(Direction::Sent, None, length, || message.to_vec());
+                    }
+                    None => counterpart.seen(Direction::Sent, None, 0, Vec::new),
+                }
+                match conversation.tell(message, REPLY_LIMITS).await {
+                    Ok(answer) => {
+                        let (status, body) = (answer.status, &answer.body);
+                        counterpart.seen(Direction::Received, Some(status), body.len(), || {
+                            body.to_vec()
+                        });
+                        session.on_reply(Reply {
+                            status,
+                            body,
+                            retry_after: answer.retry_after,
+                        });
+                    }
+                    Err(failure) => session.on_failure(session_failure(&failure)),
+                }
+            }
             Step::Execute(request) => {
                 match timeout(GATEWAY_DEADLINE, counterpart.execute(request)).await {
                     Ok(result) => session.on_result(result),

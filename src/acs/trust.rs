@@ -257,7 +257,7 @@ impl ServerTrust {
             Err(_) => {
                 let own = Pin::of(&server.subject_public_key_info());
                 let reason = OtherError(Arc::new(NoPinnedKey { own }));
-                Err(CertificateError::Other(reason).into())
+                Err(rustls::Error::Other(reason))
             }
         }
     }
@@ -341,3 +341,7 @@ fn anchor_key(anchor: &TrustAnchor<'_>) -> SubjectPublicKeyInfoDer<'static> {
     key.extend(content);
     SubjectPublicKeyInfoDer::from(key)
 }
+
+#[cfg(test)]
+#[path = "trust_tests.rs"]
+mod tests;

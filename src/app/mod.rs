@@ -9,7 +9,7 @@ mod telemetry;
 
 pub use acs_section::{AcsSection, AlsoSection};
 pub use clock::SystemClock;
-pub use gateway::{OpenError, load_packs, load_profiles, open_gateway};
+pub use gateway::{OpenError, load_packs, load_profiles, open_gateway, open_gateway_by};
 pub use serve::{Addresses, ServeError, Server};
 pub use settings::{Settings, SettingsError};
 pub use telemetry::start_telemetry;

@@ -32,6 +32,8 @@ mod sessions;
 mod settings;
 mod shared_affixes;
 mod timed_queue;
+mod trace;
+mod trace_view;
 mod transfers;
 mod tree;
 mod values;
@@ -69,5 +71,7 @@ pub use report::{
     TreeSummary, UnknownKey, VerifyReport, VerifySummary, Weight,
 };
 pub use settings::{GatewaySettings, ProductClass, ProductClassError};
+pub use trace::{Direction, TraceId};
+pub use trace_view::{TracedMessage, TracedSession, Watch, Watched, WatchedEvent};
 pub use tree::TreeError;
 pub use values::ChangeError;

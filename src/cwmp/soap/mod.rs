@@ -9,6 +9,7 @@ mod encode;
 mod error;
 mod limits;
 mod outgoing;
+mod shown;
 mod text;
 mod tree;
 mod writer;
@@ -31,3 +32,4 @@ pub use encode::{
 pub use error::SoapError;
 pub use limits::{MAX_ATTRIBUTES, MAX_BODY, MAX_DEPTH, MAX_ELEMENTS};
 pub use outgoing::{MAX_PIECE, Outgoing, Pieces};
+pub use shown::{show, show_text};

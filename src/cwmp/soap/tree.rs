@@ -1,11 +1,13 @@
 //! An XML body as a bounded tree, without DTD, names by their local part.
 //!
-//! Namespaces are not resolved: ACSs bind odd prefixes and declarations, and no local name means
-//! two things in CWMP (cwmp.md E20, section 11).
+//! Names are not resolved: ACSs bind odd prefixes and declarations, and no local name means two
+//! things in CWMP (cwmp.md E20, section 11). Only the version that the message's namespace stands
+//! for is read (cwmp.md E13).
 
 use std::borrow::Cow;
 
 use quick_xml::Reader;
+use quick_xml::errors::{Error, IllFormedError};
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
 use super::error::SoapError;
@@ -99,7 +101,7 @@ impl<'a> Tree<'a> {
                 .read_event()
                 .map_err(|error| SoapError::NotWellFormed {
                     position: reader.error_position(),
-                    reason: error.to_string(),
+                    reason: reason(&error),
                 })?;
             match event {
                 Event::Start(tag) => builder.open(text, &tag, position)?,
@@ -177,7 +179,7 @@ fn check_encoding(declared: &str, text: &str) -> Result<(), SoapError> {
     })
 }
 
-fn resolve(reference: &BytesRef<'_>, position: u64) -> Result<char, SoapError> {
+pub(super) fn resolve(reference: &BytesRef<'_>, position: u64) -> Result<char, SoapError> {
     let character = match reference.as_ref() {
         "lt" => '<',
         "gt" => '>',
@@ -207,6 +209,18 @@ fn resolve(reference: &BytesRef<'_>, position: u64) -> Result<char, SoapError> {
             character: character.into(),
             position,
         })
+    }
+}
+
+/// What is wrong, without the names that the reader's own message repeats: in a text that nobody has
+/// escaped they are part of a value.
+fn reason(error: &Error) -> String {
+    match error {
+        Error::IllFormed(
+            IllFormedError::MismatchedEndTag { .. } | IllFormedError::UnmatchedEndTag(_),
+        ) => "an end tag that closes nothing".to_owned(),
+        Error::IllFormed(IllFormedError::MissingEndTag(_)) => "a tag that stays open".to_owned(),
+        other => other.to_string(),
     }
 }
 
