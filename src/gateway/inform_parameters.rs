@@ -1,7 +1,5 @@
 //! Rows of the InformParameter table: made, removed, and what they add to an Inform (cwmp.md I7).
 
-use std::collections::HashMap;
-
 use crate::cwmp::{Event, EventCode};
 use crate::device::{CpeState, InformParameter};
 
@@ -53,25 +51,4 @@ pub(super) fn patterns<'a>(
     };
     let rows = cpe.inform_parameters.iter().filter(counts);
     rows.map(|row| row.parameter_name.as_str())
-}
-
-/// Rows that may not stand beside each other: each with the row before it that has the same, and
-/// the parameter that is the same. Aliases differ always, names of parameters among enabled rows
-/// (cwmp.md M30).
-pub(super) fn conflicts(cpe: &CpeState) -> Vec<(u32, u32, &'static str)> {
-    let mut aliases = HashMap::new();
-    let mut names = HashMap::new();
-    let mut conflicts = Vec::new();
-    for row in &cpe.inform_parameters {
-        if let Some(first) = aliases.insert(row.alias.as_str(), row.instance) {
-            conflicts.push((first, row.instance, "Alias"));
-        }
-        if row.enable
-            && !row.parameter_name.is_empty()
-            && let Some(first) = names.insert(row.parameter_name.as_str(), row.instance)
-        {
-            conflicts.push((first, row.instance, "ParameterName"));
-        }
-    }
-    conflicts
 }

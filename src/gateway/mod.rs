@@ -49,6 +49,8 @@ mod version;
 mod view;
 
 #[cfg(test)]
+mod event_tests;
+#[cfg(test)]
 mod layer_tests;
 #[cfg(test)]
 mod lens_set_tests;

@@ -107,29 +107,34 @@ impl Draft {
     /// The parameters whose change, if this draft makes one, an ACS is to hear of: not of what it
     /// sets itself (cwmp.md A3). What an ACS hears of unasked begins with the first Inform that
     /// it has taken.
-    pub(super) fn watched(&self) -> Vec<ParameterPath> {
-        let schema = self.pack.schema();
-        let cpe = &self.record.cpe;
-        let unasked = schema
-            .active_unasked()
+    pub(super) fn watched(&self) -> impl Iterator<Item = &ParameterPath> {
+        let unasked = self.pack.schema().active_unasked();
+        let attributes = &self.record.cpe.attributes;
+        let has_informed = self.record.cpe.informed_acs.is_some();
+        let asked = attributes.iter().filter(move |(path, attribute)| {
+            // What the model forces stands among what is told unasked, and those are few.
+            attribute.notification != Notification::Off
+                || unasked.contains(path)
+                    && in_force(self.pack.schema(), &self.record.cpe, path) != Notification::Off
+        });
+        let unasked = unasked
             .iter()
-            .filter(|path| cpe.informed_acs.is_some() && !cpe.attributes.contains_key(*path));
-        cpe.attributes
-            .keys()
+            .filter(move |path| has_informed && !attributes.contains_key(*path));
+        asked
+            .map(|(path, _)| path)
             .chain(unasked)
-            .filter(|path| in_force(schema, cpe, path) != Notification::Off)
             .filter(|path| !self.set_by_acs.contains(*path))
-            .cloned()
-            .collect()
     }
 
     /// Notes changes of derived parameters.
     pub(super) fn note_changes(&mut self, before: &StoredParameters, after: &StoredParameters) {
         let address = lan_address(self.pack.schema()).map(|(address, _)| address);
-        let mut changed = self.watched();
-        changed.retain(|path| {
-            Some(path.as_str()) != address && before.value(path) != after.value(path)
-        });
+        let changed = self
+            .watched()
+            .filter(|path| Some(path.as_str()) != address)
+            .filter(|path| before.value(path) != after.value(path))
+            .cloned()
+            .collect();
         self.queue_changes(changed);
     }
 

@@ -59,10 +59,6 @@ impl Gateway {
         let Some(before) = draft.before() else {
             return Ok(());
         };
-        let watched = draft.watched();
-        if watched.is_empty() {
-            return Ok(());
-        }
         let after = &draft.record;
         let now = self.inner.clock.now();
         let (old, new) = (
@@ -73,17 +69,17 @@ impl Gateway {
         let address = lan_address(draft.pack.schema());
         let mut changed = Vec::new();
         let mut counters = Vec::new();
-        for path in watched {
+        for path in draft.watched() {
             if address.is_some_and(|(address, _)| address == path.as_str()) {
-                if self.address_has_changed(draft, derived, &path)? {
-                    changed.push(path);
+                if self.address_has_changed(draft, derived, path)? {
+                    changed.push(path.clone());
                 }
             } else if let Some(parameter) = own_parameter(path.as_str()) {
                 if parameter.read(&old) != parameter.read(&new) {
-                    changed.push(path);
+                    changed.push(path.clone());
                 }
             } else if path.name().contains("NumberOf") {
-                counters.push(path);
+                counters.push(path.clone());
             }
         }
         // Rows come and go so seldom that all of both trees may be made for it.

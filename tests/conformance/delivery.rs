@@ -9,7 +9,7 @@ use crate::catalogue::{Check, checks};
 use crate::local::{Mover, address_parameter, display_name, operate, set};
 use crate::private::{Options, Private};
 use crate::redirects::second_acs;
-use crate::subject::{INTERVAL, MS, Subject, check, check_alone};
+use crate::subject::{INTERVAL, MS, Subject, VP, check, check_alone, fault_code};
 
 /// The checks of this file.
 pub(crate) const CHECKS: &[Check] = checks![
@@ -22,6 +22,7 @@ pub(crate) const CHECKS: &[Check] = checks![
     c062_two_scheduled_informs_are_one_event_with_two_keys,
     c063_a_connection_request_is_not_retried,
     c064_only_what_was_delivered_is_cleared,
+    c068_rows_add_parameters_to_informs_with_their_events: device2,
     c069_a_heartbeat_goes_alone_and_is_not_retried: device2,
 ];
 
@@ -291,6 +292,59 @@ fn c064_only_what_was_delivered_is_cleared() {
             inform.value(address_parameter()),
             Some(address.to_string().as_str())
         );
+        session.begin().await.unwrap();
+        session.end().unwrap();
+    });
+}
+
+fn c068_rows_add_parameters_to_informs_with_their_events() {
+    check_alone(68, async || {
+        let (_private, mut subject) = private(68, 1).await;
+        let mut session = subject.turn().await;
+        let table = format!("{MS}InformParameter.");
+        let (row, _) = session.add_object(&table, "").await.unwrap();
+        let (nothing, _) = session.add_object(&table, "").await.unwrap();
+        let of = |row: u32, name: &str| format!("{table}{row}.{name}");
+        let pattern = format!("{}*.Name", VP.trim_end_matches("1."));
+        let values = [
+            (of(row, "Enable"), "1", "xsd:boolean"),
+            (of(row, "EventList"), "2 PERIODIC", "xsd:string"),
+            (of(row, "ParameterName"), pattern.as_str(), "xsd:string"),
+            (of(nothing, "Enable"), "1", "xsd:boolean"),
+            (
+                of(nothing, "ParameterName"),
+                "Device.Services.VoiceService.*.NoSuchThing",
+                "xsd:string",
+            ),
+            (INTERVAL.to_owned(), "2", "xsd:unsignedInt"),
+        ];
+        let values = values
+            .each_ref()
+            .map(|(name, value, kind)| (name.as_str(), *value, *kind));
+        session.set_values(&values, "").await.unwrap();
+        for bad in [
+            "Device.*.Name",
+            "Device.DeviceInfo.Up*",
+            "Device.DeviceInfo.*",
+        ] {
+            let name = of(row, "ParameterName");
+            let values = [(name.as_str(), bad, "xsd:string")];
+            assert_eq!(
+                fault_code(session.set_values(&values, "").await),
+                9003,
+                "{bad}"
+            );
+        }
+        session.end().unwrap();
+        let mut session = subject.device.session().await.unwrap();
+        let name = format!("{VP}Name");
+        assert_eq!(session.inform().event_codes(), ["2 PERIODIC"]);
+        assert!(session.inform().value(&name).is_some());
+        session.begin().await.unwrap();
+        set_interval(&mut session, "86400").await;
+        session.end().unwrap();
+        let mut session = subject.wake().await;
+        assert_eq!(session.inform().value(&name), None);
         session.begin().await.unwrap();
         session.end().unwrap();
     });
