@@ -1,15 +1,17 @@
 //! What can be written on the command line.
 
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
 use url::Url;
 
 use super::exit::{CommandError, ERROR, Ending};
 use super::temporary::Temporary;
 use super::{check, convert, demo, device, explain, export, import, mapping_check, serve, verify};
-use crate::app::{Settings, start_telemetry};
+use crate::app::{Settings, SystemClock, start_telemetry};
 use crate::gateway::FindingKind;
 use crate::native::Mac;
 
@@ -151,6 +153,15 @@ enum Command {
         /// Write log events as JSON, one a line
         #[arg(long)]
         log_json: bool,
+        /// Print every message to and from an ACS as it happens; secrets are not shown
+        #[arg(long)]
+        soap: bool,
+        /// For rehearsals and tests: how many times as fast as the system's the gateway's clock runs
+        #[arg(long, value_name = "N", default_value = "1", hide = true)]
+        clock_speed: NonZeroU16,
+        /// For rehearsals and tests: the moment from which on it runs faster, if not the start
+        #[arg(long, value_name = "TIME", hide = true)]
+        clock_since: Option<Timestamp>,
     },
     /// Show the main job on loopback: a gateway, three simulated phones, a scripted ACS
     Demo {
@@ -251,6 +262,18 @@ pub(super) enum DeviceCommand {
         /// What to take back
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<String>,
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// The last sessions of a phone with its ACS, as SOAP; secrets are not shown
+    Trace {
+        /// Twelve hex digits
+        mac: Mac,
+        /// How many sessions at most
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        sessions: usize,
         #[command(flatten)]
         place: Place,
         #[arg(long, value_enum, default_value = "text")]
@@ -358,7 +381,13 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
                 import,
                 acs,
                 log_json: _,
-            } => serve::run(&place, import.as_deref(), acs).await,
+                soap,
+                clock_speed,
+                clock_since,
+            } => {
+                let clock = SystemClock::hastened(clock_speed, clock_since);
+                serve::run(&place, import.as_deref(), acs, clock, soap).await
+            }
             Command::Demo { once } => demo::run(once).await,
             Command::Explain {
                 what,

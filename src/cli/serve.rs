@@ -9,13 +9,16 @@ use super::arguments::Place;
 use super::exit::{CommandError, Ending};
 use super::import;
 use super::output::{self, Bar};
-use crate::app::{Server, open_gateway};
+use super::trace;
+use crate::app::{Server, SystemClock, open_gateway_by};
 use crate::gateway::ImportOptions;
 
 pub(super) async fn run(
     place: &Place,
     tree: Option<&Path>,
     acs: Option<Url>,
+    clock: SystemClock,
+    soap: bool,
 ) -> Result<Ending, CommandError> {
     let mut settings = place.settings()?;
     if acs.is_some() {
@@ -25,7 +28,7 @@ pub(super) async fn run(
     // Asked for before anything is acknowledged, so that no signal finds the process unready.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let gateway = open_gateway(&settings)?;
+    let gateway = open_gateway_by(clock, &settings)?;
     if let Some(tree) = tree {
         let bar = Bar::new("importing");
         let show = |done, total| bar.set(done, total);
@@ -52,9 +55,20 @@ pub(super) async fn run(
     if let Some(address) = addresses.admin {
         output::line(&format!("listening admin http {address}"));
     }
-    match &settings.acs.url {
-        Some(url) => tracing::info!(acs = %url, "devices inform this ACS"),
-        None => tracing::info!("no ACS is set: phones are served only"),
+    if clock.speed().get() > 1 {
+        tracing::warn!(
+            speed = clock.speed(),
+            "the clock is hastened: for rehearsals and tests only"
+        );
+    }
+    for url in settings.acs.urls() {
+        tracing::info!(acs = %url, "devices inform this ACS");
+    }
+    if settings.acs.urls().next().is_none() {
+        tracing::info!("no ACS is set: phones are served only");
+    }
+    if soap && let Some(watch) = server.gateway().watch_sessions() {
+        tokio::spawn(trace::follow(watch));
     }
     server
         .run_until(async {

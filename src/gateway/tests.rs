@@ -8,15 +8,16 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use jiff::Timestamp;
 
 use super::{
-    ChangeError, Clock, ConvertError, ConvertRequest, Delivery, FetchAnswer, FetchRequest,
-    FilePasswords, Gateway, GatewayError, GatewaySettings, ImportOptions, OpenSession,
-    ProductClass, SessionOutcome,
+    Acs, ChangeError, Clock, ConvertError, ConvertRequest, Delivery, FetchAnswer, FetchRequest,
+    Gateway, GatewayError, GatewaySettings, ImportOptions, OpenSession, SessionOutcome,
 };
-use crate::cwmp::{AcsRequest, CpeResponse, Download, EventCode, SetAttribute, SetValue};
+use crate::cwmp::{
+    AcsRequest, CpeResponse, Download, EventCode, SetAttribute, SetValue, VersionDoubt,
+};
 use crate::mapping::Packs;
 use crate::native::Mac;
 use crate::store::{AssetStore, SledStore, StoreOptions};
-use crate::wire::{Credentials, Secret};
+use crate::wire::Secret;
 
 pub(super) const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
 const FILE: &str = "cfg000b82a1b2c3.xml";
@@ -48,14 +49,12 @@ fn open_with(folder: &Path, clock: &Arc<Hands>, packs: Packs) -> Gateway {
     let store = SledStore::open(folder, StoreOptions::default()).unwrap();
     let assets = AssetStore::open(folder).unwrap();
     let settings = GatewaySettings {
-        acs_url: Some("http://acs.example.net/".parse().unwrap()),
-        acs_credentials: Credentials {
-            username: String::new(),
-            password: Secret::default(),
+        acs: Acs {
+            url: Some("http://acs.example.net/".parse().unwrap()),
+            periodic_inform_interval: 86_400,
+            ..Acs::default()
         },
-        periodic_inform_interval: 86_400,
-        product_class: ProductClass::Model,
-        file_passwords: FilePasswords::default(),
+        ..GatewaySettings::default()
     };
     Gateway::open(
         Arc::new(store),
@@ -85,7 +84,7 @@ impl Bench {
     }
 
     /// The process ends and starts again.
-    async fn restart(self) -> Self {
+    pub(super) async fn restart(self) -> Self {
         self.restart_with(Packs::embedded().unwrap()).await
     }
 
@@ -106,7 +105,18 @@ impl Bench {
         }
     }
 
-    fn advance(&self, seconds: i64) {
+    /// The content-addressed folder is emptied.
+    pub(super) fn forget_assets(&self) {
+        let assets = self.folder.path().join("assets");
+        for folder in std::fs::read_dir(assets).unwrap() {
+            let folder = folder.unwrap();
+            if folder.file_name() != "unfinished" {
+                std::fs::remove_dir_all(folder.path()).unwrap();
+            }
+        }
+    }
+
+    pub(super) fn advance(&self, seconds: i64) {
         self.clock.0.fetch_add(seconds, Ordering::SeqCst);
     }
 
@@ -115,7 +125,7 @@ impl Bench {
         self.fetch_as(USER_AGENT).await;
     }
 
-    async fn fetch_as(&self, user_agent: &str) {
+    pub(super) async fn fetch_as(&self, user_agent: &str) {
         let answer = self
             .gateway
             .fetch(FetchRequest {
@@ -131,33 +141,40 @@ impl Bench {
     }
 
     /// Seconds until the next session is due.
-    fn wait(&self) -> Option<i64> {
+    pub(super) fn wait(&self) -> Option<i64> {
         let due = self.gateway.inner.sessions.due(&MAC)?;
         Some(due.as_second() - self.clock.now().as_second())
     }
 
-    async fn session(&self) -> OpenSession {
+    pub(super) async fn session(&self) -> OpenSession {
         self.gateway.inner.sessions.disarm(&MAC);
         self.gateway.open_session(MAC).await.unwrap().unwrap()
     }
 
-    async fn end(&self) {
+    pub(super) async fn end(&self) {
         self.gateway.close_session(MAC, SessionOutcome::Ended).await;
     }
 
-    async fn fail(&self) {
+    pub(super) async fn fail(&self) {
         let reason = "a test".to_owned();
         self.gateway
-            .close_session(MAC, SessionOutcome::Failed { reason })
+            .close_session(
+                MAC,
+                SessionOutcome::Failed {
+                    reason,
+                    retry_after: None,
+                    version_doubt: VersionDoubt::None,
+                },
+            )
             .await;
     }
 
-    async fn execute(&self, request: AcsRequest) -> CpeResponse {
+    pub(super) async fn execute(&self, request: AcsRequest) -> CpeResponse {
         self.gateway.execute(MAC, request).await.unwrap()
     }
 
     /// First contact, done with.
-    async fn announced() -> Self {
+    pub(super) async fn announced() -> Self {
         let bench = Self::new().await;
         bench.fetch().await;
         bench.session().await;
@@ -171,7 +188,7 @@ impl Bench {
     }
 }
 
-fn codes(session: &OpenSession) -> Vec<EventCode> {
+pub(super) fn codes(session: &OpenSession) -> Vec<EventCode> {
     session
         .inform
         .events
@@ -180,7 +197,7 @@ fn codes(session: &OpenSession) -> Vec<EventCode> {
         .collect()
 }
 
-fn set(name: &str, value: &str) -> AcsRequest {
+pub(super) fn set(name: &str, value: &str) -> AcsRequest {
     AcsRequest::SetParameterValues {
         parameters: vec![SetValue {
             name: name.to_owned(),

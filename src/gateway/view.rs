@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::cpe_parameters::{CPE_PARAMETERS, CpeParameter, Reading};
+use super::cpe_parameters::{OwnParameter, Reading, cpe_parameters, cpe_tables};
+use super::inform_parameters::INFORM_PARAMETERS;
 use super::settings::{GatewaySettings, ProductClass};
 use crate::cwmp::{DeviceId, ParameterInfo, ParameterValue};
 use crate::datamodel::{Entry, ObjectPath, ParameterPath, PathQuery, Schema, ValueType};
 use crate::device::DeviceRecord;
-use crate::mapping::{Pack, Parameter, ValueState};
+use crate::mapping::{Pack, Parameter, RowTable, ValueState};
 use crate::native::Mac;
 use crate::wire::ContentHash;
 
@@ -26,6 +27,16 @@ const LAN_ADDRESSES: &[(&str, &str)] = &[
         "Device.IP.Interface.1.IPv4Address.1.AddressingType",
     ),
 ];
+
+/// The AddressingType of a phone whose address its network gives.
+pub(super) const DYNAMIC: &str = "DHCP";
+
+/// Which parameter of a data model is the phone's address in its network, and which one says where
+/// it has it from.
+pub(super) fn lan_address(schema: &Schema) -> Option<(&'static str, &'static str)> {
+    let mut addresses = LAN_ADDRESSES.iter().copied();
+    addresses.find(|(address, _)| schema.entry(address).is_some())
+}
 
 /// One parameter as it is shown, secrets included: who hands it out masks it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,8 +83,8 @@ impl From<Parameter> for Shown {
 enum Source {
     /// A lens, with its place in [`View::lenses`].
     Lens(usize),
-    /// The virtual CPE, with the place in [`CPE_PARAMETERS`].
-    Cpe(usize),
+    /// The virtual CPE.
+    Cpe(OwnParameter),
     /// The address where the phone is, or the one in its file.
     LanAddress {
         lens: Option<usize>,
@@ -92,8 +103,10 @@ pub(super) struct View {
     pub(super) identity: DeviceId,
     lenses: Vec<Parameter>,
     sources: BTreeMap<ParameterPath, Source>,
-    /// Objects, tables and rows. None can be added or deleted by the ACS yet.
+    /// Objects, tables and rows.
     objects: BTreeSet<ObjectPath>,
+    /// Tables to which the ACS may add rows, and rows that it may delete.
+    changeable: BTreeSet<ObjectPath>,
     acs_url: String,
     acs_username: String,
     periodic_inform_interval: u32,
@@ -120,15 +133,13 @@ impl View {
         for (place, parameter) in lenses.iter().enumerate() {
             sources.insert(parameter.path.clone(), Source::Lens(place));
         }
-        for (place, parameter) in CPE_PARAMETERS.iter().enumerate() {
+        for parameter in cpe_parameters() {
             let is_shown = parameter.own_type.is_some() || schema.entry(parameter.path).is_some();
             if is_shown && let Ok(path) = parameter.path.parse() {
-                sources.insert(path, Source::Cpe(place));
+                sources.insert(path, Source::Cpe(OwnParameter::Single(parameter)));
             }
         }
-        let mut addresses = LAN_ADDRESSES.iter();
-        if let Some((address, addressing_type)) =
-            addresses.find(|(address, _)| schema.entry(address).is_some())
+        if let Some((address, addressing_type)) = lan_address(schema)
             && let Ok(path) = address.parse::<ParameterPath>()
         {
             let lens = match sources.get(&path) {
@@ -142,14 +153,45 @@ impl View {
             sources.insert(path, source);
         }
         let mut objects = BTreeSet::new();
-        for (table, rows) in pack.tables(&record.rows) {
-            for row in rows {
-                if let Ok(row) = format!("{table}{}.", row.instance).parse() {
-                    insert_with_parents(&mut objects, row);
+        let mut tables = pack.tables(&record.rows);
+        for table in cpe_tables() {
+            if schema.entry(table.path).is_none() {
+                continue;
+            }
+            let instances = (table.instances)(&record);
+            tables.push(RowTable {
+                path: table.path.to_owned(),
+                instances: instances.clone(),
+                is_changeable: table.path == INFORM_PARAMETERS,
+            });
+            for instance in instances {
+                for column in table.columns {
+                    let path = format!("{}{instance}.{}", table.path, column.name);
+                    if schema.entry(&path).is_some()
+                        && let Ok(path) = path.parse()
+                    {
+                        let parameter = OwnParameter::InRow(column, instance);
+                        sources.insert(path, Source::Cpe(parameter));
+                    }
                 }
             }
-            if let Ok(table) = table.parse() {
-                insert_with_parents(&mut objects, table);
+        }
+        let mut changeable = BTreeSet::new();
+        for RowTable {
+            path,
+            instances,
+            is_changeable,
+        } in tables
+        {
+            let rows = instances.iter().map(|row| format!("{path}{row}."));
+            for object in rows.chain([path.clone()]) {
+                let Ok(object) = object.parse::<ObjectPath>() else {
+                    continue;
+                };
+                if is_changeable {
+                    changeable.insert(object.clone());
+                }
+                insert_with_parents(&mut objects, object);
             }
         }
         for table in EMPTY_TABLES {
@@ -170,20 +212,9 @@ impl View {
                 sources.insert(path, Source::Count(count));
             }
         }
-        let acs_url = record.cpe.acs.url.clone().unwrap_or_else(|| {
-            let url = settings.acs_url.as_ref();
-            url.map(ToString::to_string).unwrap_or_default()
-        });
-        let acs_username = record
-            .cpe
-            .acs
-            .username
-            .clone()
-            .unwrap_or_else(|| settings.acs_credentials.username.clone());
-        let periodic_inform_interval = record
-            .cpe
-            .periodic_inform_interval
-            .unwrap_or(settings.periodic_inform_interval);
+        let acs_url = acs_url(mac, &record, settings);
+        let acs_username = acs_username(mac, &record, &identity, settings);
+        let periodic_inform_interval = periodic_inform_interval(mac, &record, settings);
         Self {
             mac,
             record,
@@ -192,6 +223,7 @@ impl View {
             lenses,
             sources,
             objects,
+            changeable,
             acs_url,
             acs_username,
             periodic_inform_interval,
@@ -212,11 +244,19 @@ impl View {
     }
 
     /// The CPE's own parameter of this path, if it is one.
-    pub(super) fn cpe_parameter(&self, path: &str) -> Option<&'static CpeParameter> {
+    pub(super) fn cpe_parameter(&self, path: &str) -> Option<OwnParameter> {
         match self.sources.get(path)? {
-            Source::Cpe(place) => CPE_PARAMETERS.get(*place),
+            Source::Cpe(parameter) => Some(*parameter),
             _ => None,
         }
+    }
+
+    /// The rows of a table.
+    pub(super) fn rows(&self, table: &ObjectPath) -> impl Iterator<Item = &ObjectPath> {
+        let after = (Bound::Excluded(table.as_str()), Bound::Unbounded);
+        let below = self.objects.range::<str, _>(after);
+        let below = below.take_while(|path| path.as_str().starts_with(table.as_str()));
+        below.filter(|path| is_row(path) && path.parent().as_ref() == Some(table))
     }
 
     /// Everything that a query names, in order of the paths; `None` when it names nothing known.
@@ -258,7 +298,7 @@ impl View {
                 object.as_str(),
                 ParameterInfo {
                     name: object.to_string(),
-                    writable: false,
+                    writable: self.changeable.contains(object),
                 },
             );
         }
@@ -279,6 +319,19 @@ impl View {
                     .and_then(|entry| entry.parameter())
                     .is_some_and(|facts| facts.forced_inform)
             })
+            .filter_map(|(path, source)| self.show(path, source, now))
+            .collect()
+    }
+
+    /// Every parameter that a pattern names: a path with `*` in the place of instance numbers.
+    pub(super) fn matching(&self, pattern: &str, now: Timestamp) -> Vec<Shown> {
+        let Some((prefix, _)) = pattern.split_once('*') else {
+            return self.parameter(pattern, now).into_iter().collect();
+        };
+        self.sources
+            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
+            .take_while(|(path, _)| path.as_str().starts_with(prefix))
+            .filter(|(path, _)| fits(pattern, path.as_str()))
             .filter_map(|(path, source)| self.show(path, source, now))
             .collect()
     }
@@ -314,7 +367,7 @@ impl View {
                 };
                 let is_dynamic = self
                     .lens_value(addressing_type)
-                    .is_none_or(|value| value == "DHCP");
+                    .is_none_or(|value| value == DYNAMIC);
                 if let Some(contact) = &self.record.contact
                     && is_dynamic
                 {
@@ -326,20 +379,17 @@ impl View {
                 }
                 shown
             }
-            Source::Cpe(place) => {
-                let parameter = CPE_PARAMETERS.get(*place)?;
-                Shown {
-                    path: path.clone(),
-                    value_type: match parameter.own_type {
-                        Some(own_type) => own_type,
-                        None => facts?.rule.value_type,
-                    },
-                    writable: self.can_write(parameter),
-                    hidden: facts.is_some_and(|facts| facts.hidden),
-                    value: (parameter.read)(&self.reading(now)),
-                    state: None,
-                }
-            }
+            Source::Cpe(parameter) => Shown {
+                path: path.clone(),
+                value_type: match parameter.own_type() {
+                    Some(own_type) => own_type,
+                    None => facts?.rule.value_type,
+                },
+                writable: self.can_write(path, *parameter),
+                hidden: facts.is_some_and(|facts| facts.hidden),
+                value: parameter.read(&self.reading(now)),
+                state: None,
+            },
             Source::Count(count) => Shown {
                 path: path.clone(),
                 value_type: ValueType::UnsignedInt,
@@ -365,9 +415,7 @@ impl View {
                 .lenses
                 .get(*place)
                 .is_some_and(|parameter| parameter.writable),
-            Source::Cpe(place) => CPE_PARAMETERS
-                .get(*place)
-                .is_some_and(|parameter| self.can_write(parameter)),
+            Source::Cpe(parameter) => self.can_write(path, *parameter),
             Source::LanAddress { lens: None, .. } | Source::Count(_) => false,
         };
         ParameterInfo {
@@ -389,9 +437,9 @@ impl View {
 
     /// Whether the ACS may write a parameter of the CPE: a vendor's own tree may say that one which
     /// others have is read-only there.
-    fn can_write(&self, parameter: &CpeParameter) -> bool {
-        let entry = self.entry(parameter.path);
-        parameter.write.is_some() && entry.is_some_and(Entry::writable)
+    fn can_write(&self, path: &ParameterPath, parameter: OwnParameter) -> bool {
+        let entry = self.entry(path.as_str());
+        parameter.is_settable() && entry.is_some_and(Entry::writable)
     }
 
     fn reading(&self, now: Timestamp) -> Reading<'_> {
@@ -407,6 +455,38 @@ impl View {
             now,
         }
     }
+}
+
+/// ManagementServer.URL.
+pub(super) fn acs_url(mac: Mac, record: &DeviceRecord, settings: &GatewaySettings) -> String {
+    let (_, acs) = settings.acs_of(mac, record);
+    record.cpe.acs.url.clone().unwrap_or_else(|| {
+        let url = acs.url.as_ref();
+        url.map(ToString::to_string).unwrap_or_default()
+    })
+}
+
+/// ManagementServer.Username.
+pub(super) fn acs_username(
+    mac: Mac,
+    record: &DeviceRecord,
+    identity: &DeviceId,
+    settings: &GatewaySettings,
+) -> String {
+    let (_, acs) = settings.acs_of(mac, record);
+    let set = record.cpe.acs.username.clone();
+    set.unwrap_or_else(|| acs.username(identity))
+}
+
+/// ManagementServer.PeriodicInformInterval in seconds.
+pub(super) fn periodic_inform_interval(
+    mac: Mac,
+    record: &DeviceRecord,
+    settings: &GatewaySettings,
+) -> u32 {
+    let (_, acs) = settings.acs_of(mac, record);
+    let set = record.cpe.periodic_inform_interval;
+    set.unwrap_or(acs.periodic_inform_interval)
 }
 
 /// Who the device would be if it were announced now.
@@ -453,6 +533,18 @@ fn counters(objects: &BTreeSet<ObjectPath>, schema: &Schema) -> Vec<(ParameterPa
         }
     }
     counts.into_iter().collect()
+}
+
+/// Whether a path has the segments of a pattern, in which `*` stands for an instance number.
+fn fits(pattern: &str, path: &str) -> bool {
+    let mut segments = path.split('.');
+    let all_fit = pattern.split('.').all(|wanted| {
+        segments.next().is_some_and(|segment| match wanted {
+            "*" => segment.bytes().all(|byte| byte.is_ascii_digit()),
+            _ => segment == wanted,
+        })
+    });
+    all_fit && segments.next().is_none()
 }
 
 /// Whether an object is a row of a table: its last segment is a number.

@@ -1,0 +1,15 @@
+//! Parameters that belong to the virtual CPE itself and stand in no file of the phone: a table for
+//! each object.
+
+mod catalogue;
+mod connection_requests;
+mod delivery;
+mod device;
+mod device_info;
+mod inform_parameters;
+mod inform_policy;
+mod management_server;
+mod parameter;
+
+pub(super) use catalogue::{cpe_parameters, cpe_tables, own_parameter};
+pub(super) use parameter::{OwnParameter, Reading};
