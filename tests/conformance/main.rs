@@ -17,6 +17,7 @@
 )]
 
 mod attributes;
+mod bombs;
 mod catalogue;
 mod certificates;
 mod connection_request;
@@ -66,6 +67,7 @@ fn main() -> std::process::ExitCode {
         restart::CHECKS,
         proxier::CHECKS,
         security::CHECKS,
+        bombs::CHECKS,
         personalities::CHECKS,
     ])
 }
