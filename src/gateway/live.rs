@@ -66,6 +66,8 @@ pub(super) struct RunningSession {
     pub(super) passing_events: Vec<EventCode>,
     /// Whether the ACS has taken the Inform.
     pub(super) informed: bool,
+    /// Whether another connection request came before that, which this session answers too.
+    pub(super) woken_again: bool,
     /// What the CPE says in it besides.
     pub(super) calls: Vec<u64>,
     /// The ACS that it goes to.

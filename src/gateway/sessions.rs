@@ -47,6 +47,7 @@ impl Gateway {
             mark: record.cpe.events.mark(),
             passing_events,
             informed: false,
+            woken_again: false,
             calls: calls.iter().map(|call| call.id).collect(),
             acs_url: endpoint.url.to_string(),
             connection_request_url: self.connection_request_url(&record),
@@ -139,6 +140,10 @@ impl Gateway {
         };
         let mut draft = self.draft(mac)?;
         let is_good = outcome == SessionOutcome::Ended;
+        if session.woken_again && !session.informed {
+            // The session that was to answer that request too has not come about.
+            live.add_passing(EventCode::ConnectionRequest);
+        }
         let came_meanwhile = !live.passing_events.is_empty()
             || draft.record.cpe.events.has_news_since(session.mark)
             || pending_calls(&draft.record)
@@ -216,11 +221,13 @@ impl Gateway {
     /// for the ACS's answer is that session (cwmp.md C6).
     pub async fn wake(&self, mac: Mac) {
         let mut live = self.hold(mac).await;
-        let is_under_way = live.session.as_ref().is_some_and(|session| {
-            let event = EventCode::ConnectionRequest;
-            !session.informed && session.passing_events.contains(&event)
-        });
-        if is_under_way {
+        if let Some(session) = &mut live.session
+            && !session.informed
+            && session
+                .passing_events
+                .contains(&EventCode::ConnectionRequest)
+        {
+            session.woken_again = true;
             return;
         }
         live.add_passing(EventCode::ConnectionRequest);
