@@ -28,6 +28,7 @@ mod gateway;
 mod get;
 mod http;
 mod invariants;
+mod lag;
 mod ledger;
 mod methods;
 mod model;
