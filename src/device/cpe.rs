@@ -163,11 +163,4 @@ impl CpeState {
         self.autonomous_reports.retain(|report| report.id != id);
         self.wishes.retain(|wish| wish.id != id);
     }
-
-    /// How the ACS wants to hear of a change of this parameter.
-    pub fn notification(&self, path: &ParameterPath) -> Notification {
-        self.attributes
-            .get(path)
-            .map_or(Notification::Off, |attribute| attribute.notification)
-    }
 }
