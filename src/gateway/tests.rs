@@ -12,7 +12,8 @@ use super::{
     Gateway, GatewayError, GatewaySettings, ImportOptions, OpenSession, SessionOutcome,
 };
 use crate::cwmp::{
-    AcsRequest, CpeResponse, Download, EventCode, SetAttribute, SetValue, VersionDoubt,
+    AcsProfile, AcsRequest, CpeResponse, Download, EventCode, RetryAfter, SetAttribute, SetValue,
+    VersionDoubt,
 };
 use crate::mapping::Packs;
 use crate::native::Mac;
@@ -24,6 +25,8 @@ const FILE: &str = "cfg000b82a1b2c3.xml";
 const USER_AGENT: &str = "Grandstream Model HW GXP2170 SW 1.0.11.16 DevId 000b82a1b2c3";
 const DISPLAY_NAME: &str =
     "Device.Services.VoiceService.1.VoiceProfile.1.Line.1.CallingFeatures.CallerIDName";
+
+mod outcomes;
 
 /// A clock that stands still until it is moved.
 pub(super) struct Hands(AtomicI64);
@@ -46,12 +49,17 @@ fn open(folder: &Path, clock: &Arc<Hands>) -> Gateway {
 }
 
 fn open_with(folder: &Path, clock: &Arc<Hands>, packs: Packs) -> Gateway {
+    open_for(folder, clock, packs, AcsProfile::default())
+}
+
+fn open_for(folder: &Path, clock: &Arc<Hands>, packs: Packs, profile: AcsProfile) -> Gateway {
     let store = SledStore::open(folder, StoreOptions::default()).unwrap();
     let assets = AssetStore::open(folder).unwrap();
     let settings = GatewaySettings {
         acs: Acs {
             url: Some("http://acs.example.net/".parse().unwrap()),
             periodic_inform_interval: 86_400,
+            profile: Arc::new(profile),
             ..Acs::default()
         },
         ..GatewaySettings::default()
@@ -105,6 +113,24 @@ impl Bench {
         }
     }
 
+    /// The process ends and starts again for an ACS of another profile.
+    async fn restart_for(self, profile: AcsProfile) -> Self {
+        let Self {
+            gateway,
+            clock,
+            folder,
+        } = self;
+        drop(gateway);
+        let packs = Packs::embedded().unwrap();
+        let gateway = open_for(folder.path(), &clock, packs, profile);
+        gateway.start().await.unwrap();
+        Self {
+            gateway,
+            clock,
+            folder,
+        }
+    }
+
     fn advance(&self, seconds: i64) {
         self.clock.0.fetch_add(seconds, Ordering::SeqCst);
     }
@@ -145,17 +171,17 @@ impl Bench {
     }
 
     async fn fail(&self) {
+        self.fail_with(None, VersionDoubt::None).await;
+    }
+
+    async fn fail_with(&self, retry_after: Option<RetryAfter>, version_doubt: VersionDoubt) {
         let reason = "a test".to_owned();
-        self.gateway
-            .close_session(
-                MAC,
-                SessionOutcome::Failed {
-                    reason,
-                    retry_after: None,
-                    version_doubt: VersionDoubt::None,
-                },
-            )
-            .await;
+        let outcome = SessionOutcome::Failed {
+            reason,
+            retry_after,
+            version_doubt,
+        };
+        self.gateway.close_session(MAC, outcome).await;
     }
 
     async fn execute(&self, request: AcsRequest) -> CpeResponse {

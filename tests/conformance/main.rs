@@ -50,6 +50,7 @@ mod support;
 mod timing;
 mod transfers;
 mod variant;
+mod versions;
 
 fn main() -> std::process::ExitCode {
     runner::run(&[
@@ -72,5 +73,6 @@ fn main() -> std::process::ExitCode {
         restart::CHECKS,
         security::CHECKS,
         personalities::CHECKS,
+        versions::CHECKS,
     ])
 }
