@@ -50,6 +50,21 @@ impl Gateway {
         Ok(())
     }
 
+    /// How long the ACS has asked to be left alone, a day at most. Devices that were asked together
+    /// do not all come back at one moment.
+    pub(super) fn wait_asked_for(
+        &self,
+        policy: RetryPolicy,
+        asked: Option<RetryAfter>,
+    ) -> Result<Duration, GatewayError> {
+        let Some(asked) = asked else {
+            return Ok(Duration::ZERO);
+        };
+        let wait = asked.wait(self.inner.clock.now()).min(RETRY_AFTER_LIMIT);
+        let spread = u64::from(policy.minimum_wait) * 1_000;
+        Ok(wait + Duration::from_millis(random::below(spread)?))
+    }
+
     /// Plans the next report of transfers that the ACS has left unacknowledged.
     pub(super) fn plan_unacknowledged(&self, mac: Mac, record: &DeviceRecord, times: u32) {
         let wait = UNACKNOWLEDGED_FIRST_WAIT << times.clamp(1, 7).saturating_sub(1);

@@ -58,11 +58,11 @@ impl Gateway {
             let heartbeat = Event::plain(EventCode::Heartbeat);
             (vec![heartbeat], Vec::new(), Vec::new())
         } else {
-            let events = self.events(&record, &live)?;
+            let mut events = self.events(&record, &live)?;
+            events.retain(|event| event.code.since() <= version);
             let passing_events = std::mem::take(&mut live.passing_events);
             (events, pending_calls(&record), passing_events)
         };
-        events.retain(|event| event.code.since() <= version);
         if events.is_empty() {
             return Ok(None);
         }
@@ -146,12 +146,14 @@ impl Gateway {
                         session.informed = true;
                         let cpe = &mut draft.record.cpe;
                         keep_version(cpe, live, &session);
-                        if !session.is_heartbeat {
-                            cpe.events.deliver(session.mark);
-                            cpe.informed_acs = Some(session.acs_url.clone());
-                            cpe.told_connection_request_url =
-                                Some(session.connection_request_url.clone());
+                        if session.is_heartbeat {
+                            live.session = Some(session);
+                            return Ok(());
                         }
+                        cpe.events.deliver(session.mark);
+                        cpe.informed_acs = Some(session.acs_url.clone());
+                        cpe.told_connection_request_url =
+                            Some(session.connection_request_url.clone());
                         live.session = Some(session);
                     }
                 }
@@ -196,14 +198,15 @@ impl Gateway {
             .map(|call| call.id)
             .filter(|id| session.calls.contains(id))
             .partition(|id| session.unlisted.contains(id));
-        let mut retry_after = None;
+        let mut at_least = Duration::ZERO;
         if let SessionOutcome::Failed {
-            retry_after: asked,
+            retry_after,
             version_doubt,
             ..
         } = outcome
         {
-            retry_after = asked;
+            let policy = draft.record.cpe.retry_policy;
+            at_least = self.wait_asked_for(policy, retry_after)?;
             doubt_version(&draft.record.cpe, &mut live, &session, version_doubt);
         }
         // What went wrong with the ACS that the device had is no failure with the new one
@@ -255,7 +258,7 @@ impl Gateway {
             // A new event does not wait for the retry of old ones (cwmp.md R3).
             self.arm_session(mac, &record, due);
         } else if !is_good && !self.events(&record, &live)?.is_empty() {
-            self.plan_retry(mac, &record, live.failures, retry_after)?;
+            self.plan_retry(mac, &record, live.failures, at_least)?;
         } else if is_good && (!left.is_empty() || session.is_heartbeat && live.unacknowledged > 0) {
             self.plan_unacknowledged(mac, &record, live.unacknowledged);
         }

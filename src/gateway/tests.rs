@@ -12,7 +12,8 @@ use super::{
     Gateway, GatewayError, GatewaySettings, ImportOptions, OpenSession, SessionOutcome,
 };
 use crate::cwmp::{
-    AcsRequest, CpeResponse, Download, EventCode, SetAttribute, SetValue, VersionDoubt,
+    AcsProfile, AcsRequest, CpeResponse, Download, EventCode, RetryAfter, SetAttribute, SetValue,
+    VersionDoubt,
 };
 use crate::mapping::Packs;
 use crate::native::Mac;
@@ -24,6 +25,8 @@ const FILE: &str = "cfg000b82a1b2c3.xml";
 const USER_AGENT: &str = "Grandstream Model HW GXP2170 SW 1.0.11.16 DevId 000b82a1b2c3";
 const DISPLAY_NAME: &str =
     "Device.Services.VoiceService.1.VoiceProfile.1.Line.1.CallingFeatures.CallerIDName";
+
+mod outcomes;
 
 /// A clock that stands still until it is moved.
 pub(super) struct Hands(AtomicI64);
@@ -46,12 +49,17 @@ fn open(folder: &Path, clock: &Arc<Hands>) -> Gateway {
 }
 
 fn open_with(folder: &Path, clock: &Arc<Hands>, packs: Packs) -> Gateway {
+    open_for(folder, clock, packs, AcsProfile::default())
+}
+
+fn open_for(folder: &Path, clock: &Arc<Hands>, packs: Packs, profile: AcsProfile) -> Gateway {
     let store = SledStore::open(folder, StoreOptions::default()).unwrap();
     let assets = AssetStore::open(folder).unwrap();
     let settings = GatewaySettings {
         acs: Acs {
             url: Some("http://acs.example.net/".parse().unwrap()),
             periodic_inform_interval: 86_400,
+            profile: Arc::new(profile),
             ..Acs::default()
         },
         ..GatewaySettings::default()
@@ -156,17 +164,17 @@ impl Bench {
     }
 
     pub(super) async fn fail(&self) {
+        self.fail_with(None, VersionDoubt::None).await;
+    }
+
+    async fn fail_with(&self, retry_after: Option<RetryAfter>, version_doubt: VersionDoubt) {
         let reason = "a test".to_owned();
-        self.gateway
-            .close_session(
-                MAC,
-                SessionOutcome::Failed {
-                    reason,
-                    retry_after: None,
-                    version_doubt: VersionDoubt::None,
-                },
-            )
-            .await;
+        let outcome = SessionOutcome::Failed {
+            reason,
+            retry_after,
+            version_doubt,
+        };
+        self.gateway.close_session(MAC, outcome).await;
     }
 
     pub(super) async fn execute(&self, request: AcsRequest) -> CpeResponse {

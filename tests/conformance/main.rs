@@ -56,6 +56,7 @@ mod support;
 mod timing;
 mod transfers;
 mod variant;
+mod versions;
 
 fn main() -> std::process::ExitCode {
     runner::run(&[
@@ -83,5 +84,6 @@ fn main() -> std::process::ExitCode {
         security::CHECKS,
         bombs::CHECKS,
         personalities::CHECKS,
+        versions::CHECKS,
     ])
 }

@@ -7,12 +7,13 @@ use crate::subject::{check, fault_code};
 
 /// The checks of this file.
 pub(crate) const CHECKS: &[Check] = checks![
+    c085_the_methods_of_every_cpe_are_listed_once,
     c086_a_method_is_listed_if_and_only_if_it_is_there,
     c087_an_unknown_method_is_fault_9000,
 ];
 
 /// Every method of the schema that a CPE may have, with arguments that do no harm.
-const METHODS: [(&str, &str); 16] = [
+pub(crate) const METHODS: [(&str, &str); 20] = [
     ("GetRPCMethods", ""),
     (
         "SetParameterValues",
@@ -62,19 +63,66 @@ const METHODS: [(&str, &str); 16] = [
         "<CommandKey></CommandKey><FileType>99 Nothing</FileType><URL>http://h/</URL>\
          <Username></Username><Password></Password><DelaySeconds>0</DelaySeconds>",
     ),
+    // A key that is too long: the method is known, and does nothing.
+    (
+        "Reboot",
+        "<CommandKey>a key of more than thirty-two characters</CommandKey>",
+    ),
     ("GetQueuedTransfers", ""),
     ("GetAllQueuedTransfers", ""),
     (
         "ScheduleInform",
         "<DelaySeconds>0</DelaySeconds><CommandKey></CommandKey>",
     ),
+    (
+        "ScheduleDownload",
+        "<CommandKey></CommandKey><FileType>99 Nothing</FileType><URL>http://h/</URL>\
+         <Username></Username><Password></Password><FileSize>0</FileSize>\
+         <TargetFileName></TargetFileName>\
+         <TimeWindowList soapenc:arrayType=\"cwmp:TimeWindowStruct[0]\"></TimeWindowList>",
+    ),
     ("CancelTransfer", "<CommandKey>none</CommandKey>"),
+    (
+        "ChangeDUState",
+        "<Operations soapenc:arrayType=\"cwmp:OperationStruct[0]\"></Operations>\
+         <CommandKey></CommandKey>",
+    ),
+    (
+        "Kicked",
+        "<Command></Command><Referer></Referer><Arg></Arg><Next></Next>",
+    ),
     (
         "SetVouchers",
         "<VoucherList soapenc:arrayType=\"soapenc:base64[0]\"></VoucherList>",
     ),
     ("GetOptions", "<OptionName></OptionName>"),
 ];
+
+fn c085_the_methods_of_every_cpe_are_listed_once() {
+    check(85, async |mut subject| {
+        let mut session = subject.turn().await;
+        let mut listed = session.rpc_methods().await.unwrap();
+        session.end().unwrap();
+        for required in [
+            "GetRPCMethods",
+            "SetParameterValues",
+            "GetParameterValues",
+            "GetParameterNames",
+            "SetParameterAttributes",
+            "GetParameterAttributes",
+            "AddObject",
+            "DeleteObject",
+            "Reboot",
+            "Download",
+        ] {
+            assert!(listed.iter().any(|one| one == required), "{required}");
+        }
+        let count = listed.len();
+        listed.sort_unstable();
+        listed.dedup();
+        assert_eq!(listed.len(), count, "each once");
+    });
+}
 
 fn c086_a_method_is_listed_if_and_only_if_it_is_there() {
     check(86, async |mut subject| {
@@ -97,7 +145,13 @@ fn c086_a_method_is_listed_if_and_only_if_it_is_there() {
 fn c087_an_unknown_method_is_fault_9000() {
     check(87, async |mut subject| {
         let mut session = subject.turn().await;
-        for name in ["FooBar", "SetVouchers"] {
+        for name in [
+            "FooBar",
+            "SetVouchers",
+            "GetOptions",
+            "ChangeDUState",
+            "Kicked",
+        ] {
             let body = session.style().method(name, "<Anything>1</Anything>");
             assert_eq!(fault_code(session.call(&body).await), 9000, "{name}");
         }

@@ -1,11 +1,14 @@
 //! C204 to C211: what named ACSs do.
 
+use std::time::Duration;
+
 use trestle::sim::acs::Reply;
 use trestle::sim::acs::message::{AttributeChange, Style};
 
 use crate::catalogue::{Check, checks};
 use crate::get::empty_table;
-use crate::subject::{MS, PROVISIONING_CODE, check, check_new};
+use crate::private::{Options, Private};
+use crate::subject::{MS, PROVISIONING_CODE, check, check_alone, check_new};
 use crate::transfers::download;
 
 /// The checks of this file.
@@ -14,7 +17,9 @@ pub(crate) const CHECKS: &[Check] = checks![
     c205_an_ill_formed_fault_is_survived,
     c206_a_raw_ampersand_does_no_harm,
     c207_freeacs_provisions_the_device,
+    c208_the_answer_of_old_freeacs_is_an_acknowledgement,
     c209_204_in_answer_to_inform_is_no_success,
+    c210_a_report_that_is_never_acknowledged_is_given_up,
     c211_oktopus_speaks_cwmp_1_0,
 ];
 
@@ -70,11 +75,7 @@ fn c205_an_ill_formed_fault_is_survived() {
         let mut session = subject.device.session().await.unwrap();
         let report = session.respond_inform().await.unwrap();
         assert_eq!(report.rpc(), "TransferComplete");
-        let body = "<soap-env:Body:Fault><faultcode>Server</faultcode>\
-                    <faultstring>CWMP fault</faultstring><detail><cwmp:Fault>\
-                    <FaultCode>8000</FaultCode><FaultString>Method not supported</FaultString>\
-                    </cwmp:Fault></detail></soap-env:Body:Fault>";
-        let reply = session.response(body);
+        let reply = session.fault_with_two_colons(8000);
         session.reply(reply).unwrap();
         drop(session);
         // The report was not taken: it comes again in another session, and not at once for ever.
@@ -138,6 +139,92 @@ fn c207_freeacs_provisions_the_device() {
             .value("Device.ManagementServer.ParameterKey");
         assert_eq!(told, Some(key));
         session.end_with(Reply::status(503)).unwrap();
+    });
+}
+
+fn c208_the_answer_of_old_freeacs_is_an_acknowledgement() {
+    check_alone(208, async || {
+        let options = Options {
+            settings: "[acs]\nprofile = \"freeacs\"\n".to_owned(),
+            ..Options::default()
+        };
+        let private = Private::start(208, options).await;
+        let mut subject = private.subject(0).await;
+        subject.device.set_style(Style::freeacs());
+        let url = subject.world.files.url("/c208-missing");
+        let mut session = subject.turn().await;
+        session.download(&download("C208", &url)).await.unwrap();
+        session.end().unwrap();
+        let mut session = subject.device.session().await.unwrap();
+        let report = session.respond_inform().await.unwrap();
+        assert_eq!(report.rpc(), "TransferComplete");
+        let body = session
+            .style()
+            .method("AutonomousTransferCompleteResponse", "");
+        let reply = session.response(&body);
+        assert!(session.exchange(reply).await.unwrap().is_empty_post());
+        session.end().unwrap();
+        let mut session = subject.wake().await;
+        assert_eq!(session.inform().retry_count, 0);
+        assert!(!session.inform().has_event("7 TRANSFER COMPLETE"));
+        assert_eq!(session.begin().await.unwrap(), []);
+        session.end().unwrap();
+    });
+}
+
+fn c210_a_report_that_is_never_acknowledged_is_given_up() {
+    check_alone(210, async || {
+        let profiles = tempfile::tempdir().unwrap();
+        std::fs::create_dir(profiles.path().join("acs")).unwrap();
+        std::fs::write(
+            profiles.path().join("acs/deaf.toml"),
+            "version = \"1.0\"\nunacknowledged_limit = 3\n",
+        )
+        .unwrap();
+        let options = Options {
+            settings: format!(
+                "[acs]\nprofile = \"deaf\"\n[mappings]\npath = {:?}\n",
+                profiles.path()
+            ),
+            speed: 60,
+            ..Options::default()
+        };
+        let private = Private::start(210, options).await;
+        let mut subject = private.subject(0).await;
+        subject.device.set_style(Style::oktopus());
+        let url = subject.world.files.url("/c210-missing");
+        let mut session = subject.turn().await;
+        session.download(&download("MSDWK", &url)).await.unwrap();
+        session.end().unwrap();
+        let mut last = None;
+        for _ in 0..3 {
+            let mut session = subject.device.session().await.unwrap();
+            let at = session.pending().unwrap().at;
+            assert_eq!(session.inform().retry_count, 0, "sessions end normally");
+            assert!(session.inform().has_event("7 TRANSFER COMPLETE"));
+            let report = session.respond_inform().await.unwrap();
+            assert_eq!(report.rpc(), "TransferComplete");
+            // The ACS still gets its turn.
+            let next = session.exchange(Reply::status(200)).await.unwrap();
+            assert!(next.is_empty_post());
+            session.end().unwrap();
+            if let Some(last) = last.replace(at) {
+                let waited = private.unscaled(at - last);
+                assert!(
+                    waited >= Duration::from_secs(55),
+                    "{waited:?} between tries"
+                );
+            }
+        }
+        // It is given up, with an alarm.
+        let quiet = private.scaled(Duration::from_secs(600));
+        assert!(subject.device.is_silent_for(quiet).await);
+        let session = subject.wake().await;
+        assert!(!session.inform().has_event("7 TRANSFER COMPLETE"));
+        session.end_with(Reply::status(204)).unwrap();
+        let log = private.logged();
+        let alarm = log.lines().find(|line| line.contains("given up"));
+        assert!(alarm.is_some_and(|line| line.contains("WARN")), "{alarm:?}");
     });
 }
 

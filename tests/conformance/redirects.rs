@@ -18,6 +18,7 @@ pub(crate) const CHECKS: &[Check] = checks![
     c041_a_redirect_holds_for_one_session,
     c042_five_redirects_are_followed_and_six_are_not,
     c043_redirects_cross_between_http_and_https,
+    c044_a_redirect_in_the_middle_takes_the_answer_along,
     c045_a_redirect_that_leads_nowhere_fails_the_session,
 ];
 
@@ -116,6 +117,29 @@ fn c043_redirects_cross_between_http_and_https() {
         let mut session = there.session().await.unwrap();
         session.begin().await.unwrap();
         session.end().unwrap();
+    });
+}
+
+fn c044_a_redirect_in_the_middle_takes_the_answer_along() {
+    check(44, async |mut subject| {
+        // It does not know the device, and ends whatever session comes there.
+        let other = second_acs(144, None).await;
+        let mut session = subject.turn().await;
+        let body = session.style().get_parameter_values(&[PROVISIONING_CODE]);
+        let asked = Reply::message(session.envelope(Some("44"), &body));
+        let answer = session.exchange(asked).await.unwrap();
+        assert_eq!(answer.rpc(), "GetParameterValuesResponse");
+        session.end_with(Reply::redirect(307, other.url())).unwrap();
+        let session = subject.wake().await;
+        assert_eq!(session.inform().retry_count, 0, "the session was good");
+        assert_eq!(session.pending().unwrap().target, "/acs");
+        session.end_with(Reply::status(503)).unwrap();
+        let there = other.all_exchanges();
+        let [moved] = there.as_slice() else {
+            panic!("{} requests at the new place", there.len());
+        };
+        assert_eq!(moved.method, "POST");
+        assert_eq!(moved.body, answer.body, "the same answer, again");
     });
 }
 

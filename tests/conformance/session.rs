@@ -1,7 +1,8 @@
-//! C013 to C032: the course of a session.
+//! C013 to C032 and C049: the course of a session.
 
 use std::time::Duration;
 
+use trestle::sim::acs::cpe::CpeMessage;
 use trestle::sim::acs::message::Transfer;
 use trestle::sim::acs::{Reply, Session};
 
@@ -15,16 +16,21 @@ pub(crate) const CHECKS: &[Check] = checks![
     c015_200_without_a_body_ends_a_session_too,
     c016_each_answer_is_the_very_next_post,
     c017_held_requests_wait_for_the_release,
+    c018_what_is_held_to_the_end_comes_in_a_later_session,
     c019_transfer_complete_precedes_the_empty_post,
     c020_two_transfers_are_two_reports,
     c021_fault_8005_repeats_the_same_inform_at_once,
+    c022_fault_8005_for_ever_is_given_up,
     c023_any_other_fault_to_inform_fails_the_session,
+    c024_a_refused_report_comes_again,
     c025_what_is_no_soap_fails_the_session_only,
+    c026_silence_is_borne_for_half_a_minute: slow,
     c027_a_clean_close_between_exchanges_is_no_failure,
     c029_after_a_reboot_the_session_goes_on,
     c030_the_whole_model_is_one_answer,
     c031_odd_inform_responses_are_taken,
     c032_only_a_header_that_must_be_understood_is_refused,
+    c049_a_fault_counts_with_status_500_too,
 ];
 
 /// Long enough for a wrong message to show up.
@@ -146,6 +152,30 @@ fn c017_held_requests_wait_for_the_release() {
     });
 }
 
+fn c018_what_is_held_to_the_end_comes_in_a_later_session() {
+    check(18, async |mut subject| {
+        let mut session = with_report_due(&mut subject, &["held for ever"]).await;
+        session.set_hold_requests(true);
+        assert!(session.respond_inform().await.unwrap().is_empty_post());
+        session.end().unwrap();
+        let mut session = subject.wake().await;
+        assert_eq!(session.inform().retry_count, 0, "the session was good");
+        assert!(session.inform().has_event("7 TRANSFER COMPLETE"));
+        assert_eq!(
+            session.inform().command_keys("M Download"),
+            ["held for ever"]
+        );
+        assert_eq!(keys(&session.begin().await.unwrap()), ["held for ever"]);
+        session.end().unwrap();
+    });
+}
+
+/// The CommandKeys of the reports among requests of a CPE.
+fn keys(requests: &[CpeMessage]) -> Vec<String> {
+    let reports = requests.iter().filter_map(CpeMessage::transfer_complete);
+    reports.map(|report| report.command_key).collect()
+}
+
 fn c019_transfer_complete_precedes_the_empty_post() {
     check(19, async |mut subject| {
         let mut session = with_report_due(&mut subject, &["before"]).await;
@@ -190,6 +220,38 @@ fn c021_fault_8005_repeats_the_same_inform_at_once() {
     });
 }
 
+fn c022_fault_8005_for_ever_is_given_up() {
+    check(22, async |mut subject| {
+        let mut session = subject.wake().await;
+        let number = session.number();
+        let body = session.style().fault(8005);
+        for _ in 0..9 {
+            let reply = session.response(&body);
+            assert_eq!(session.exchange(reply).await.unwrap().rpc(), "Inform");
+        }
+        let reply = session.response(&body);
+        session.reply(reply).unwrap();
+        drop(session);
+        // A fault 8005 keeps the session of this ACS open: what comes next is the retry.
+        let again = subject.device.next().await.unwrap();
+        let inform = again.exchange.message.as_ref().unwrap().inform().unwrap();
+        assert_eq!(inform.retry_count, 1);
+        let exchanges = subject.device.exchanges();
+        let informs: Vec<_> = exchanges
+            .iter()
+            .filter(|one| one.session >= number && one.rpc() == "Inform")
+            .collect();
+        let [.., last, retry] = informs.as_slice() else {
+            panic!("{} Informs", informs.len());
+        };
+        assert!(
+            retry.at - last.at >= Duration::from_secs(4),
+            "the retry waits"
+        );
+        again.reply(Reply::status(503));
+    });
+}
+
 fn c023_any_other_fault_to_inform_fails_the_session() {
     check(23, async |mut subject| {
         for (failed, code) in [8002, 8001, 8003, 8004, 8899].into_iter().enumerate() {
@@ -209,6 +271,28 @@ fn c023_any_other_fault_to_inform_fails_the_session() {
     });
 }
 
+fn c024_a_refused_report_comes_again() {
+    check(24, async |mut subject| {
+        let mut session = with_report_due(&mut subject, &["refused"]).await;
+        let report = session.respond_inform().await.unwrap();
+        assert_eq!(report.rpc(), "TransferComplete");
+        let body = session.style().fault(8002);
+        let reply = session.response(&body);
+        assert!(session.exchange(reply).await.unwrap().is_empty_post());
+        session.get_value(PROVISIONING_CODE).await.unwrap();
+        session.end().unwrap();
+        let mut session = subject.wake().await;
+        assert_eq!(session.inform().retry_count, 0, "the session was good");
+        assert!(session.inform().has_event("7 TRANSFER COMPLETE"));
+        assert_eq!(session.inform().command_keys("M Download"), ["refused"]);
+        assert_eq!(keys(&session.begin().await.unwrap()), ["refused"]);
+        session.end().unwrap();
+        let session = subject.wake().await;
+        assert!(!session.inform().has_event("7 TRANSFER COMPLETE"));
+        session.end_with(Reply::status(503)).unwrap();
+    });
+}
+
 fn c025_what_is_no_soap_fails_the_session_only() {
     check(25, async |mut subject| {
         let bomb = "<?xml version=\"1.0\"?><!DOCTYPE a [<!ENTITY b \"boom\">]><a>&b;</a>";
@@ -224,6 +308,20 @@ fn c025_what_is_no_soap_fails_the_session_only() {
             }
         }
         subject.turn().await.end().unwrap();
+    });
+}
+
+fn c026_silence_is_borne_for_half_a_minute() {
+    check(26, async |mut subject| {
+        subject.device.set_patience(Duration::from_secs(90));
+        let session = subject.wake().await;
+        let asked = session.pending().unwrap().at;
+        session.end_with(Reply::stall()).unwrap();
+        let again = subject.device.session().await.unwrap();
+        let waited = again.pending().unwrap().at - asked;
+        assert!(waited >= Duration::from_secs(34), "{waited:?}");
+        assert_eq!(again.inform().retry_count, 1);
+        again.end_with(Reply::status(503)).unwrap();
     });
 }
 
@@ -299,5 +397,21 @@ fn c032_only_a_header_that_must_be_understood_is_refused() {
         assert_eq!(fault.unwrap().soap_code, "MustUnderstand");
         assert_eq!(fault_code(session.get_values(&["Device.No"]).await), 9005);
         session.end().unwrap();
+    });
+}
+
+fn c049_a_fault_counts_with_status_500_too() {
+    check(49, async |mut subject| {
+        for status in [500, 200] {
+            let mut session = subject.wake().await;
+            let first = session.pending().unwrap().clone();
+            let body = session.style().fault(8005);
+            let reply = session.response(&body).with_status(status);
+            let again = session.exchange(reply).await.unwrap();
+            assert_eq!(again.body, first.body, "the very same Inform");
+            assert!(again.at - first.at < Duration::from_secs(2));
+            session.begin().await.unwrap();
+            session.end().unwrap();
+        }
     });
 }

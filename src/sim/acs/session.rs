@@ -160,6 +160,20 @@ impl<'a> Session<'a> {
         Reply::message(self.envelope(id.as_deref(), body))
     }
 
+    /// A fault as GenieACS writes its own, as the answer to the waiting request (cwmp.md E18).
+    pub fn fault_with_two_colons(&mut self, code: u32) -> Reply {
+        let id = self
+            .pending()
+            .and_then(|exchange| exchange.message.as_ref()?.id.clone());
+        let heading = Heading {
+            namespace: &self.namespace,
+            id: id.as_deref(),
+            hold_requests: None,
+            more: "",
+        };
+        Reply::message(self.style.fault_with_two_colons(&heading, code))
+    }
+
     /// InformResponse, as the answer to the waiting Inform.
     pub fn inform_response(&mut self) -> Reply {
         let body = self.style.inform_response();

@@ -1,4 +1,5 @@
-//! The messages of a CPE as `cwmp-1-2.xsd` has them: order of elements, lengths, enumerations.
+//! The messages of a CPE as `cwmp-1-0.xsd` to `cwmp-1-4.xsd` have them: order of elements, lengths,
+//! enumerations, and what came with which.
 
 use std::ops::RangeInclusive;
 
@@ -161,7 +162,7 @@ pub(super) static FAULT: Content = Content::Sequence(&[
 ]);
 
 /// Everything that a CPE may send, faults apart.
-pub(super) static RPC_METHODS: [(&str, Content); 21] = [
+pub(super) static RPC_METHODS: [(&str, Content); 22] = [
     (
         "Inform",
         Content::Sequence(&[
@@ -271,5 +272,33 @@ pub(super) static RPC_METHODS: [(&str, Content); 21] = [
             &ANY_QUEUED_TRANSFER,
         )]),
     ),
+    ("ScheduleDownloadResponse", NOTHING),
     ("CancelTransferResponse", NOTHING),
 ];
+
+/// The first namespace that has a message, by its last figure: 0, 1 or 2.
+pub(super) fn first_namespace(message: &str) -> u8 {
+    match message {
+        "AutonomousTransferComplete" | "GetAllQueuedTransfersResponse" => 1,
+        "ScheduleDownloadResponse" | "CancelTransferResponse" => 2,
+        _ => 0,
+    }
+}
+
+/// The same for a fault code, of a fault or a report.
+pub(super) fn first_namespace_of_fault(code: u32) -> u8 {
+    match code {
+        9014..=9019 => 1,
+        9020.. => 2,
+        _ => 0,
+    }
+}
+
+/// The same for an event code.
+pub(super) fn first_namespace_of_event(code: &str) -> u8 {
+    match code {
+        "10 AUTONOMOUS TRANSFER COMPLETE" => 1,
+        "M ScheduleDownload" | "14 HEARTBEAT" => 2,
+        _ => 0,
+    }
+}
