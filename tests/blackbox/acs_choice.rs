@@ -52,16 +52,16 @@ async fn each_phone_goes_to_its_own_acs_and_moves_with_the_rules() {
     let settings = fs::read_to_string(&path).unwrap();
     let second_rules = also(&other, "mac_prefix = \"00:0b:82\"", &credentials);
     fs::write(&path, settings.replace(&first_rules, &second_rules)).unwrap();
+    let moved = [
+        (grandstream, other.device(&GRANDSTREAM.serial())),
+        (htek, bench.acs.device(&HTEK.serial())),
+    ];
     let gateway = bench.serve_again();
-    for (managed, phone, acs) in [
-        (&grandstream, GRANDSTREAM, &other),
-        (&htek, HTEK, &bench.acs),
-    ] {
-        let mut device = acs.device(&phone.serial());
+    for (managed, mut device) in moved {
         managed.knock(&gateway).await;
         let session = device.session().await.unwrap();
         let events = session.inform().event_codes();
-        assert!(events.contains(&"0 BOOTSTRAP"), "{phone:?}: {events:?}");
+        assert!(events.contains(&"0 BOOTSTRAP"), "{events:?}");
         finish(session).await;
     }
     bench.assert_no_findings();
@@ -150,7 +150,7 @@ fn rules_that_cannot_be_meant_are_refused() {
         ),
         (
             "[[acs.also]]\nmatch = { mac_prefix = \"xy\" }\n",
-            ["trestle.toml:2:", "hex digits"],
+            ["trestle.toml:8:", "hex digits"],
         ),
         (
             "[[acs.also]]\nmatch = { vendor = \"htek\" }\nurl = \"ftp://x/\"\n",
@@ -160,7 +160,7 @@ fn rules_that_cannot_be_meant_are_refused() {
             "[acs]\nclient_cert = \"client.pem\"\n",
             ["acs.client_key", "client_cert"],
         ),
-        ("[acs]\npin = [\"abc\"]\n", ["trestle.toml:2:", "base64"]),
+        ("[acs]\npin = [\"abc\"]\n", ["trestle.toml:8:", "base64"]),
         (
             "[acs]\nca_file = \"none.pem\"\n",
             ["none.pem", "certificate"],

@@ -14,6 +14,8 @@ use crate::datamodel::ValueType;
 
 #[path = "../../../tests/fuzz/laws/soap.rs"]
 mod law;
+#[path = "../../../tests/fuzz/laws/shown.rs"]
+mod law_of_shown;
 
 /// The texts of all elements of a name, read without any code of this folder.
 fn texts(message: &[u8], name: &str) -> Vec<String> {
@@ -106,6 +108,7 @@ proptest! {
             mutate(&mut message, change);
         }
         law::holds(&message);
+        law_of_shown::holds(&message);
     }
 
     #[test]
