@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{HOST, HeaderValue, USER_AGENT};
@@ -24,6 +24,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
+use super::body::RequestBody;
 use super::settings::AcsSettings;
 use super::trust::{ConnectorError, client_config};
 use crate::cwmp::HttpRequest;
@@ -235,7 +236,7 @@ impl Connector {
 
 /// An open connection; it closes when it is dropped.
 pub(super) struct Connection {
-    sender: SendRequest<Full<Bytes>>,
+    sender: SendRequest<RequestBody>,
     /// A whole exchange has gone over it.
     used: bool,
     /// Dropping it tells the connection's task to come to an end.
@@ -279,7 +280,7 @@ impl Connection {
     pub(super) async fn send(
         &mut self,
         request: &HttpRequest,
-        body: Bytes,
+        body: RequestBody,
     ) -> Result<Response<Incoming>, SendFailure> {
         let request = to_hyper(request, body).map_err(SendFailure::Unsendable)?;
         let used = self.used;
@@ -330,8 +331,8 @@ pub(super) fn header_texts<T>(response: &Response<T>) -> Vec<(String, String)> {
 
 fn to_hyper(
     request: &HttpRequest,
-    body: Bytes,
-) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
+    body: RequestBody,
+) -> Result<Request<RequestBody>, hyper::http::Error> {
     let url = &request.url;
     let target = match url.query() {
         Some(query) => format!("{}?{query}", url.path()),
@@ -349,7 +350,7 @@ fn to_hyper(
     for (name, value) in &request.headers {
         builder = builder.header(*name, HeaderValue::from_bytes(value.as_bytes())?);
     }
-    builder.body(Full::new(body))
+    builder.body(body)
 }
 
 /// Whether the connection ended without a byte of a response.

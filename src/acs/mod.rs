@@ -1,5 +1,6 @@
 //! The door towards the ACS: sessions, connection requests and file transfers.
 
+mod body;
 mod connect;
 mod connection_request;
 mod conversation;

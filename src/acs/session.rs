@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +17,7 @@ use super::trust::ConnectorError;
 use super::work::{contained, run_jobs};
 use crate::cwmp::{
     AcsRequest, CpeResponse, Delivered, Exchange, Fault, MAX_BODY, Reply, Session, SessionEnd,
-    SessionFailure, SessionStart, Step,
+    SessionFailure, SessionStart, Step, VersionDoubt,
 };
 use crate::gateway::{
     Delivery, Direction, Gateway, GatewayError, OpenSession, SessionOutcome, TraceId,
@@ -137,7 +136,7 @@ async fn run_one(gateway: Gateway, connector: Arc<Connector>, mac: Mac) {
     });
     match &outcome {
         SessionOutcome::Ended => tracing::debug!(device = %mac, "session ended"),
-        SessionOutcome::Failed { reason } => {
+        SessionOutcome::Failed { reason, .. } => {
             tracing::info!(device = %mac, reason, "session failed");
         }
     }
@@ -156,7 +155,14 @@ trait Counterpart: Sync {
         delivery: Delivery,
     ) -> impl Future<Output = Result<(), GatewayError>> + Send;
     /// A message has gone over the wire, `status` with one of the ACS: for whoever watches.
-    fn seen(&self, _direction: Direction, _status: Option<u16>, _body: &[u8]) {}
+    fn seen(
+        &self,
+        _direction: Direction,
+        _status: Option<u16>,
+        _length: usize,
+        _body: impl FnOnce() -> Vec<u8>,
+    ) {
+    }
 }
 
 /// One device of the gateway.
@@ -175,8 +181,15 @@ impl Counterpart for Device {
         self.gateway.delivered(self.mac, delivery).await
     }
 
-    fn seen(&self, direction: Direction, status: Option<u16>, body: &[u8]) {
-        self.gateway.trace(self.trace, direction, status, body);
+    fn seen(
+        &self,
+        direction: Direction,
+        status: Option<u16>,
+        length: usize,
+        body: impl FnOnce() -> Vec<u8>,
+    ) {
+        self.gateway
+            .trace(self.trace, direction, status, length, body);
     }
 }
 
@@ -197,19 +210,30 @@ async fn hold(
     let mut session = Session::new(SessionStart {
         inform: open.inform,
         calls: calls.map(|pending| (pending.id, pending.call)).collect(),
+        version: open.version,
+        profile: open.endpoint.profile,
         id_seed,
     });
     loop {
         match session.poll() {
-            Step::Send(body) => {
-                let body = body.map(Bytes::from);
-                counterpart.seen(Direction::Sent, None, body.as_deref().unwrap_or_default());
-                match conversation.ask(body.as_ref(), REPLY_LIMITS).await {
-                    Ok((status, body)) => {
-                        counterpart.seen(Direction::Received, Some(status), &body);
+            Step::Send(message) => {
+                match &message {
+                    Some(message) => {
+                        let length = message.length();
+                        counterpart.seen(Direction::Sent, None, length, || message.to_vec());
+                    }
+                    None => counterpart.seen(Direction::Sent, None, 0, Vec::new),
+                }
+                match conversation.tell(message, REPLY_LIMITS).await {
+                    Ok(answer) => {
+                        let (status, body) = (answer.status, &answer.body);
+                        counterpart.seen(Direction::Received, Some(status), body.len(), || {
+                            body.to_vec()
+                        });
                         session.on_reply(Reply {
                             status,
-                            body: &body,
+                            body,
+                            retry_after: answer.retry_after,
                         });
                     }
                     Err(failure) => session.on_failure(session_failure(&failure)),
@@ -225,6 +249,7 @@ async fn hold(
                 let delivery = match delivered {
                     Delivered::Inform => Delivery::Inform,
                     Delivered::Call(id) => Delivery::Call(id),
+                    Delivered::Unlisted(ids) => Delivery::Unlisted(ids),
                 };
                 match timeout(GATEWAY_DEADLINE, counterpart.delivered(delivery)).await {
                     Ok(Ok(())) => session.on_committed(),
@@ -233,7 +258,13 @@ async fn hold(
                 }
             }
             Step::Finish(SessionEnd::Complete) => return SessionOutcome::Ended,
-            Step::Finish(SessionEnd::Failed(failure)) => return failed(failure.to_string()),
+            Step::Finish(SessionEnd::Failed(failure)) => {
+                return SessionOutcome::Failed {
+                    reason: failure.to_string(),
+                    retry_after: failure.retry_after(),
+                    version_doubt: session.version_doubt(),
+                };
+            }
         }
     }
 }
@@ -252,6 +283,8 @@ fn session_failure(failure: &ConversationFailure) -> SessionFailure {
 fn failed(reason: impl Into<String>) -> SessionOutcome {
     SessionOutcome::Failed {
         reason: reason.into(),
+        retry_after: None,
+        version_doubt: VersionDoubt::None,
     }
 }
 
@@ -263,7 +296,9 @@ mod tests {
 
     use super::super::scripted::{Scripted, Seen, Then, answer};
     use super::*;
-    use crate::cwmp::{CpeCall, DeviceId, Event, EventCode, FaultCode, Inform, TransferComplete};
+    use crate::cwmp::{
+        CpeCall, CwmpVersion, DeviceId, Event, EventCode, FaultCode, Inform, TransferComplete,
+    };
     use crate::gateway::{AcsEndpoint, AcsNumber, PendingCall};
     use crate::wire::Credentials;
     use crate::wire::Secret;
@@ -331,6 +366,7 @@ mod tests {
                 number: AcsNumber::default(),
             },
             inform,
+            version: CwmpVersion::V1_4,
             calls: vec![PendingCall {
                 id: 9,
                 call: CpeCall::TransferComplete(report),
@@ -426,7 +462,7 @@ mod tests {
         })
         .await;
         let notes = Notes::default();
-        let SessionOutcome::Failed { reason } = held(&server, &notes).await else {
+        let SessionOutcome::Failed { reason, .. } = held(&server, &notes).await else {
             panic!("the session ended well");
         };
         assert!(reason.contains("password is wrong"), "{reason}");

@@ -11,7 +11,9 @@ use super::{
     Acs, ChangeError, Clock, ConvertError, ConvertRequest, Delivery, FetchAnswer, FetchRequest,
     Gateway, GatewayError, GatewaySettings, ImportOptions, OpenSession, SessionOutcome,
 };
-use crate::cwmp::{AcsRequest, CpeResponse, Download, EventCode, SetAttribute, SetValue};
+use crate::cwmp::{
+    AcsRequest, CpeResponse, Download, EventCode, SetAttribute, SetValue, VersionDoubt,
+};
 use crate::mapping::Packs;
 use crate::native::Mac;
 use crate::store::{AssetStore, SledStore, StoreOptions};
@@ -145,7 +147,14 @@ impl Bench {
     async fn fail(&self) {
         let reason = "a test".to_owned();
         self.gateway
-            .close_session(MAC, SessionOutcome::Failed { reason })
+            .close_session(
+                MAC,
+                SessionOutcome::Failed {
+                    reason,
+                    retry_after: None,
+                    version_doubt: VersionDoubt::None,
+                },
+            )
             .await;
     }
 

@@ -232,15 +232,23 @@ impl Gateway {
         self.inner.traces.begin(mac, url, self.inner.clock.now())
     }
 
-    /// Keeps a message of a session; an empty one too. `status` is that of a received one.
-    pub fn trace(&self, id: TraceId, direction: Direction, status: Option<u16>, body: &[u8]) {
-        let kept = body.len() <= MAX_MESSAGE;
+    /// Keeps a message of a session; an empty one too. `status` is that of a received one. The body
+    /// of a long one is not asked for.
+    pub fn trace(
+        &self,
+        id: TraceId,
+        direction: Direction,
+        status: Option<u16>,
+        length: usize,
+        body: impl FnOnce() -> Vec<u8>,
+    ) {
+        let kept = length <= MAX_MESSAGE;
         let message = KeptMessage {
             at: self.inner.clock.now(),
             direction,
             status,
-            length: body.len(),
-            body: kept.then(|| Zeroizing::new(body.to_vec())),
+            length,
+            body: kept.then(|| Zeroizing::new(body())),
         };
         self.inner.traces.note(id, message);
     }

@@ -196,6 +196,6 @@ fn may_show(view: &View, name: &str, now: Timestamp) -> bool {
 fn failure(outcome: &SessionOutcome) -> Option<String> {
     match outcome {
         SessionOutcome::Ended => None,
-        SessionOutcome::Failed { reason } => Some(show_text(reason)),
+        SessionOutcome::Failed { reason, .. } => Some(show_text(reason)),
     }
 }

@@ -1,7 +1,8 @@
 //! An XML body as a bounded tree, without DTD, names by their local part.
 //!
-//! Namespaces are not resolved: ACSs bind odd prefixes and declarations, and no local name means
-//! two things in CWMP (cwmp.md E20, section 11).
+//! Names are not resolved: ACSs bind odd prefixes and declarations, and no local name means two
+//! things in CWMP (cwmp.md E20, section 11). Only the version that the message's namespace stands
+//! for is read (cwmp.md E13).
 
 use std::borrow::Cow;
 
@@ -10,14 +11,18 @@ use quick_xml::errors::{Error, IllFormedError};
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
 use super::error::SoapError;
-use super::limits::{MAX_ATTRIBUTES, MAX_BODY, MAX_DEPTH, MAX_ELEMENTS, MAX_SHORT_NAME};
+use super::limits::{
+    MAX_ATTRIBUTES, MAX_BODY, MAX_DEPTH, MAX_ELEMENTS, MAX_PREFIXES, MAX_SHORT_NAME,
+};
 use super::text::is_xml_character;
+use crate::cwmp::CwmpVersion;
 use crate::datamodel::ValueType;
 
 /// A parsed body. It has a root.
 #[derive(Debug)]
 pub(super) struct Tree<'a> {
     elements: Vec<Element<'a>>,
+    version: Option<CwmpVersion>,
 }
 
 #[derive(Debug)]
@@ -124,6 +129,12 @@ impl<'a> Tree<'a> {
         }
     }
 
+    /// What the namespace of the message stands for: that of the prefix of the element in the Body,
+    /// else the first one of CWMP that is declared anywhere.
+    pub(super) fn version(&self) -> Option<CwmpVersion> {
+        self.version
+    }
+
     /// The root element.
     pub(super) fn root(&self) -> Option<Node<'_>> {
         let element = self.elements.first()?;
@@ -221,6 +232,10 @@ fn shortened(text: &str) -> String {
 struct Builder<'a> {
     elements: Vec<Element<'a>>,
     open: Vec<OpenElement>,
+    /// Prefixes that are declared for namespaces of CWMP.
+    prefixes: Vec<(String, CwmpVersion)>,
+    /// Prefix of the first element in the Body.
+    message_prefix: Option<String>,
 }
 
 struct OpenElement {
@@ -244,7 +259,12 @@ impl<'a> Builder<'a> {
         if self.open.is_empty() && !self.elements.is_empty() {
             return Err(not_well_formed(position, "a second root element"));
         }
-        let element = read_tag(text, tag, position)?;
+        let element = read_tag(text, tag, position, &mut self.prefixes)?;
+        if self.message_prefix.is_none() && self.is_in_body() {
+            let name = tag.name();
+            let prefix = name.as_ref().split_once(':').map(|(prefix, _)| prefix);
+            self.message_prefix = Some(prefix.unwrap_or_default().to_owned());
+        }
         let index = self.elements.len();
         self.elements.push(element);
         if let Some(parent) = self.open.last_mut() {
@@ -268,6 +288,16 @@ impl<'a> Builder<'a> {
 
     fn close(&mut self) {
         self.open.pop();
+    }
+
+    /// Whether the next element stands directly in the Body.
+    fn is_in_body(&self) -> bool {
+        self.open.len() == 2
+            && self
+                .open
+                .last()
+                .and_then(|open| self.elements.get(open.index))
+                .is_some_and(|parent| parent.name == "Body")
     }
 
     fn append(&mut self, piece: Cow<'a, str>, position: u64) -> Result<(), SoapError> {
@@ -299,8 +329,12 @@ impl<'a> Builder<'a> {
         if self.elements.is_empty() {
             return Err(not_well_formed(position, "there is no element"));
         }
+        let message = self.message_prefix.unwrap_or_default();
+        let named = self.prefixes.iter().find(|(prefix, _)| *prefix == message);
+        let version = named.or(self.prefixes.first()).map(|(_, version)| *version);
         Ok(Tree {
             elements: self.elements,
+            version,
         })
     }
 }
@@ -309,6 +343,7 @@ fn read_tag<'a>(
     text: &'a str,
     tag: &BytesStart<'_>,
     position: u64,
+    prefixes: &mut Vec<(String, CwmpVersion)>,
 ) -> Result<Element<'a>, SoapError> {
     // The event's own name lives only as long as the event; the same characters stand in the text
     // right after the `<`.
@@ -343,6 +378,16 @@ fn read_tag<'a>(
             }
             "mustUnderstand" => element.must_understand = matches!(value, "1" | "true"),
             _ => {}
+        }
+        let declared = match attribute.key.as_ref() {
+            "xmlns" => Some(""),
+            key => key.strip_prefix("xmlns:"),
+        };
+        if let Some(prefix) = declared
+            && prefixes.len() < MAX_PREFIXES
+            && let Some(version) = CwmpVersion::of_namespace(value)
+        {
+            prefixes.push((prefix.to_owned(), version));
         }
     }
     Ok(element)
