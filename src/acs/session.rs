@@ -97,6 +97,12 @@ impl Driver {
         tokio::select! {
             () = shutdown.cancelled() => {}
             () = distribute => {}
+            // A lane ends before that only by a panic, and then the gateway has to stop.
+            Some(Err(error)) = running.join_next() => {
+                if let Ok(panic) = error.try_into_panic() {
+                    std::panic::resume_unwind(panic);
+                }
+            }
         }
         while running.join_next().await.is_some() {}
     }

@@ -10,11 +10,11 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::server::WebPkiClientVerifier;
 use tokio_rustls::TlsAcceptor;
 
-use super::super::connect::Connector;
-use super::super::conversation::{Conversation, ConversationFailure, Limits};
-use super::super::scripted::{Scripted, answer};
-use super::super::settings::AcsSettings;
 use super::*;
+use crate::acs::connect::Connector;
+use crate::acs::conversation::{Conversation, ConversationFailure, Limits};
+use crate::acs::scripted::{Scripted, answer};
+use crate::acs::settings::AcsSettings;
 use crate::cwmp::Exchange;
 use crate::wire::Credentials;
 

@@ -321,3 +321,85 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error
 fn given_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
     secret(deserializer).map(Some)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn section(text: &str) -> AcsSection {
+        toml::from_str(text).unwrap()
+    }
+
+    fn acss(section: &AcsSection) -> (Acs, Vec<AcsRule>) {
+        let profiles = AcsProfiles::embedded().unwrap();
+        section
+            .acss(&profiles, &Packs::embedded().unwrap())
+            .unwrap()
+    }
+
+    #[test]
+    fn what_a_further_acs_does_not_give_is_as_in_the_first() {
+        let section = section(
+            r#"
+            url = "http://first.example.net/"
+            username = "fleet"
+            password = "hushed"
+            profile = "freeacs"
+            bind = "127.0.0.1"
+            max_sessions = 7
+            client_cert = "a.pem"
+            client_key = "a.key"
+            [[also]]
+            match = { vendor = "htek" }
+            [[also]]
+            match = { folder = "site-b" }
+            url = "http://second.example.net/"
+            username = ""
+            password = "other"
+            profile = "oktopus"
+            bind = ""
+            max_sessions = 9
+            client_cert = ""
+            client_key = ""
+            pin = ["AAAAYqxZB1uIrdkxeiyCZWXvvoM0k4CFEAkhAOvkQAE="]
+            [[also]]
+            match = { model = "HT8*" }
+            url = ""
+            "#,
+        );
+        section.check().unwrap();
+        let (first, rules) = acss(&section);
+        let of = |place: usize| &rules[place].acs;
+        assert_eq!(first.profile.name, "freeacs");
+        assert_eq!(of(0).url, first.url);
+        assert_eq!(of(0).credentials, first.credentials);
+        assert_eq!(of(0).profile.name, "freeacs");
+        assert_eq!(
+            of(1).url.as_ref().unwrap().host_str(),
+            Some("second.example.net")
+        );
+        assert_eq!(of(1).credentials.username, "");
+        assert_eq!(of(1).credentials.password.expose(), "other");
+        assert_eq!(of(1).profile.name, "oktopus");
+        assert_eq!(of(2).url, None, "given empty: none");
+        let urls: Vec<&str> = section.urls().map(Url::as_str).collect();
+        assert_eq!(urls.len(), 3);
+
+        let [own, same, other, _] = section.connections().try_into().unwrap();
+        assert_eq!(own, same);
+        assert!(own.client.is_some() && own.bind.is_some());
+        assert!(other.client.is_none() && other.bind.is_none());
+        assert_eq!((other.max_sessions.get(), other.pins.len()), (9, 1));
+    }
+
+    #[test]
+    fn a_password_that_is_no_text_is_not_shown() {
+        for text in [
+            "password = 31337",
+            "[[also]]\nmatch = { vendor = \"htek\" }\npassword = 31337",
+        ] {
+            let error = toml::from_str::<AcsSection>(text).unwrap_err();
+            assert!(!error.message().contains("31337"), "{error}");
+        }
+    }
+}

@@ -85,7 +85,7 @@ fn toml_files(folder: &Path) -> Result<Vec<(String, String)>, OpenError> {
         if path
             .extension()
             .is_some_and(|extension| extension == "toml")
-            && path.is_file()
+            && !path.is_dir()
         {
             paths.push(path);
         }

@@ -20,6 +20,7 @@ mod phones;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod acs_choice;
 mod bad_acs;
 mod bad_files;
 mod bootstrap;
@@ -47,5 +48,6 @@ mod secrets;
 mod serve;
 mod settings;
 mod templates;
+mod trace;
 mod transfer;
 mod tree;

@@ -90,10 +90,26 @@ fn a_pack_that_cannot_be_loaded_is_a_finding_with_its_line() {
     let folder = folder_with("Device.Time.NTPServer1", "Device.Time.NTPServre1");
     let line = PACK.lines().position(|line| line.contains("NTPServer1"));
     let ended = check(folder.path(), &["--format", "json"]);
-    let finding = &ended.with_code(FINDINGS).json()["findings"][0];
-    assert_eq!(finding["line"], line.unwrap() + 1);
+    let report = ended.with_code(FINDINGS).json();
+    assert_eq!(report["findings"][0]["line"], line.unwrap() + 1);
+    let profiles = report["profiles"].as_array().unwrap();
+    assert!(profiles.iter().any(|name| name == "genieacs"), "{report}");
     let text = check(folder.path(), &[]).with_code(FINDINGS).stdout;
     assert!(text.contains("is no parameter of the data model"), "{text}");
+
+    // So is a profile of an ACS.
+    let profiles = folder.path().join("acs");
+    fs::create_dir(&profiles).unwrap();
+    fs::write(profiles.join("mine.toml"), "# mine\nask_method = true\n").unwrap();
+    let text = check(folder.path(), &[]).with_code(FINDINGS).stdout;
+    for part in [
+        "acs/mine.toml:2: ",
+        "`ask_method`",
+        "`ask_methods`",
+        "2 findings",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
 }
 
 #[test]

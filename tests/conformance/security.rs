@@ -11,14 +11,17 @@ use crate::catalogue::{Check, checks};
 use crate::certificates::{Authority, self_signed_server};
 use crate::gateway::CPE_PASSWORD;
 use crate::model::Model;
+use crate::phone::RunningPhone;
+use crate::private::{Options, Private};
 use crate::redirects::second_acs;
-use crate::subject::{MS, PROVISIONING_CODE, Subject, VP, check};
+use crate::subject::{MS, PROVISIONING_CODE, Subject, VP, check, check_alone};
 use crate::transfers::{download, reports};
 
 /// The checks of this file.
 pub(crate) const CHECKS: &[Check] = checks![
     c188_a_bad_certificate_gets_no_request,
     c189_an_old_tls_version_is_refused,
+    c191_an_acs_that_asks_gets_the_client_certificate,
     c192_no_password_is_read_in_clear,
     c193_a_session_shows_its_own_device_only,
 ];
@@ -72,6 +75,54 @@ fn c189_an_old_tls_version_is_refused() {
         let session = subject.wake().await;
         assert_eq!(session.inform().retry_count, 1);
         session.end_with(Reply::status(503)).unwrap();
+    });
+}
+
+fn c191_an_acs_that_asks_gets_the_client_certificate() {
+    check_alone(191, async || {
+        let servers = Authority::new("authority of servers");
+        let clients = Authority::new("authority of clients");
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let (certificate, key) = clients.client("gateway");
+        let ca_file = file("ca.pem", servers.pem());
+        let cert_file = file("client.pem", &certificate);
+        let key_file = file("client.key", &key);
+        let own = format!("client_cert = {cert_file:?}\nclient_key = {key_file:?}\n");
+        for (lines, is_let_in) in [
+            (format!("{own}pin = [{:?}]\n", servers.pin()), true),
+            (String::new(), false),
+            (format!("{own}pin = [{:?}]\n", clients.pin()), false),
+        ] {
+            let tls = servers.server_for("127.0.0.191", &clients);
+            let acs = second_acs(191, Some(tls)).await;
+            let settings = format!(
+                "[acs]\nurl = {:?}\nca_file = {ca_file:?}\n{lines}",
+                acs.url()
+            );
+            let options = Options {
+                settings,
+                ..Options::default()
+            };
+            let private = Private::start(191, options).await;
+            let phone = private.phone(0);
+            let mut device = acs.device(&phone.serial());
+            let running = RunningPhone::plug_in(phone, private.world.phones_http).await;
+            running.boot().await;
+            if is_let_in {
+                let mut session = device.session().await.unwrap();
+                session.begin().await.unwrap();
+                session.end().unwrap();
+            } else {
+                assert!(device.is_silent_for(Duration::from_secs(2)).await);
+                assert!(acs.connections() >= 1, "{lines}: no try");
+                assert!(acs.all_exchanges().is_empty(), "{lines}");
+            }
+        }
     });
 }
 

@@ -15,6 +15,8 @@ use crate::datamodel::ValueType;
 
 #[path = "../../../tests/fuzz/laws/soap.rs"]
 mod law;
+#[path = "../../../tests/fuzz/laws/shown.rs"]
+mod law_of_shown;
 
 const VERSION: CwmpVersion = CwmpVersion::V1_2;
 
@@ -109,6 +111,7 @@ proptest! {
             mutate(&mut message, change);
         }
         law::holds(&message);
+        law_of_shown::holds(&message);
     }
 
     #[test]
