@@ -241,6 +241,7 @@ impl Draft {
         cpe.lightweight.changed.clear();
         cpe.retry_count = 0;
         cpe.informed_acs = None;
+        cpe.acs_version = None;
         cpe.events.add(Event::plain(EventCode::Bootstrap));
     }
 

@@ -38,6 +38,7 @@ mod row_edits;
 mod row_paths;
 mod rows;
 mod scratch;
+mod secrecy;
 mod section;
 mod template;
 mod template_view;

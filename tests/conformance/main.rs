@@ -20,6 +20,8 @@ mod attributes;
 mod catalogue;
 mod certificates;
 mod connection_request;
+mod crowd;
+mod delivery;
 mod events;
 mod fleet;
 mod gateway;
@@ -27,14 +29,18 @@ mod get;
 mod http;
 mod invariants;
 mod ledger;
+mod local;
 mod methods;
 mod model;
 mod names;
+mod notification;
 mod objects;
+mod orders;
 mod personalities;
 mod phone;
 mod private;
 mod process;
+mod proxier;
 mod redirects;
 mod reset;
 mod restart;
@@ -45,6 +51,7 @@ mod set;
 mod subject;
 #[path = "../support/mod.rs"]
 mod support;
+mod timing;
 mod transfers;
 mod variant;
 
@@ -55,16 +62,22 @@ fn main() -> std::process::ExitCode {
         http::CHECKS,
         redirects::CHECKS,
         events::CHECKS,
+        delivery::CHECKS,
+        timing::CHECKS,
         methods::CHECKS,
         set::CHECKS,
         get::CHECKS,
         names::CHECKS,
         attributes::CHECKS,
+        orders::CHECKS,
+        notification::CHECKS,
         objects::CHECKS,
         reset::CHECKS,
         transfers::CHECKS,
         connection_request::CHECKS,
+        crowd::CHECKS,
         restart::CHECKS,
+        proxier::CHECKS,
         security::CHECKS,
         personalities::CHECKS,
     ])

@@ -1,7 +1,7 @@
 //! A phone that boots and answers SIP NOTIFY; kept apart from the simulator in the library.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, UdpSocket};
@@ -28,9 +28,20 @@ impl RunningPhone {
 
     /// Fetches its file, as it does when it boots.
     pub(crate) async fn boot(&self) -> Response {
-        let response = fetch(self.phone, self.server).await;
-        assert_eq!(response.status, 200, "the phone's own file is served");
-        response
+        boot(self.phone, self.server).await
+    }
+
+    /// Takes it off the network: nobody answers on its SIP port any more.
+    pub(crate) async fn unplug(&mut self) {
+        self.sip.abort();
+        // It ends by the abort.
+        let _ = (&mut self.sip).await;
+    }
+
+    /// Puts it back, not booted yet.
+    pub(crate) async fn plug_in_again(&mut self) {
+        let again = Self::plug_in(self.phone, self.server).await;
+        *self = again;
     }
 }
 
@@ -40,10 +51,22 @@ impl Drop for RunningPhone {
     }
 }
 
-async fn fetch(phone: Phone, server: SocketAddr) -> Response {
+/// Lets a phone fetch its file, as it does when it boots. It need not be plugged in.
+pub(crate) async fn boot(phone: Phone, server: SocketAddr) -> Response {
+    boot_at(phone.address(), phone, server).await
+}
+
+/// The same from another address than its own.
+pub(crate) async fn boot_at(address: Ipv4Addr, phone: Phone, server: SocketAddr) -> Response {
+    let response = fetch(address, phone, server).await;
+    assert_eq!(response.status, 200, "the phone's own file is served");
+    response
+}
+
+async fn fetch(address: Ipv4Addr, phone: Phone, server: SocketAddr) -> Response {
     let socket = TcpSocket::new_v4().unwrap();
     socket
-        .bind(SocketAddr::new(IpAddr::V4(phone.address()), 0))
+        .bind(SocketAddr::new(IpAddr::V4(address), 0))
         .unwrap();
     let mut connection = Connection::new(socket.connect(server).await.unwrap());
     let request = format!(
@@ -95,6 +118,6 @@ async fn answer_sip(socket: UdpSocket, phone: Phone, server: SocketAddr) {
         if socket.send_to(answer.as_bytes(), from).await.is_err() {
             return;
         }
-        fetch(phone, server).await;
+        fetch(phone.address(), phone, server).await;
     }
 }
