@@ -286,13 +286,26 @@ impl Pack {
                 }))
     }
 
-    /// What the files have of a slot, or of its line alone; `None`: nothing.
+    /// Whether a slot's key may be that of other slots too (a shared profile), which change it
+    /// then.
+    fn can_be_lent(&self, key: &NativeKey, slot: u32) -> bool {
+        self.uses(key).any(|key_use| {
+            let lens = self.set.lenses.get(key_use.lens);
+            lens.is_some_and(|lens| {
+                let mut lent = lens.keys.iter().filter(|column| column.redirect.is_some());
+                lent.any(|column| own_key(column, slot) == Some(key))
+            })
+        })
+    }
+
+    /// What the files have of a slot alone, or of its line alone; `None`: nothing.
     fn left(&self, layers: &Layers, index: usize, slot: u32, of_line: bool) -> Option<ContentHash> {
         let mut text = String::new();
         for layer in layers.counting() {
             for setting in layer.document.settings() {
                 let key = self.canonical(setting.key);
-                if self.is_of_slot(key, index, slot, of_line) {
+                let is_meant = self.is_of_slot(key, index, slot, of_line);
+                if is_meant && !self.can_be_lent(key, slot) {
                     text.push_str(&format!("{}\0{}\0", key.as_str(), setting.value));
                 }
             }
