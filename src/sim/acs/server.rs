@@ -66,8 +66,8 @@ pub struct ScriptedAcs {
 }
 
 impl ScriptedAcs {
-    /// Starts to listen. Devices without a script get the default answers: InformResponse,
-    /// TransferCompleteResponse, 204 at the empty POST.
+    /// Starts to listen. Devices without a script get the default answers: those of
+    /// [`Style::answer`] to their requests, 204 at the empty POST.
     pub async fn start(options: AcsOptions) -> io::Result<Self> {
         let listener = TcpListener::bind(options.bind).await?;
         let address = listener.local_addr()?;
@@ -359,12 +359,9 @@ impl Shared {
         };
         let style = self.style(exchange.serial.as_deref().unwrap_or_default());
         let body = match message.method.as_str() {
-            "Inform" => style.inform_response(),
-            "TransferComplete" => style.transfer_complete_response(),
-            "GetRPCMethods" => style.rpc_methods_response(),
             "Fault" => return Reply::status(204),
             response if response.ends_with("Response") => return Reply::status(204),
-            _ => style.fault(8000),
+            method => style.answer(method),
         };
         let namespace = if message.namespace.is_empty() {
             DEFAULT_NAMESPACE
