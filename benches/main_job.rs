@@ -149,6 +149,9 @@ fn open(folder: &Path) -> Gateway {
         periodic_inform_interval: 3600,
         product_class: ProductClass::Model,
         file_passwords: FilePasswords::default(),
+        phones_url: None,
+        firmware_deadline: std::time::Duration::from_secs(1800),
+        max_transfer_bytes: 64 << 20,
     };
     let packs = Packs::embedded().expect("the packs are right");
     Gateway::open(Arc::new(store), assets, packs, settings, Arc::new(Standing)).expect("a gateway")

@@ -52,6 +52,9 @@ impl Bench {
             periodic_inform_interval: 86_400,
             product_class: ProductClass::Model,
             file_passwords: FilePasswords::default(),
+            phones_url: None,
+            firmware_deadline: std::time::Duration::from_secs(1800),
+            max_transfer_bytes: 64 << 20,
         };
         let gateway = Gateway::open(
             Arc::new(SledStore::open(folder.path(), StoreOptions::default()).unwrap()),
@@ -77,6 +80,7 @@ impl Bench {
             path: name.to_owned(),
             user_agent: Some(user_agent.to_owned()),
             source: SocketAddr::from(([192, 0, 2, 41], 40_000)),
+            reached_by: None,
         };
         matches!(self.gateway.fetch(request).await, FetchAnswer::File { .. })
     }

@@ -10,6 +10,7 @@ mod controls;
 mod convert;
 mod core;
 mod cpe_parameters;
+mod device_log;
 mod door;
 mod draft;
 mod edit_report;
@@ -64,6 +65,7 @@ pub use report::{
     CheckReport, ExportReport, Finding, FindingKind, ImportReport, ImportSummary, KindError,
     TreeSummary, UnknownKey, VerifyReport, VerifySummary, Weight,
 };
+pub use transfers::WishError;
 pub use settings::{GatewaySettings, ProductClass, ProductClassError};
 pub use tree::TreeError;
 pub use values::ChangeError;

@@ -23,6 +23,10 @@ const METHODS: &[&str] = &[
     "Reboot",
     "Download",
     "Upload",
+    "GetQueuedTransfers",
+    "GetAllQueuedTransfers",
+    "ScheduleDownload",
+    "CancelTransfer",
 ];
 
 impl From<GatewayError> for Fault {
@@ -84,14 +88,26 @@ impl Gateway {
                 .queue_upload(mac, upload)
                 .await
                 .map(CpeResponse::Upload),
+            AcsRequest::GetQueuedTransfers => self
+                .queued_transfers(mac, false)
+                .await
+                .map(CpeResponse::GetQueuedTransfers),
+            AcsRequest::GetAllQueuedTransfers => self
+                .queued_transfers(mac, true)
+                .await
+                .map(CpeResponse::GetAllQueuedTransfers),
+            AcsRequest::ScheduleDownload(order) => self
+                .schedule_download(mac, order)
+                .await
+                .map(|()| CpeResponse::ScheduleDownload),
+            AcsRequest::CancelTransfer { command_key } => self
+                .cancel_transfers(mac, &command_key)
+                .await
+                .map(|()| CpeResponse::CancelTransfer),
             AcsRequest::AddObject { .. }
             | AcsRequest::DeleteObject { .. }
             | AcsRequest::FactoryReset
-            | AcsRequest::ScheduleInform { .. }
-            | AcsRequest::GetQueuedTransfers
-            | AcsRequest::GetAllQueuedTransfers
-            | AcsRequest::ScheduleDownload(_)
-            | AcsRequest::CancelTransfer { .. } => Err(Fault::new(
+            | AcsRequest::ScheduleInform { .. } => Err(Fault::new(
                 FaultCode::MethodNotSupported,
                 "the method is not supported yet",
             )),

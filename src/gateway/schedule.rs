@@ -155,16 +155,6 @@ impl Gateway {
             .arm(mac, next_in_phase(reference, interval, now));
     }
 
-    fn plan_transfers(&self, mac: Mac, record: &DeviceRecord, live: &Live) {
-        for transfer in &record.cpe.transfers {
-            if let TransferState::Waiting { due } = transfer.state
-                && !live.running_transfers.contains(&transfer.id)
-            {
-                self.inner.transfers.arm((mac, transfer.id), due);
-            }
-        }
-    }
-
     /// Plans the retry of a failed session (cwmp.md R1): uniform in a range that doubles.
     pub(super) fn plan_retry(
         &self,

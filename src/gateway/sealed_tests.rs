@@ -108,6 +108,9 @@ impl Bench {
             periodic_inform_interval: 86_400,
             product_class: ProductClass::Model,
             file_passwords: passwords(texts),
+            phones_url: None,
+            firmware_deadline: std::time::Duration::from_secs(1800),
+            max_transfer_bytes: 64 << 20,
         };
         Gateway::open(
             Arc::new(store),
@@ -131,6 +134,7 @@ async fn served(gateway: &Gateway, name: &str) -> Bytes {
         path: name.to_owned(),
         user_agent: Some("Grandstream Model HW GXP2170 SW 1.0.11.16 DevId 000b82a1b2c3".to_owned()),
         source: SocketAddr::from(([192, 0, 2, 41], 40_000)),
+        reached_by: None,
     };
     match gateway.fetch(request).await {
         FetchAnswer::File { body, .. } => body,

@@ -138,6 +138,12 @@ impl Gateway {
             return Ok(());
         };
         let mut draft = self.draft(mac)?;
+        match &outcome {
+            SessionOutcome::Ended => self.log(mac, "session with the ACS ended well"),
+            SessionOutcome::Failed { reason } => {
+                self.log(mac, format_args!("session with the ACS failed: {reason}"));
+            }
+        }
         let is_good = outcome == SessionOutcome::Ended;
         let came_meanwhile = !live.passing_events.is_empty()
             || draft.record.cpe.events.has_news_since(session.mark)

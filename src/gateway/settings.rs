@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use url::Url;
 
@@ -24,6 +25,12 @@ pub struct GatewaySettings {
     pub product_class: ProductClass,
     /// What encrypted files of phones are opened with.
     pub file_passwords: FilePasswords,
+    /// Where phones reach the gateway; `None`: where each of them came for its own file.
+    pub phones_url: Option<Url>,
+    /// How long a phone may take to run firmware, or to fetch another file, that it was given.
+    pub firmware_deadline: Duration,
+    /// Largest file of a Download, in bytes.
+    pub max_transfer_bytes: u64,
 }
 
 /// How a device's ProductClass is made, and with it when a device is announced to the ACS.

@@ -54,6 +54,9 @@ fn open(folder: &Path, template: Template) -> Gateway {
         periodic_inform_interval: 86_400,
         product_class: ProductClass::Model,
         file_passwords: FilePasswords::default(),
+        phones_url: None,
+        firmware_deadline: std::time::Duration::from_secs(1800),
+        max_transfer_bytes: 64 << 20,
     };
     let packs = Packs::embedded().unwrap().with_template(template);
     Gateway::open(Arc::new(store), assets, packs, settings, Arc::new(Stopped)).unwrap()
@@ -90,6 +93,7 @@ impl Bench {
                     "Grandstream Model HW GXP2170 SW 1.0.11.16 DevId 000b82a1b2c3".to_owned(),
                 ),
                 source: SocketAddr::from(([192, 0, 2, 141], 40_000)),
+                reached_by: None,
             })
             .await;
         let FetchAnswer::File { receipt, .. } = answer else {

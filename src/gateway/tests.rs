@@ -56,6 +56,9 @@ fn open_with(folder: &Path, clock: &Arc<Hands>, packs: Packs) -> Gateway {
         periodic_inform_interval: 86_400,
         product_class: ProductClass::Model,
         file_passwords: FilePasswords::default(),
+        phones_url: None,
+        firmware_deadline: std::time::Duration::from_secs(1800),
+        max_transfer_bytes: 64 << 20,
     };
     Gateway::open(
         Arc::new(store),
@@ -122,6 +125,7 @@ impl Bench {
                 path: FILE.to_owned(),
                 user_agent: Some(user_agent.to_owned()),
                 source: SocketAddr::from(([192, 0, 2, 41], 40_000)),
+                reached_by: None,
             })
             .await;
         let FetchAnswer::File { receipt, .. } = answer else {

@@ -13,6 +13,8 @@ mod current;
 mod embedded;
 mod error;
 mod explain;
+mod handout;
+mod handout_file;
 mod identity;
 mod in_force;
 mod index;
@@ -63,6 +65,9 @@ pub use current::{CurrentNative, CurrentValue, Origin};
 pub use error::{PackError, PackProblem};
 pub use explain::{
     AliasExplanation, IndexExplanation, KeyExplanation, LensExplanation, ParameterExplanation,
+};
+pub use handout::{
+    HandoutError, HandoutKind, HandoutPlace, HandoutRule, HandoutStart, Pointer,
 };
 pub use identity::Recognised;
 pub use name_affixes::NameAffixes;

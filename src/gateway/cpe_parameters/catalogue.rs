@@ -1,7 +1,7 @@
 //! All parameters of the virtual CPE.
 
 use super::parameter::{CpeParameter, CpeTable};
-use super::{connection_requests, delivery, device, device_info, management_server};
+use super::{connection_requests, delivery, device, device_info, management_server, transfers};
 
 /// Parameters that are there once, object by object, each in order of its paths.
 static PARAMETERS: &[&[CpeParameter]] = &[
@@ -10,10 +10,11 @@ static PARAMETERS: &[&[CpeParameter]] = &[
     device::PARAMETERS,
     device_info::PARAMETERS,
     management_server::PARAMETERS,
+    transfers::PARAMETERS,
 ];
 
 /// Tables, in order of their paths.
-static TABLES: &[CpeTable] = &[];
+static TABLES: &[CpeTable] = &[transfers::CONFIGURATION_FILES, transfers::LOG_FILES];
 
 /// Every parameter of the virtual CPE, whatever the data model of a device.
 pub(in crate::gateway) fn cpe_parameters() -> impl Iterator<Item = &'static CpeParameter> {

@@ -8,6 +8,7 @@ mod device;
 mod device_info;
 mod management_server;
 mod parameter;
+mod transfers;
 
 pub(super) use catalogue::{cpe_parameters, cpe_tables};
 pub(super) use parameter::{OwnParameter, Reading};
