@@ -46,6 +46,8 @@ mod sealed_tests;
 mod template_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod transfer_tests;
 
 pub use self::core::Gateway;
 pub use check::{Progress, check};

@@ -36,7 +36,7 @@ impl Clock for Hands {
 /// A gateway on a folder of its own, with the fixtures imported.
 pub(super) struct Bench {
     pub(super) gateway: Gateway,
-    clock: Arc<Hands>,
+    pub(super) clock: Arc<Hands>,
     folder: tempfile::TempDir,
 }
 
@@ -88,7 +88,7 @@ impl Bench {
     }
 
     /// The process ends and starts again.
-    async fn restart(self) -> Self {
+    pub(super) async fn restart(self) -> Self {
         self.restart_with(Packs::embedded().unwrap()).await
     }
 
@@ -109,7 +109,7 @@ impl Bench {
         }
     }
 
-    fn advance(&self, seconds: i64) {
+    pub(super) fn advance(&self, seconds: i64) {
         self.clock.0.fetch_add(seconds, Ordering::SeqCst);
     }
 
@@ -118,14 +118,14 @@ impl Bench {
         self.fetch_as(USER_AGENT).await;
     }
 
-    async fn fetch_as(&self, user_agent: &str) {
+    pub(super) async fn fetch_as(&self, user_agent: &str) {
         let answer = self
             .gateway
             .fetch(FetchRequest {
                 path: FILE.to_owned(),
                 user_agent: Some(user_agent.to_owned()),
                 source: SocketAddr::from(([192, 0, 2, 41], 40_000)),
-                reached_by: None,
+                reached_by: Some("http://192.0.2.1:8080".to_owned()),
             })
             .await;
         let FetchAnswer::File { receipt, .. } = answer else {
@@ -135,33 +135,33 @@ impl Bench {
     }
 
     /// Seconds until the next session is due.
-    fn wait(&self) -> Option<i64> {
+    pub(super) fn wait(&self) -> Option<i64> {
         let due = self.gateway.inner.sessions.due(&MAC)?;
         Some(due.as_second() - self.clock.now().as_second())
     }
 
-    async fn session(&self) -> OpenSession {
+    pub(super) async fn session(&self) -> OpenSession {
         self.gateway.inner.sessions.disarm(&MAC);
         self.gateway.open_session(MAC).await.unwrap().unwrap()
     }
 
-    async fn end(&self) {
+    pub(super) async fn end(&self) {
         self.gateway.close_session(MAC, SessionOutcome::Ended).await;
     }
 
-    async fn fail(&self) {
+    pub(super) async fn fail(&self) {
         let reason = "a test".to_owned();
         self.gateway
             .close_session(MAC, SessionOutcome::Failed { reason })
             .await;
     }
 
-    async fn execute(&self, request: AcsRequest) -> CpeResponse {
+    pub(super) async fn execute(&self, request: AcsRequest) -> CpeResponse {
         self.gateway.execute(MAC, request).await.unwrap()
     }
 
     /// First contact, done with.
-    async fn announced() -> Self {
+    pub(super) async fn announced() -> Self {
         let bench = Self::new().await;
         bench.fetch().await;
         bench.session().await;
@@ -175,7 +175,7 @@ impl Bench {
     }
 }
 
-fn codes(session: &OpenSession) -> Vec<EventCode> {
+pub(super) fn codes(session: &OpenSession) -> Vec<EventCode> {
     session
         .inform
         .events
@@ -184,7 +184,7 @@ fn codes(session: &OpenSession) -> Vec<EventCode> {
         .collect()
 }
 
-fn set(name: &str, value: &str) -> AcsRequest {
+pub(super) fn set(name: &str, value: &str) -> AcsRequest {
     AcsRequest::SetParameterValues {
         parameters: vec![SetValue {
             name: name.to_owned(),
