@@ -194,12 +194,8 @@ impl Gateway {
     ) -> Result<(), GatewayError> {
         self.change(mac, |draft, _| {
             draft.record.model = recognised.model.or(draft.record.model.take());
-            let before = draft.record.software_version.clone();
-            draft.record.software_version = recognised.version.or(before.clone());
             draft.record.reached_by = reached_by.or(draft.record.reached_by.take());
-            if before.is_some() && before != draft.record.software_version {
-                draft.note_new_firmware(self, contact.at)?;
-            }
+            draft.note_version(self, recognised.version, contact.at)?;
             let moved = draft
                 .record
                 .contact
@@ -244,6 +240,24 @@ impl Gateway {
 }
 
 impl Draft {
+    /// Notes the firmware that a phone says it runs.
+    fn note_version(
+        &mut self,
+        gateway: &Gateway,
+        version: Option<String>,
+        at: Timestamp,
+    ) -> Result<(), GatewayError> {
+        let record = &mut self.record;
+        let Some(version) = version else {
+            return Ok(());
+        };
+        let before = record.software_version.replace(version);
+        if before.is_some() && before != record.software_version {
+            self.note_new_firmware(gateway, at)?;
+        }
+        Ok(())
+    }
+
     fn note_fetch(
         &mut self,
         gateway: &Gateway,

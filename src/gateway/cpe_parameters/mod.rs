@@ -6,9 +6,11 @@ mod connection_requests;
 mod delivery;
 mod device;
 mod device_info;
+mod inform_parameters;
+mod inform_policy;
 mod management_server;
 mod parameter;
 mod transfers;
 
-pub(super) use catalogue::{cpe_parameters, cpe_tables};
+pub(super) use catalogue::{cpe_parameters, cpe_tables, own_parameter};
 pub(super) use parameter::{OwnParameter, Reading};
