@@ -496,7 +496,10 @@ impl Gateway {
             delivery.told_at = None;
             delivery.given_up = None;
             if is_known {
-                self.log(draft.mac, format_args!("the phone's file is now revision {revision}"));
+                self.log(
+                    draft.mac,
+                    format_args!("the phone's file is now revision {revision}"),
+                );
             }
         }
         Ok(())

@@ -73,7 +73,7 @@ pub use report::{
     CheckReport, ExportReport, Finding, FindingKind, ImportReport, ImportSummary, KindError,
     TreeSummary, UnknownKey, VerifyReport, VerifySummary, Weight,
 };
-pub use transfers::WishError;
 pub use settings::{GatewaySettings, ProductClass, ProductClassError};
+pub use transfers::WishError;
 pub use tree::TreeError;
 pub use values::ChangeError;

@@ -75,7 +75,10 @@ impl Gateway {
                 _ => path.as_str(),
             };
             let user_agent = request.user_agent.as_deref().unwrap_or_default();
-            self.log(mac, format_args!("asks for {name} from {address} as {user_agent:?}"));
+            self.log(
+                mac,
+                format_args!("asks for {name} from {address} as {user_agent:?}"),
+            );
             self.write_long_log(mac).await?;
         }
         // Read after that: the file may have changed in the meantime.
@@ -221,7 +224,10 @@ impl Gateway {
             .change(mac, |draft, live| {
                 if let Some(revision) = receipt.revision {
                     let take = draft.note_fetch(self, revision, &receipt, now, live);
-                    self.log(mac, format_args!("has fetched revision {revision} of its file"));
+                    self.log(
+                        mac,
+                        format_args!("has fetched revision {revision} of its file"),
+                    );
                     draft.note_take(self, take, now)?;
                 }
                 if let Some(id) = receipt.transfer {

@@ -13,8 +13,7 @@ use crate::cwmp::{DeviceId, TransferComplete};
 use crate::datamodel::ParameterPath;
 use crate::device::{
     AcsOverride, Attribute, Contact, CpeState, DeliveryState, DeviceLog, DeviceRecord, EventQueue,
-    FileRecord,
-    StoredParameters, Transfer, TransferKind, TransferOrder, TransferState, TreePath,
+    FileRecord, StoredParameters, Transfer, TransferKind, TransferOrder, TransferState, TreePath,
 };
 use crate::mapping::Rows;
 use crate::store::{Record, RecordError, decode_body};

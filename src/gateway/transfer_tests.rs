@@ -87,7 +87,10 @@ impl Bench {
     /// When the next step of a transfer is due, in seconds from now.
     fn transfer_wait(&self, id: u64) -> Option<i64> {
         let due = self.gateway.inner.transfers.due(&(MAC, id))?;
-        Some(due.duration_since(super::Clock::now(&*self.clock)).as_secs())
+        Some(
+            due.duration_since(super::Clock::now(&*self.clock))
+                .as_secs(),
+        )
     }
 
     async fn get(&self, path: &str, user_agent: &str) -> Option<Bytes> {
@@ -250,7 +253,10 @@ async fn what_is_no_image_for_the_phone_is_refused() {
         (download("F1", "4 Tone File"), FaultCode::InvalidArguments),
         (large, FaultCode::ResourcesExceeded),
     ] {
-        let refused = bench.gateway.execute(MAC, AcsRequest::Download(order)).await;
+        let refused = bench
+            .gateway
+            .execute(MAC, AcsRequest::Download(order))
+            .await;
         assert_eq!(refused.unwrap_err().code, code);
     }
     bench
@@ -297,7 +303,10 @@ async fn a_transfer_that_a_restart_cuts_off_begins_anew_and_a_finished_one_is_re
     let bench = bench.restart().await;
     let session = bench.session().await;
     let reported = reports(&session);
-    let keys: Vec<&str> = reported.iter().map(|one| one.command_key.as_str()).collect();
+    let keys: Vec<&str> = reported
+        .iter()
+        .map(|one| one.command_key.as_str())
+        .collect();
     assert_eq!(keys, ["D1", "D2"]);
     let done = Delivery::Inform;
     bench.gateway.delivered(MAC, done).await.unwrap();
@@ -368,13 +377,24 @@ async fn c155_what_waits_is_cancelled_and_what_has_begun_is_not() {
     };
     let refused = bench.gateway.execute(MAC, cancel("now")).await;
     assert_eq!(refused.unwrap_err().code, FaultCode::CancelNotPermitted);
-    assert_eq!(bench.execute(cancel("late")).await, CpeResponse::CancelTransfer);
-    assert_eq!(bench.execute(cancel("none")).await, CpeResponse::CancelTransfer);
+    assert_eq!(
+        bench.execute(cancel("late")).await,
+        CpeResponse::CancelTransfer
+    );
+    assert_eq!(
+        bench.execute(cancel("none")).await,
+        CpeResponse::CancelTransfer
+    );
     bench
         .gateway
         .finish_transfer(MAC, job.id, Err(unreachable()))
         .await;
-    let keys: Vec<String> = bench.queued().await.into_iter().map(|one| one.command_key).collect();
+    let keys: Vec<String> = bench
+        .queued()
+        .await
+        .into_iter()
+        .map(|one| one.command_key)
+        .collect();
     assert_eq!(keys, ["now"]);
     let refused = bench.gateway.execute(MAC, cancel("now")).await;
     assert_eq!(refused.unwrap_err().code, FaultCode::CancelNotPermitted);
@@ -386,7 +406,11 @@ async fn c156_firmware_without_an_order_is_told_if_the_acs_wants_to_hear_of_it()
     bench.fetch_as(NEW).await;
     let session = bench.session().await;
     assert!(!codes(&session).contains(&EventCode::AutonomousTransferComplete));
-    bench.gateway.delivered(MAC, Delivery::Inform).await.unwrap();
+    bench
+        .gateway
+        .delivered(MAC, Delivery::Inform)
+        .await
+        .unwrap();
     bench.end().await;
     bench
         .gateway
@@ -407,7 +431,10 @@ async fn c156_firmware_without_an_order_is_told_if_the_acs_wants_to_hear_of_it()
     let CpeCall::AutonomousTransferComplete(report) = &pending.call else {
         panic!("{pending:?}");
     };
-    assert_eq!((report.file_type.as_str(), &report.fault), (FIRMWARE, &None));
+    assert_eq!(
+        (report.file_type.as_str(), &report.fault),
+        (FIRMWARE, &None)
+    );
     assert_eq!(bench.queued().await[0].state, QueuedTransferState::Finished);
 }
 
@@ -418,7 +445,11 @@ async fn a_person_can_let_the_device_ask_for_a_file() {
         file_type: FIRMWARE.to_owned(),
         arguments: vec![("Version".to_owned(), "2".to_owned())],
     };
-    bench.gateway.request_download(MAC, wish.clone()).await.unwrap();
+    bench
+        .gateway
+        .request_download(MAC, wish.clone())
+        .await
+        .unwrap();
     let session = bench.restart().await.session().await;
     assert_eq!(codes(&session), [EventCode::RequestDownload]);
     assert_eq!(session.calls[0].call, CpeCall::RequestDownload(wish));
@@ -443,7 +474,11 @@ async fn the_log_has_what_was_seen_and_goes_up() {
         panic!("an upload");
     };
     let text = String::from_utf8(content.to_vec()).unwrap();
-    for wanted in ["asks for cfg", "has fetched revision 1", "session with the ACS ended well"] {
+    for wanted in [
+        "asks for cfg",
+        "has fetched revision 1",
+        "session with the ACS ended well",
+    ] {
         assert!(text.contains(wanted), "{wanted}: {text}");
     }
     assert!(text.lines().all(|line| line.starts_with("2027-")), "{text}");

@@ -155,7 +155,10 @@ impl HandoutRule {
         let named = self.model_names.get(model).map_or(model, String::as_str);
         let wanted = self
             .file
-            .replace("{small_model}", &named.to_ascii_lowercase().replace('-', ""))
+            .replace(
+                "{small_model}",
+                &named.to_ascii_lowercase().replace('-', ""),
+            )
             .replace("{model}", named);
         if fits == Some(true) && !given.eq_ignore_ascii_case(&wanted) {
             return Err(HandoutError::OtherModel {
@@ -208,8 +211,8 @@ impl Pack {
     /// How phones of a model are pointed at a file of a kind; `None` where nobody knows that.
     pub fn handout(&self, kind: HandoutKind, model: Option<&str>) -> Option<&HandoutRule> {
         self.vendor.handouts.iter().find(|rule| {
-            let fits = rule.models.is_empty()
-                || model.is_some_and(|model| rule.models.matches(model));
+            let fits =
+                rule.models.is_empty() || model.is_some_and(|model| rule.models.matches(model));
             rule.kind == kind && fits
         })
     }
@@ -323,7 +326,9 @@ mod tests {
                       <P192>fw.example.net/x</P192>\n<P232>site-</P232>\n<P3>Desk</P3>\n\
                       </config>\n</gs_provision>\n";
         let mut phone = layers(Dialect::PCodeXml, before);
-        let rule = pack.handout(HandoutKind::Firmware, Some("GXP2170")).unwrap();
+        let rule = pack
+            .handout(HandoutKind::Firmware, Some("GXP2170"))
+            .unwrap();
         let pointers = pack.point(&mut phone, rule, &PLACE).unwrap();
         let pointed = text(&phone);
         for wanted in [
@@ -362,7 +367,10 @@ mod tests {
             rule.file_name(model, given)
         };
         assert_eq!(name("grandstream", "GXP2170", "").unwrap(), "gxp2170fw.bin");
-        assert_eq!(name("grandstream", "GXP1628", "image").unwrap(), "gxp1600fw.bin");
+        assert_eq!(
+            name("grandstream", "GXP1628", "image").unwrap(),
+            "gxp1600fw.bin"
+        );
         assert_eq!(name("grandstream", "HT802", "").unwrap(), "ht802fw.bin");
         assert_eq!(name("aastra", "6867i", "6867i.st").unwrap(), "6867i.st");
         assert_eq!(name("aastra", "6757i", "").unwrap(), "57i.st");

@@ -21,6 +21,7 @@ mod catalogue;
 mod certificates;
 mod connection_request;
 mod events;
+mod firmware;
 mod fleet;
 mod gateway;
 mod get;
@@ -43,6 +44,7 @@ mod set;
 mod subject;
 #[path = "../support/mod.rs"]
 mod support;
+mod transfer_queue;
 mod transfers;
 mod variant;
 
@@ -59,6 +61,8 @@ fn main() -> std::process::ExitCode {
         names::CHECKS,
         attributes::CHECKS,
         transfers::CHECKS,
+        transfer_queue::CHECKS,
+        firmware::CHECKS,
         connection_request::CHECKS,
         restart::CHECKS,
         security::CHECKS,

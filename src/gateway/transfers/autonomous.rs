@@ -87,7 +87,12 @@ mod tests {
         };
         assert!(wants(&policy(true, "", "", ""), &report));
         assert!(wants(
-            &policy(true, "Both", "Success", "2 Web Content, 1 Firmware Upgrade Image"),
+            &policy(
+                true,
+                "Both",
+                "Success",
+                "2 Web Content, 1 Firmware Upgrade Image"
+            ),
             &report
         ));
         assert!(!wants(&policy(false, "", "", ""), &report));

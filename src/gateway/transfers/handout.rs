@@ -197,7 +197,10 @@ impl Draft {
         // Whoever knows the way gets the file, and only this phone is told it.
         let folder = format!("{folder}/{}", random::text()?);
         let Ok(path) = format!("{folder}/{}", plan.file).parse::<TreePath>() else {
-            return failed(format!("{} is no name for a file", plan.file.escape_debug()));
+            return failed(format!(
+                "{} is no name for a file",
+                plan.file.escape_debug()
+            ));
         };
         let folder = format!("{}/{folder}", plan.base.path);
         let place = HandoutPlace {
@@ -255,7 +258,10 @@ impl Draft {
         }
         gateway.log(
             self.mac,
-            format_args!("{} laid out for the phone as {}", transfer.file_type, plan.file),
+            format_args!(
+                "{} laid out for the phone as {}",
+                transfer.file_type, plan.file
+            ),
         );
         Ok(Ok(()))
     }
@@ -410,7 +416,8 @@ impl Draft {
                 "the phone's file can't be opened; what points at a file for it stays in it"
             ),
         }
-        self.other_files.push((installing.served_path.clone(), None));
+        self.other_files
+            .push((installing.served_path.clone(), None));
         Ok(())
     }
 }

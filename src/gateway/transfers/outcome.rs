@@ -163,7 +163,10 @@ impl Draft {
                 return;
             }
             if failure.code != FaultCode::OutsideTimeWindows {
-                let text = format!("not done within the time windows; at last: {}", failure.text);
+                let text = format!(
+                    "not done within the time windows; at last: {}",
+                    failure.text
+                );
                 fault = Some(transfer_fault(FaultCode::OutsideTimeWindows, text));
             }
         }

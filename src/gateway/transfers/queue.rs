@@ -195,7 +195,10 @@ impl Gateway {
             transfers.retain(|transfer| !meant(transfer));
             let dropped = before - transfers.len();
             if dropped > 0 {
-                self.log(mac, format_args!("{dropped} transfers cancelled by the ACS"));
+                self.log(
+                    mac,
+                    format_args!("{dropped} transfers cancelled by the ACS"),
+                );
             }
             Ok(())
         })

@@ -75,7 +75,10 @@ impl Gateway {
             }
             let id = cpe.next_transfer_id;
             cpe.next_transfer_id += 1;
-            self.log(mac, format_args!("the ACS is asked for a {}", request.file_type));
+            self.log(
+                mac,
+                format_args!("the ACS is asked for a {}", request.file_type),
+            );
             cpe.wishes.push(Wish { id, request });
             draft.news = true;
             Ok(())
