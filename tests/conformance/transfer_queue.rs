@@ -91,16 +91,17 @@ fn c142_a_delay_is_waited_for() {
         let body = session
             .style()
             .download_after(&download("C142", &url), 30, "");
+        let before = Instant::now();
         session.call(&body).await.unwrap();
-        let ordered = Instant::now();
+        let after = Instant::now();
         session.end().unwrap();
         let done = reports(&mut subject.device, 1, "M Download").await;
         assert_eq!(done[0].fault_code, 0);
         let fetched = private.world.files.requests("/c142")[0].at;
-        let waited = private.unscaled(fetched.duration_since(ordered));
-        // A session takes a part of the delay, which counts from the receipt of its order.
-        assert!(waited > Duration::from_secs(28), "{waited:?}");
-        assert!(waited < Duration::from_secs(60), "{waited:?}");
+        let longest = private.unscaled(fetched.duration_since(before));
+        assert!(longest >= Duration::from_secs(30), "{longest:?}");
+        let shortest = private.unscaled(fetched.duration_since(after));
+        assert!(shortest < Duration::from_secs(60), "{shortest:?}");
     });
 }
 
@@ -272,6 +273,7 @@ fn c155_a_waiting_transfer_is_cancelled_for_good() {
         session.exchange(reply).await.unwrap();
         assert_eq!(fault_code(session.cancel_transfer("C155").await), 9021);
         session.end().unwrap();
+        subject.waker().knock().await;
         assert_eq!(reports(&mut subject.device, 1, "M Download").await.len(), 1);
     });
 }
@@ -319,6 +321,7 @@ fn c154_work_is_done_in_the_window_only() {
         files.set("/c154-down", Behaviour::Close, None);
         let urls = [files.url("/c154"), files.url("/c154-down")];
         let mut session = subject.turn().await;
+        let before = Instant::now();
         for (key, url) in [("up", &urls[0]), ("down", &urls[1])] {
             let windows = [window("30", "60")];
             session
@@ -326,7 +329,7 @@ fn c154_work_is_done_in_the_window_only() {
                 .await
                 .unwrap();
         }
-        let ordered = Instant::now();
+        let after = Instant::now();
         session.end().unwrap();
         for report in reports(&mut subject.device, 2, "M ScheduleDownload").await {
             let code = if report.command_key == "up" { 0 } else { 9020 };
@@ -336,10 +339,10 @@ fn c154_work_is_done_in_the_window_only() {
             let requests = private.world.files.requests(path);
             assert!(!requests.is_empty());
             for request in requests {
-                let at = private
-                    .unscaled(request.at.duration_since(ordered))
-                    .as_secs();
-                assert!((28..=61).contains(&at), "{path} after {at} s");
+                let longest = private.unscaled(request.at.duration_since(before));
+                let shortest = private.unscaled(request.at.duration_since(after));
+                assert!(longest.as_secs() >= 30, "{path} after {longest:?}");
+                assert!(shortest.as_secs() < 60, "{path} after {shortest:?}");
             }
         }
     });

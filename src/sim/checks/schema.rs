@@ -272,4 +272,5 @@ pub(super) static RPC_METHODS: [(&str, Content); 21] = [
         )]),
     ),
     ("CancelTransferResponse", NOTHING),
+    ("ScheduleDownloadResponse", NOTHING),
 ];
