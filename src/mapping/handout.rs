@@ -34,15 +34,6 @@ impl HandoutKind {
     ];
 }
 
-/// How a phone comes to look for a file that its own file points at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HandoutStart {
-    /// It is told to fetch its own file.
-    Resync,
-    /// It is told to restart.
-    Reboot,
-}
-
 /// How phones of some models are pointed at a file of one kind: a `[[download]]` of a pack.
 #[derive(Debug)]
 pub struct HandoutRule {
@@ -61,7 +52,6 @@ pub struct HandoutRule {
     pub(super) empty: Vec<String>,
     /// What `{protocol}` stands for: `http` and `https` to the vendor's words.
     pub(super) protocols: HashMap<String, String>,
-    pub(super) start: HandoutStart,
     pub(super) max_bytes: Option<u64>,
 }
 
@@ -179,11 +169,6 @@ impl HandoutRule {
             Some(limit) if bytes > limit => Err(HandoutError::TooLarge { bytes, limit }),
             _ => Ok(()),
         }
-    }
-
-    /// How the phone comes to look for the file.
-    pub fn start(&self) -> HandoutStart {
-        self.start
     }
 
     fn settings(&self, place: &HandoutPlace<'_>) -> Vec<(NativeKey, String)> {

@@ -1,7 +1,7 @@
 //! From the `[[download]]` of a base pack to the rules by which phones are pointed at files.
 
 use super::error::{PackError, PackProblem};
-use super::handout::{HandoutKind, HandoutRule, HandoutStart};
+use super::handout::{HandoutKind, HandoutRule};
 use super::models::ModelPatterns;
 use super::section::Section;
 use super::vendor_file::{required_text, unknown_word};
@@ -18,15 +18,6 @@ fn read_handout(section: Section<'_>) -> Result<HandoutRule, PackError> {
     let Some((_, known)) = known.clone().find(|(name, _)| *name == kind.value) else {
         let allowed = known.map(|(name, _)| (*name).to_owned()).collect();
         return Err(unknown_word(&section, &kind, "type of a download", allowed));
-    };
-    let start = section.required("tell", section.text("tell")?)?;
-    let start = match start.value.as_ref() {
-        "resync" => HandoutStart::Resync,
-        "reboot" => HandoutStart::Reboot,
-        _ => {
-            let allowed = ["resync", "reboot"].map(str::to_owned).to_vec();
-            return Err(unknown_word(&section, &start, "order to a phone", allowed));
-        }
     };
     let names = match section.text("names")? {
         None => None,
@@ -57,7 +48,6 @@ fn read_handout(section: Section<'_>) -> Result<HandoutRule, PackError> {
             .map(|text| text.value.into_owned())
             .collect(),
         protocols: pairs("protocols")?.into_iter().collect(),
-        start,
         max_bytes: section.count("max_bytes")?.map(|bytes| bytes as u64),
     };
     section.finish()?;

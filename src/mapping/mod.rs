@@ -66,7 +66,7 @@ pub use error::{PackError, PackProblem};
 pub use explain::{
     AliasExplanation, IndexExplanation, KeyExplanation, LensExplanation, ParameterExplanation,
 };
-pub use handout::{HandoutError, HandoutKind, HandoutPlace, HandoutRule, HandoutStart, Pointer};
+pub use handout::{HandoutError, HandoutKind, HandoutPlace, HandoutRule, Pointer};
 pub use identity::Recognised;
 pub use name_affixes::NameAffixes;
 pub use nearest::nearest;

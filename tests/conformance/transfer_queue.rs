@@ -117,7 +117,8 @@ fn c148_a_report_is_sent_until_it_is_acknowledged() {
         let mut session = subject.turn().await;
         session.download(&download("C148", &url)).await.unwrap();
         session.end().unwrap();
-        for refusal in [Reply::close(), Reply::status(500), Reply::status(503)] {
+        let cut = Reply::message("<broken off").cut_after(40);
+        for refusal in [cut, Reply::status(500), Reply::status(503)] {
             let mut session = subject.device.session().await.unwrap();
             assert_eq!(session.inform().command_keys("M Download"), ["C148"]);
             let report = session.respond_inform().await.unwrap();

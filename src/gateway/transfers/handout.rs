@@ -20,7 +20,7 @@ use crate::device::{
     DeviceRecord, FileContent, FileRecord, FileRole, Installing, Transfer, TransferKind,
     TransferOrder, TransferState, TreePath,
 };
-use crate::mapping::{HandoutError, HandoutKind, HandoutPlace, HandoutStart};
+use crate::mapping::{HandoutKind, HandoutPlace};
 use crate::native::Mac;
 
 /// After a phone has its own file and does not fetch the other one, it is told to restart.
@@ -216,9 +216,6 @@ impl Draft {
         let revision = documents.own_file.revision + 1;
         let pointers = match documents.edit(|layers| pack.point(layers, rule, &place)) {
             Ok(pointers) => pointers,
-            Err(error @ (HandoutError::Edit { .. } | HandoutError::Overruled { .. })) => {
-                return failed(error.to_string());
-            }
             Err(error) => return failed(error.to_string()),
         };
         let file = FileRecord {
@@ -237,7 +234,6 @@ impl Draft {
                 .first()
                 .map_or(deadline, |window| window.end.min(deadline)),
         };
-        let restarts = rule.start() == HandoutStart::Reboot;
         let installing = Installing {
             started_at,
             deadline,
@@ -248,13 +244,10 @@ impl Draft {
             pointers,
             revision,
             restart_at: None,
-            restart_is_ordered: restarts,
+            restart_is_ordered: false,
         };
         if let Some(transfer) = self.transfer_mut(transfer.id) {
             transfer.state = TransferState::Installing(installing);
-        }
-        if restarts {
-            self.order_restart();
         }
         gateway.log(
             self.mac,

@@ -161,7 +161,7 @@ pub(super) static FAULT: Content = Content::Sequence(&[
 ]);
 
 /// Everything that a CPE may send, faults apart.
-pub(super) static RPC_METHODS: [(&str, Content); 21] = [
+pub(super) static RPC_METHODS: [(&str, Content); 22] = [
     (
         "Inform",
         Content::Sequence(&[
