@@ -120,7 +120,13 @@ fn c148_a_report_is_sent_until_it_is_acknowledged() {
         let cut = Reply::message("<broken off").cut_after(40);
         for refusal in [cut, Reply::status(500), Reply::status(503)] {
             let mut session = subject.device.session().await.unwrap();
-            assert_eq!(session.inform().command_keys("M Download"), ["C148"]);
+            let inform = session.inform();
+            assert_eq!(
+                inform.command_keys("M Download"),
+                ["C148"],
+                "{:?} before {refusal:?}",
+                inform.events
+            );
             let report = session.respond_inform().await.unwrap();
             assert_eq!(report.rpc(), "TransferComplete");
             session.end_with(refusal).unwrap();
