@@ -11,6 +11,7 @@ use super::file_index::FileIndex;
 use super::live::Live;
 use super::settings::GatewaySettings;
 use super::timed_queue::TimedQueue;
+use super::trace::Traces;
 use crate::device::{DeviceRecord, FileRecord, StoredParameters, TreePath};
 use crate::mapping::{Pack, Packs};
 use crate::native::Mac;
@@ -52,6 +53,7 @@ pub(super) struct Inner {
     pub(super) shared_assets: Mutex<HashMap<ContentHash, Weak<[u8]>>>,
     /// Lines of the phones' logs that are not written yet.
     pub(super) log_lines: WaitingLines,
+    pub(super) traces: Traces,
     cells: Mutex<HashMap<Mac, Arc<tokio::sync::Mutex<Live>>>>,
 }
 
@@ -115,6 +117,7 @@ impl Gateway {
                 phase_key: installation.phase_key,
                 shared_assets: Mutex::new(HashMap::new()),
                 log_lines: WaitingLines::default(),
+                traces: Traces::default(),
                 cells: Mutex::new(HashMap::new()),
             }),
         };

@@ -14,7 +14,7 @@ use super::own_changes::Derived;
 use super::schedule::after;
 use super::tree::sealed;
 use super::view::{View, provisional_identity};
-use crate::cwmp::{Event, EventCode};
+use crate::cwmp::{DeviceId, Event, EventCode};
 use crate::datamodel::ParameterPath;
 use crate::device::{DeviceRecord, FileRecord, FileRole, Mark, StoredParameters, TreePath};
 use crate::mapping::{Change, NativeEdit, Pack, Parameter, Refusal, ValueState};
@@ -87,17 +87,17 @@ impl Documents {
         self.layers.own().map_or(&[], |own| own.document.bytes())
     }
 
-    /// What the phone's own file is encrypted with, when it is.
-    pub(super) fn seal(&self) -> Option<&Seal> {
-        self.seal.as_ref()
-    }
-
-    /// Edits the phone's own file.
+    /// Lets `work` change what the phone's own file says.
     pub(super) fn edit<T>(&mut self, work: impl FnOnce(&mut Layers) -> T) -> T {
         let before = self.own_text().to_vec();
         let outcome = work(&mut self.layers);
         self.is_changed |= self.own_text() != before;
         outcome
+    }
+
+    /// What the phone's own file is encrypted with, when it is.
+    pub(super) fn seal(&self) -> Option<&Seal> {
+        self.seal.as_ref()
     }
 
     /// Puts another document in the place of the phone's own file. Whether it is one for this
@@ -198,10 +198,7 @@ impl Draft {
         let pack = Arc::clone(&self.pack);
         let rows = self.record.rows.clone();
         let documents = self.documents(gateway)?;
-        let before = documents.own_text().to_vec();
-        let outcome = pack.write(&mut documents.layers, &rows, changes);
-        documents.is_changed |= documents.own_text() != before;
-        Ok(outcome)
+        Ok(documents.edit(|layers| pack.write(layers, &rows, changes)))
     }
 
     /// Takes settings of the phone's own file back.
@@ -216,10 +213,7 @@ impl Draft {
         let pack = Arc::clone(&self.pack);
         let rows = self.record.rows.clone();
         let documents = self.documents(gateway)?;
-        let before = documents.own_text().to_vec();
-        let outcome = pack.unset(&mut documents.layers, &rows, paths);
-        documents.is_changed |= documents.own_text() != before;
-        Ok(outcome)
+        Ok(documents.edit(|layers| pack.unset(layers, &rows, paths)))
     }
 
     /// What the refusals of these changes would be, without making any.
@@ -258,6 +252,7 @@ impl Draft {
         cpe.lightweight.changed.clear();
         cpe.retry_count = 0;
         cpe.informed_acs = None;
+        cpe.acs_version = None;
         cpe.events.add(Event::plain(EventCode::Bootstrap));
     }
 
@@ -477,6 +472,10 @@ impl Gateway {
         let bytes = documents.own_bytes().into_owned();
         let content_hash = ContentHash::of(&bytes);
         let own_file = &mut documents.own_file;
+        if is_known {
+            let stored_at = documents.moved_from.as_ref().unwrap_or(&path);
+            self.keep_imported(stored_at, own_file, content_hash)?;
+        }
         if is_known && content_hash != own_file.content_hash {
             own_file.revision += 1;
         }
@@ -517,11 +516,7 @@ impl Gateway {
         }
         let cpe = &mut draft.record.cpe;
         if cpe.connection_request_username.is_empty() {
-            // The user name that CPEs use by convention (cwmp.md H22).
-            cpe.connection_request_username = format!(
-                "{}-{}-{}",
-                identity.oui, identity.product_class, identity.serial_number
-            );
+            cpe.connection_request_username = conventional_username(&identity);
         }
         cpe.events.add(Event::plain(EventCode::Bootstrap));
         cpe.events.add(Event::plain(EventCode::Boot));
@@ -552,6 +547,14 @@ impl Gateway {
         }
         Ok(view)
     }
+}
+
+/// The user name that CPEs use by convention (cwmp.md H22).
+pub(super) fn conventional_username(identity: &DeviceId) -> String {
+    format!(
+        "{}-{}-{}",
+        identity.oui, identity.product_class, identity.serial_number
+    )
 }
 
 /// The phone's model, if the lenses of its pack do not hold for it.

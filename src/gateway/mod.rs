@@ -1,6 +1,7 @@
 //! What the product does, in verbs: import, change, transfer, observe, hand over; and the
 //! scheduler, which serves both sides. Only the gateway changes a device.
 
+mod acs_choice;
 mod another_tree;
 mod attributes;
 mod check;
@@ -16,18 +17,21 @@ mod draft;
 mod edit_report;
 mod explain;
 mod export;
+mod factory_reset;
 mod file_index;
 mod file_passwords;
 mod import;
 mod inform_parameters;
 mod live;
 mod notifications;
+mod objects;
 mod overview;
 mod own_changes;
 mod phones;
 mod random;
 mod records;
 mod report;
+mod reports;
 mod retry;
 mod rpc;
 mod schedule;
@@ -36,15 +40,21 @@ mod sessions;
 mod settings;
 mod shared_affixes;
 mod timed_queue;
+mod trace;
+mod trace_view;
 mod transfers;
 mod tree;
+mod unique_keys;
 mod values;
+mod version;
 mod view;
 
 #[cfg(test)]
 mod layer_tests;
 #[cfg(test)]
 mod lens_set_tests;
+#[cfg(test)]
+mod objects_tests;
 #[cfg(test)]
 mod sealed_tests;
 #[cfg(test)]
@@ -55,6 +65,7 @@ mod tests;
 mod transfer_tests;
 
 pub use self::core::Gateway;
+pub use acs_choice::{Acs, AcsNumber, AcsRule, DeviceMatch, MacPrefix, MacPrefixError};
 pub use check::{Progress, check};
 pub use clock::Clock;
 pub use convert::{ConvertError, ConvertRequest, ConvertedFile};
@@ -74,6 +85,8 @@ pub use report::{
     TreeSummary, UnknownKey, VerifyReport, VerifySummary, Weight,
 };
 pub use settings::{GatewaySettings, ProductClass, ProductClassError};
+pub use trace::{Direction, TraceId};
+pub use trace_view::{TracedMessage, TracedSession, Watch, Watched, WatchedEvent};
 pub use transfers::WishError;
 pub use tree::TreeError;
 pub use values::ChangeError;

@@ -21,7 +21,10 @@ const METHODS: &[&str] = &[
     "GetParameterNames",
     "SetParameterAttributes",
     "GetParameterAttributes",
+    "AddObject",
+    "DeleteObject",
     "Reboot",
+    "FactoryReset",
     "ScheduleInform",
     "Download",
     "Upload",
@@ -113,12 +116,18 @@ impl Gateway {
                 .cancel_transfers(mac, &command_key)
                 .await
                 .map(|()| CpeResponse::CancelTransfer),
-            AcsRequest::AddObject { .. }
-            | AcsRequest::DeleteObject { .. }
-            | AcsRequest::FactoryReset => Err(Fault::new(
-                FaultCode::MethodNotSupported,
-                "the method is not supported yet",
-            )),
+            AcsRequest::AddObject {
+                object_name,
+                parameter_key,
+            } => self.add_object(mac, &object_name, parameter_key).await,
+            AcsRequest::DeleteObject {
+                object_name,
+                parameter_key,
+            } => self.delete_object(mac, &object_name, parameter_key).await,
+            AcsRequest::FactoryReset => self
+                .order_factory_reset(mac)
+                .await
+                .map(|()| CpeResponse::FactoryReset),
             AcsRequest::Unsupported(method) => Err(Fault::new(
                 FaultCode::MethodNotSupported,
                 format!("method {method} is not supported"),

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
 use url::Url;
 
@@ -14,6 +13,8 @@ use super::door::{
 use super::inform_parameters::patterns;
 use super::live::{Live, RunningSession};
 use super::notifications::in_force;
+use super::reports::{count_left, drop_unwanted, has_unwanted};
+use super::version::{doubt_version, keep_version, version_to_speak};
 use super::view::Shown;
 use crate::cwmp::{CpeCall, Event, EventCode, Inform, Notification, ParameterValue};
 use crate::datamodel::Schema;
@@ -40,16 +41,20 @@ impl Gateway {
         let Some((record, _)) = self.load(mac)? else {
             return Ok(None);
         };
-        let (Some(identity), Some(endpoint)) = (record.identity.clone(), self.endpoint(&record))
+        let (Some(identity), Some(endpoint)) =
+            (record.identity.clone(), self.endpoint(mac, &record))
         else {
             return Ok(None);
         };
+        let profile = &endpoint.profile;
+        let version = version_to_speak(&record.cpe, &live, endpoint.url.as_str(), profile);
         // A heartbeat goes alone, and all else waits for the session after it; the first Inform
         // that an ACS gets is none.
         let is_heartbeat = std::mem::take(&mut live.heartbeat_is_due)
+            && EventCode::Heartbeat.since() <= version
             && record.cpe.informed_acs.is_some()
             && !record.cpe.events.owes(EventCode::Bootstrap);
-        let (events, calls, passing_events) = if is_heartbeat {
+        let (mut events, calls, passing_events) = if is_heartbeat {
             let heartbeat = Event::plain(EventCode::Heartbeat);
             (vec![heartbeat], Vec::new(), Vec::new())
         } else {
@@ -57,6 +62,7 @@ impl Gateway {
             let passing_events = std::mem::take(&mut live.passing_events);
             (events, pending_calls(&record), passing_events)
         };
+        events.retain(|event| event.code.since() <= version);
         if events.is_empty() {
             return Ok(None);
         }
@@ -67,6 +73,10 @@ impl Gateway {
             is_heartbeat,
             informed: false,
             calls: calls.iter().map(|call| call.id).collect(),
+            unlisted: Vec::new(),
+            unacknowledged_limit: profile.unacknowledged_limit,
+            version,
+            highest_version: profile.version,
             acs_url: endpoint.url.to_string(),
             connection_request_url: self.connection_request_url(&record),
         });
@@ -89,6 +99,7 @@ impl Gateway {
                 retry_count: record.cpe.retry_count,
                 parameters,
             },
+            version,
             calls,
         }))
     }
@@ -100,15 +111,22 @@ impl Gateway {
         let Some((record, _)) = self.load(mac)? else {
             return Ok(false);
         };
-        let is_another = match (&record.cpe.informed_acs, self.endpoint(&record)) {
+        let endpoint = self.endpoint(mac, &record);
+        let is_another = match (&record.cpe.informed_acs, &endpoint) {
             (Some(informed), Some(endpoint)) => *informed != endpoint.url.as_str(),
             _ => false,
         };
-        if is_another || self.has_another_tree(&record)? {
+        let unwanted_by = endpoint
+            .map(|endpoint| endpoint.profile)
+            .filter(|profile| has_unwanted(&record.cpe, profile));
+        if is_another || unwanted_by.is_some() || self.has_another_tree(&record)? {
             let mut draft = self.draft(mac)?;
             if is_another {
                 draft.begin_with_a_new_acs();
                 live.failures = 0;
+            }
+            if let Some(profile) = unwanted_by {
+                drop_unwanted(mac, &mut draft.record.cpe, &profile);
             }
             self.commit(draft, live).await?;
         }
@@ -123,23 +141,24 @@ impl Gateway {
         self.change(mac, |draft, live| {
             match delivery {
                 Delivery::Inform => {
-                    if let Some(session) = &mut live.session {
+                    if let Some(mut session) = live.session.take() {
                         session.informed = true;
-                        if session.is_heartbeat {
-                            return Ok(());
-                        }
                         let cpe = &mut draft.record.cpe;
-                        cpe.events.deliver(session.mark);
-                        cpe.informed_acs = Some(session.acs_url.clone());
-                        cpe.told_connection_request_url =
-                            Some(session.connection_request_url.clone());
+                        keep_version(cpe, live, &session);
+                        if !session.is_heartbeat {
+                            cpe.events.deliver(session.mark);
+                            cpe.informed_acs = Some(session.acs_url.clone());
+                            cpe.told_connection_request_url =
+                                Some(session.connection_request_url.clone());
+                        }
+                        live.session = Some(session);
                     }
                 }
-                Delivery::Call(id) => {
-                    let cpe = &mut draft.record.cpe;
-                    cpe.transfers.retain(|transfer| transfer.id != id);
-                    cpe.autonomous_reports.retain(|report| report.id != id);
-                    cpe.wishes.retain(|wish| wish.id != id);
+                Delivery::Call(id) => draft.record.cpe.forget_call(id),
+                Delivery::Unlisted(ids) => {
+                    if let Some(session) = &mut live.session {
+                        session.unlisted = ids;
+                    }
                 }
             }
             Ok(())
@@ -163,7 +182,7 @@ impl Gateway {
         let mut draft = self.draft(mac)?;
         match &outcome {
             SessionOutcome::Ended => self.log(mac, "session with the ACS ended well"),
-            SessionOutcome::Failed { reason } => {
+            SessionOutcome::Failed { reason, .. } => {
                 self.log(mac, format_args!("session with the ACS failed: {reason}"));
             }
         }
@@ -173,23 +192,38 @@ impl Gateway {
             || pending_calls(&draft.record)
                 .iter()
                 .any(|call| !session.calls.contains(&call.id));
-        let left_unacknowledged = pending_calls(&draft.record)
+        let (unlisted, mut left): (Vec<u64>, Vec<u64>) = pending_calls(&draft.record)
             .iter()
-            .any(|call| session.calls.contains(&call.id));
+            .map(|call| call.id)
+            .filter(|id| session.calls.contains(id))
+            .partition(|id| session.unlisted.contains(id));
+        let mut retry_after = None;
+        if let SessionOutcome::Failed {
+            retry_after: asked,
+            version_doubt,
+            ..
+        } = outcome
+        {
+            retry_after = asked;
+            doubt_version(&draft.record.cpe, &mut live, &session, version_doubt);
+        }
         // What went wrong with the ACS that the device had is no failure with the new one
         // (cwmp.md G1).
-        let endpoint = self.endpoint(&draft.record);
+        let endpoint = self.endpoint(mac, &draft.record);
         let has_another_acs =
             endpoint.is_some_and(|endpoint| endpoint.url.as_str() != session.acs_url);
         let cpe = &mut draft.record.cpe;
         if is_good {
             cpe.retry_count = 0;
             live.failures = 0;
-            live.unacknowledged = if left_unacknowledged {
-                live.unacknowledged.saturating_add(1)
-            } else {
-                0
-            };
+            if !session.is_heartbeat {
+                count_left(mac, cpe, &mut live, &session, &mut left);
+                live.unacknowledged = if left.is_empty() && unlisted.is_empty() {
+                    0
+                } else {
+                    live.unacknowledged.saturating_add(1)
+                };
+            }
             self.begin_throttle(mac, &draft.record);
         } else if has_another_acs {
             live.failures = 0;
@@ -203,9 +237,17 @@ impl Gateway {
                 draft.owed_before = true;
             }
         }
+        let is_reset = draft.record.cpe.factory_reset_is_due;
+        if is_reset {
+            self.reset_to_factory(&mut draft, &mut live)?;
+        }
         let record = draft.record.clone();
         let pack = Arc::clone(&draft.pack);
         self.commit(draft, &mut live).await?;
+        if is_reset {
+            // Nothing of what was owed before is owed now.
+            return Ok(());
+        }
         let now = self.inner.clock.now();
         let due = self.due(mac, &record, pack.schema(), now);
         if !live.passing_events.is_empty() || live.heartbeat_is_due {
@@ -214,8 +256,8 @@ impl Gateway {
             // A new event does not wait for the retry of old ones (cwmp.md R3).
             self.arm_session(mac, &record, due);
         } else if !is_good && !self.events(&record, &live)?.is_empty() {
-            self.plan_retry(mac, &record, live.failures, Duration::ZERO)?;
-        } else if live.unacknowledged > 0 {
+            self.plan_retry(mac, &record, live.failures, retry_after)?;
+        } else if is_good && (!left.is_empty() || session.is_heartbeat && live.unacknowledged > 0) {
             self.plan_unacknowledged(mac, &record, live.unacknowledged);
         }
         Ok(())
@@ -247,9 +289,17 @@ impl Gateway {
     }
 
     /// An authenticated connection request came in: a session with `6 CONNECTION REQUEST` is due
-    /// now, or right after the one that runs (cwmp.md C6, C7).
+    /// now, or right after the one that runs (cwmp.md C7). One whose Inform has the event and waits
+    /// for the ACS's answer is that session (cwmp.md C6).
     pub async fn wake(&self, mac: Mac) {
         let mut live = self.hold(mac).await;
+        let is_under_way = live.session.as_ref().is_some_and(|session| {
+            let event = EventCode::ConnectionRequest;
+            !session.informed && session.passing_events.contains(&event)
+        });
+        if is_under_way {
+            return;
+        }
         match self.load(mac) {
             Ok(Some((record, _))) if record.cpe.enable_cwmp => {
                 live.add_passing(EventCode::ConnectionRequest);
@@ -278,30 +328,34 @@ impl Gateway {
     }
 
     /// Where a device's ACS is; `None` when it has none, when its URL is no http or https one, or
-    /// when the device is to be silent (cwmp.md G3).
-    pub(super) fn endpoint(&self, record: &DeviceRecord) -> Option<AcsEndpoint> {
+    /// when the device is to be silent (cwmp.md G3). One that the ACS has set goes before the
+    /// operator's, and is reached in the same way.
+    pub(super) fn endpoint(&self, mac: Mac, record: &DeviceRecord) -> Option<AcsEndpoint> {
         if !record.cpe.enable_cwmp {
             return None;
         }
-        let settings = &self.inner.settings;
-        let acs = &record.cpe.acs;
-        let url = match &acs.url {
+        let (number, acs) = self.inner.settings.acs_of(mac, record);
+        let own = &record.cpe.acs;
+        let url = match &own.url {
             Some(text) => Url::parse(text).ok()?,
-            None => settings.acs_url.clone()?,
+            None => acs.url.clone()?,
+        };
+        let username = match (&own.username, &record.identity) {
+            (Some(username), _) => username.clone(),
+            (None, Some(identity)) => acs.username(identity),
+            (None, None) => String::new(),
         };
         matches!(url.scheme(), "http" | "https").then(|| AcsEndpoint {
             url,
             credentials: Credentials {
-                username: acs
-                    .username
-                    .clone()
-                    .unwrap_or_else(|| settings.acs_credentials.username.clone()),
-                password: acs
+                username,
+                password: own
                     .password
                     .clone()
-                    .unwrap_or_else(|| settings.acs_credentials.password.clone()),
+                    .unwrap_or_else(|| acs.credentials.password.clone()),
             },
-            profile: Arc::default(),
+            profile: Arc::clone(&acs.profile),
+            number,
         })
     }
 

@@ -12,6 +12,7 @@ use super::draft::Draft;
 use super::edit_report::{EditReport, SetReport};
 use super::inform_parameters::{INFORM_PARAMETERS, conflicts};
 use super::rpc::printable;
+use super::unique_keys::{self, Wanted};
 use super::view::{Shown, View};
 use crate::cwmp::{Fault, FaultCode, ParameterFault, SetValue};
 use crate::datamodel::{ParameterPath, ValueProblem, ValueType};
@@ -202,6 +203,9 @@ impl Gateway {
             }
         }
         if faults.is_empty() {
+            faults = unique_keys::clashes(view, &checked.wanted(), now);
+        }
+        if faults.is_empty() {
             return Ok(checked);
         }
         // The others may be bad too, in a way that only writing them shows (cwmp.md M22).
@@ -232,6 +236,16 @@ impl Checked {
         let lens = self.lens.iter().map(|change| &change.path);
         let kept = self.kept.iter().map(|change| &change.path);
         own.chain(lens).chain(kept).cloned().collect()
+    }
+
+    /// What the call gives each of them.
+    fn wanted(&self) -> Wanted<'_> {
+        let own = self.own.iter().map(|change| (&change.path, &change.value));
+        let lens = self.lens.iter().map(|change| (&change.path, &change.value));
+        let kept = self.kept.iter().map(|change| (&change.path, &change.value));
+        let all = own.chain(lens).chain(kept);
+        all.map(|(path, value)| (path.as_str(), value.as_str()))
+            .collect()
     }
 
     fn add(&mut self, view: &View, shown: Shown, value: String) -> Result<(), (FaultCode, String)> {

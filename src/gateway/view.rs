@@ -7,11 +7,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::cpe_parameters::{OwnParameter, Reading, cpe_parameters, cpe_tables};
+use super::inform_parameters::INFORM_PARAMETERS;
 use super::settings::{GatewaySettings, ProductClass};
 use crate::cwmp::{DeviceId, ParameterInfo, ParameterValue};
 use crate::datamodel::{Entry, ObjectPath, ParameterPath, PathQuery, Schema, ValueType};
 use crate::device::DeviceRecord;
-use crate::mapping::{Pack, Parameter, ValueState};
+use crate::mapping::{Pack, Parameter, RowTable, ValueState};
 use crate::native::Mac;
 use crate::wire::ContentHash;
 
@@ -102,8 +103,10 @@ pub(super) struct View {
     pub(super) identity: DeviceId,
     lenses: Vec<Parameter>,
     sources: BTreeMap<ParameterPath, Source>,
-    /// Objects, tables and rows. None can be added or deleted by the ACS yet.
+    /// Objects, tables and rows.
     objects: BTreeSet<ObjectPath>,
+    /// Tables to which the ACS may add rows, and rows that it may delete.
+    changeable: BTreeSet<ObjectPath>,
     acs_url: String,
     acs_username: String,
     periodic_inform_interval: u32,
@@ -150,27 +153,18 @@ impl View {
             sources.insert(path, source);
         }
         let mut objects = BTreeSet::new();
-        for (table, rows) in pack.tables(&record.rows) {
-            for row in rows {
-                if let Ok(row) = format!("{table}{}.", row.instance).parse() {
-                    insert_with_parents(&mut objects, row);
-                }
-            }
-            if let Ok(table) = table.parse() {
-                insert_with_parents(&mut objects, table);
-            }
-        }
+        let mut tables = pack.tables(&record.rows);
         for table in cpe_tables() {
             if schema.entry(table.path).is_none() {
                 continue;
             }
-            if let Ok(path) = table.path.parse() {
-                insert_with_parents(&mut objects, path);
-            }
-            for instance in (table.instances)(&record) {
-                if let Ok(row) = format!("{}{instance}.", table.path).parse() {
-                    insert_with_parents(&mut objects, row);
-                }
+            let instances = (table.instances)(&record);
+            tables.push(RowTable {
+                path: table.path.to_owned(),
+                instances: instances.clone(),
+                is_changeable: table.path == INFORM_PARAMETERS,
+            });
+            for instance in instances {
                 for column in table.columns {
                     let path = format!("{}{instance}.{}", table.path, column.name);
                     if schema.entry(&path).is_some()
@@ -180,6 +174,24 @@ impl View {
                         sources.insert(path, Source::Cpe(parameter));
                     }
                 }
+            }
+        }
+        let mut changeable = BTreeSet::new();
+        for RowTable {
+            path,
+            instances,
+            is_changeable,
+        } in tables
+        {
+            let rows = instances.iter().map(|row| format!("{path}{row}."));
+            for object in rows.chain([path.clone()]) {
+                let Ok(object) = object.parse::<ObjectPath>() else {
+                    continue;
+                };
+                if is_changeable {
+                    changeable.insert(object.clone());
+                }
+                insert_with_parents(&mut objects, object);
             }
         }
         for table in EMPTY_TABLES {
@@ -200,9 +212,9 @@ impl View {
                 sources.insert(path, Source::Count(count));
             }
         }
-        let acs_url = acs_url(&record, settings);
-        let acs_username = acs_username(&record, settings);
-        let periodic_inform_interval = periodic_inform_interval(&record, settings);
+        let acs_url = acs_url(mac, &record, settings);
+        let acs_username = acs_username(mac, &record, &identity, settings);
+        let periodic_inform_interval = periodic_inform_interval(mac, &record, settings);
         Self {
             mac,
             record,
@@ -211,6 +223,7 @@ impl View {
             lenses,
             sources,
             objects,
+            changeable,
             acs_url,
             acs_username,
             periodic_inform_interval,
@@ -236,6 +249,14 @@ impl View {
             Source::Cpe(parameter) => Some(*parameter),
             _ => None,
         }
+    }
+
+    /// The rows of a table.
+    pub(super) fn rows(&self, table: &ObjectPath) -> impl Iterator<Item = &ObjectPath> {
+        let after = (Bound::Excluded(table.as_str()), Bound::Unbounded);
+        let below = self.objects.range::<str, _>(after);
+        let below = below.take_while(|path| path.as_str().starts_with(table.as_str()));
+        below.filter(|path| is_row(path) && path.parent().as_ref() == Some(table))
     }
 
     /// Everything that a query names, in order of the paths; `None` when it names nothing known.
@@ -277,7 +298,7 @@ impl View {
                 object.as_str(),
                 ParameterInfo {
                     name: object.to_string(),
-                    writable: false,
+                    writable: self.changeable.contains(object),
                 },
             );
         }
@@ -437,27 +458,35 @@ impl View {
 }
 
 /// ManagementServer.URL.
-pub(super) fn acs_url(record: &DeviceRecord, settings: &GatewaySettings) -> String {
+pub(super) fn acs_url(mac: Mac, record: &DeviceRecord, settings: &GatewaySettings) -> String {
+    let (_, acs) = settings.acs_of(mac, record);
     record.cpe.acs.url.clone().unwrap_or_else(|| {
-        let url = settings.acs_url.as_ref();
+        let url = acs.url.as_ref();
         url.map(ToString::to_string).unwrap_or_default()
     })
 }
 
 /// ManagementServer.Username.
-pub(super) fn acs_username(record: &DeviceRecord, settings: &GatewaySettings) -> String {
-    record
-        .cpe
-        .acs
-        .username
-        .clone()
-        .unwrap_or_else(|| settings.acs_credentials.username.clone())
+pub(super) fn acs_username(
+    mac: Mac,
+    record: &DeviceRecord,
+    identity: &DeviceId,
+    settings: &GatewaySettings,
+) -> String {
+    let (_, acs) = settings.acs_of(mac, record);
+    let set = record.cpe.acs.username.clone();
+    set.unwrap_or_else(|| acs.username(identity))
 }
 
 /// ManagementServer.PeriodicInformInterval in seconds.
-pub(super) fn periodic_inform_interval(record: &DeviceRecord, settings: &GatewaySettings) -> u32 {
+pub(super) fn periodic_inform_interval(
+    mac: Mac,
+    record: &DeviceRecord,
+    settings: &GatewaySettings,
+) -> u32 {
+    let (_, acs) = settings.acs_of(mac, record);
     let set = record.cpe.periodic_inform_interval;
-    set.unwrap_or(settings.periodic_inform_interval)
+    set.unwrap_or(acs.periodic_inform_interval)
 }
 
 /// Who the device would be if it were announced now.

@@ -249,7 +249,7 @@ impl Pack {
     }
 
     /// Takes pointers back. What somebody has written since stays.
-    pub fn take_back(&self, layers: &mut Layers, pointers: &[Pointer]) {
+    pub fn point_back(&self, layers: &mut Layers, pointers: &[Pointer]) {
         let Some(document) = layers.own_mut() else {
             return;
         };
@@ -324,7 +324,7 @@ mod tests {
             assert!(pointed.contains(wanted), "{wanted}: {pointed}");
         }
         assert!(!pointed.contains("site-"), "{pointed}");
-        pack.take_back(&mut phone, &pointers);
+        pack.point_back(&mut phone, &pointers);
         assert_eq!(text(&phone), before);
     }
 
@@ -339,7 +339,7 @@ mod tests {
         let key = NativeKey::new("firmware server");
         let document = phone.own_mut().unwrap();
         document.set(&key, "http://other/").unwrap();
-        pack.take_back(&mut phone, &pointers);
+        pack.point_back(&mut phone, &pointers);
         assert!(text(&phone).contains("firmware server: http://other/\n"));
     }
 

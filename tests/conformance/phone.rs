@@ -1,7 +1,7 @@
 //! A phone that boots and answers SIP NOTIFY; kept apart from the simulator in the library.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, UdpSocket};
@@ -28,13 +28,22 @@ impl RunningPhone {
 
     /// Fetches its file, as it does when it boots.
     pub(crate) async fn boot(&self) -> Response {
-        let response = fetch(self.phone, self.server).await;
-        assert_eq!(response.status, 200, "the phone's own file is served");
-        response
+        boot(self.phone, self.server).await
     }
-}
 
-impl RunningPhone {
+    /// Takes it off the network: nobody answers on its SIP port any more.
+    pub(crate) async fn unplug(&mut self) {
+        self.sip.abort();
+        // It ends by the abort.
+        let _ = (&mut self.sip).await;
+    }
+
+    /// Puts it back, not booted yet.
+    pub(crate) async fn plug_in_again(&mut self) {
+        let again = Self::plug_in(self.phone, self.server).await;
+        *self = again;
+    }
+
     /// Fetches its file, running firmware of this version.
     pub(crate) async fn get_own(&self, version: &str) -> Response {
         let name = self.phone.file_name();
@@ -46,7 +55,7 @@ impl RunningPhone {
     /// Fetches a file, running firmware of this version.
     pub(crate) async fn get(&self, path: &str, version: &str) -> Response {
         let user_agent = self.phone.user_agent_with(version);
-        fetch_as(self.phone, self.server, path, &user_agent).await
+        fetch_as(self.phone.address(), self.server, path, &user_agent).await
     }
 }
 
@@ -56,14 +65,26 @@ impl Drop for RunningPhone {
     }
 }
 
-async fn fetch(phone: Phone, server: SocketAddr) -> Response {
-    fetch_as(phone, server, &phone.file_name(), &phone.user_agent()).await
+/// Lets a phone fetch its file, as it does when it boots. It need not be plugged in.
+pub(crate) async fn boot(phone: Phone, server: SocketAddr) -> Response {
+    boot_at(phone.address(), phone, server).await
 }
 
-async fn fetch_as(phone: Phone, server: SocketAddr, path: &str, user_agent: &str) -> Response {
+/// The same from another address than its own.
+pub(crate) async fn boot_at(address: Ipv4Addr, phone: Phone, server: SocketAddr) -> Response {
+    let response = fetch(address, phone, server).await;
+    assert_eq!(response.status, 200, "the phone's own file is served");
+    response
+}
+
+async fn fetch(address: Ipv4Addr, phone: Phone, server: SocketAddr) -> Response {
+    fetch_as(address, server, &phone.file_name(), &phone.user_agent()).await
+}
+
+async fn fetch_as(address: Ipv4Addr, server: SocketAddr, path: &str, user_agent: &str) -> Response {
     let socket = TcpSocket::new_v4().unwrap();
     socket
-        .bind(SocketAddr::new(IpAddr::V4(phone.address()), 0))
+        .bind(SocketAddr::new(IpAddr::V4(address), 0))
         .unwrap();
     let mut connection = Connection::new(socket.connect(server).await.unwrap());
     let request = format!(
@@ -114,6 +135,6 @@ async fn answer_sip(socket: UdpSocket, phone: Phone, server: SocketAddr) {
         if socket.send_to(answer.as_bytes(), from).await.is_err() {
             return;
         }
-        fetch(phone, server).await;
+        fetch(phone.address(), phone, server).await;
     }
 }

@@ -402,7 +402,7 @@ impl Draft {
         let pack = Arc::clone(&self.pack);
         match if_open(self.documents(gateway))? {
             Some(documents) => {
-                documents.edit(|layers| pack.take_back(layers, &installing.pointers));
+                documents.edit(|layers| pack.point_back(layers, &installing.pointers));
             }
             None => tracing::warn!(
                 mac = %self.mac,

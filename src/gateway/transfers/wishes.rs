@@ -66,7 +66,7 @@ impl Gateway {
             return Err(WishError::Arguments);
         }
         self.change(mac, |draft, _| {
-            if draft.record.identity.is_none() || self.endpoint(&draft.record).is_none() {
+            if draft.record.identity.is_none() || self.endpoint(mac, &draft.record).is_none() {
                 return Err(WishError::NoAcs(mac));
             }
             let cpe = &mut draft.record.cpe;
