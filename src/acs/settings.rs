@@ -1,9 +1,10 @@
 //! What an operator may set about this door (DESIGN.md section 5).
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
@@ -66,12 +67,40 @@ impl Default for ConnectionRequestSettings {
 }
 
 /// Keys of `[transfers]`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TransferSettings {
     /// Hosts and networks that Download and Upload URLs may name although private, loopback or
     /// link-local.
     pub allow: Vec<AllowedTarget>,
+    /// Seconds that a phone has to run firmware, or to fetch another file, that it was given;
+    /// 1800 by default.
+    pub firmware_deadline: NonZeroU32,
+    /// Largest file of a Download, in MiB; 64 by default. So much memory each of four transfers at
+    /// once may take.
+    pub max_file_mib: NonZeroU16,
+}
+
+impl Default for TransferSettings {
+    fn default() -> Self {
+        Self {
+            allow: Vec::new(),
+            firmware_deadline: const { NonZeroU32::new(1800).unwrap() },
+            max_file_mib: const { NonZeroU16::new(64).unwrap() },
+        }
+    }
+}
+
+impl TransferSettings {
+    /// How long a phone has to take a file.
+    pub fn deadline(&self) -> Duration {
+        Duration::from_secs(self.firmware_deadline.get().into())
+    }
+
+    /// Largest file of a Download.
+    pub fn max_file_bytes(&self) -> u64 {
+        u64::from(self.max_file_mib.get()) << 20
+    }
 }
 
 /// One entry of `[transfers] allow`: `10.0.0.0/8`, `fd00::/8`, `192.0.2.7` or

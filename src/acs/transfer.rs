@@ -17,14 +17,14 @@ use crate::gateway::{Gateway, TransferDirection, TransferJob};
 
 /// Transfers under way at once.
 const MAX_TRANSFERS: u16 = 4;
-/// Largest file that is fetched.
-const MAX_FILE_BYTES: usize = 64 * 1024 * 1024;
 /// Largest answer to an upload.
 const MAX_RECEIPT_BYTES: usize = 1024 * 1024;
 /// From the head of the response to the end of the file.
 const FILE_DEADLINE: Duration = Duration::from_secs(600);
 /// Characters of FaultString (cwmp.md T1).
 const MAX_FAULT_TEXT: usize = 256;
+/// Waits before a transfer is tried again whose failure may pass.
+const REPEAT_WAITS: &[Duration] = &[Duration::from_secs(1), Duration::from_secs(3)];
 
 /// Carries transfers out, a few at once.
 pub struct Transfers {
@@ -45,7 +45,9 @@ impl Transfers {
         let carrier = |acs: &AcsSettings| {
             Ok::<_, ConnectorError>(Arc::new(Carrier {
                 connector: Connector::new(acs.bind, acs.ca_file.clone())?,
+                max_file_bytes: usize::try_from(settings.max_file_bytes()).unwrap_or(usize::MAX),
                 allow: settings.allow.clone(),
+                repeat_waits: REPEAT_WAITS,
             }))
         };
         Ok(Self {
@@ -101,11 +103,39 @@ impl Transfers {
 struct Carrier {
     connector: Connector,
     allow: Vec<AllowedTarget>,
+    max_file_bytes: usize,
+    repeat_waits: &'static [Duration],
+}
+
+/// How a try has failed.
+struct Failed {
+    fault: TransferFault,
+    /// The server may be restarting, or a network breaking off.
+    may_pass: bool,
 }
 
 impl Carrier {
-    /// The fetched file, `None` for an upload.
+    /// The fetched file, `None` for an upload. What may pass is tried again some times.
     async fn carry(&self, job: &TransferJob) -> Result<Option<Bytes>, TransferFault> {
+        let mut waits = self.repeat_waits.iter().filter(|_| job.may_repeat);
+        loop {
+            let failed = match self.carry_once(job).await {
+                Ok(file) => return Ok(file),
+                Err(failed) => failed,
+            };
+            let Some(wait) = waits.next().filter(|_| failed.may_pass) else {
+                return Err(failed.fault);
+            };
+            tracing::info!(
+                device = %job.mac, transfer = job.id, reason = failed.fault.text,
+                "transfer is tried again"
+            );
+            tokio::time::sleep(*wait).await;
+        }
+    }
+
+    /// The fetched file, `None` for an upload.
+    async fn carry_once(&self, job: &TransferJob) -> Result<Option<Bytes>, Failed> {
         let credentials = job.credentials.clone();
         let rule = |host: &str, address: IpAddr| self.allows(host, address);
         let url = job.url.clone();
@@ -113,7 +143,7 @@ impl Carrier {
             TransferDirection::Download { file_size } => {
                 let exchange = Exchange::download(url, credentials);
                 let limits = Limits {
-                    bytes: MAX_FILE_BYTES,
+                    bytes: self.max_file_bytes,
                     deadline: FILE_DEADLINE,
                 };
                 let answer = Conversation::new(&self.connector, &rule, exchange)
@@ -122,12 +152,12 @@ impl Carrier {
                 match answer {
                     Ok((200, file)) => of_announced_size(file, *file_size).map(Some),
                     Err(failure @ ConversationFailure::Body { status: 200, .. }) => {
-                        Err(fault(download_code(&failure), failure.to_string()))
+                        Err(Failed::new(download_code(&failure), &failure))
                     }
                     Ok((status, _)) | Err(ConversationFailure::Body { status, .. }) => {
-                        Err(status_fault(FaultCode::FileInaccessible, status))
+                        Err(Failed::with_status(FaultCode::FileInaccessible, status))
                     }
-                    Err(failure) => Err(fault(download_code(&failure), failure.to_string())),
+                    Err(failure) => Err(Failed::new(download_code(&failure), &failure)),
                 }
             }
             TransferDirection::Upload { content } => {
@@ -146,9 +176,9 @@ impl Carrier {
                         status: 200..=299, ..
                     }) => Ok(None),
                     Ok((status, _)) | Err(ConversationFailure::Body { status, .. }) => {
-                        Err(status_fault(FaultCode::UploadFailure, status))
+                        Err(Failed::with_status(FaultCode::UploadFailure, status))
                     }
-                    Err(failure) => Err(fault(upload_code(&failure), failure.to_string())),
+                    Err(failure) => Err(Failed::new(upload_code(&failure), &failure)),
                 }
             }
         }
@@ -195,17 +225,52 @@ fn is_internal(address: IpAddr) -> bool {
 }
 
 /// The file, if it has the size that the ACS announced; 0 is "not known".
-fn of_announced_size(file: Bytes, announced: u32) -> Result<Bytes, TransferFault> {
+fn of_announced_size(file: Bytes, announced: u32) -> Result<Bytes, Failed> {
     if announced == 0 || u32::try_from(file.len()) == Ok(announced) {
         return Ok(file);
     }
-    Err(fault(
-        FaultCode::FileCorrupted,
-        format!(
-            "the file has {} bytes, {announced} were announced",
-            file.len()
-        ),
-    ))
+    let text = format!(
+        "the file has {} bytes, {announced} were announced",
+        file.len()
+    );
+    Err(Failed {
+        fault: fault(FaultCode::FileCorrupted, text),
+        may_pass: false,
+    })
+}
+
+impl Failed {
+    fn new(code: FaultCode, failure: &ConversationFailure) -> Self {
+        let may_pass = match failure {
+            ConversationFailure::Connect(
+                ConnectFailure::Tcp { .. }
+                | ConnectFailure::Resolve { .. }
+                | ConnectFailure::Http { .. }
+                | ConnectFailure::Deadline { .. },
+            )
+            | ConversationFailure::Send(
+                SendFailure::ClosedBetween | SendFailure::Broken(_) | SendFailure::Deadline,
+            )
+            | ConversationFailure::Body {
+                source: BodyFailure::Broken(_) | BodyFailure::Deadline { .. },
+                ..
+            } => true,
+            // A certificate, a rule, credentials or a size are the same the next time.
+            _ => false,
+        };
+        Self {
+            fault: fault(code, failure.to_string()),
+            may_pass,
+        }
+    }
+
+    fn with_status(code: FaultCode, status: u16) -> Self {
+        let text = format!("the file server answers with HTTP status {status}");
+        Self {
+            fault: fault(code, text),
+            may_pass: matches!(status, 408 | 429 | 500 | 502..=504),
+        }
+    }
 }
 
 /// What a failed download is in a TransferComplete (cwmp.md M99).
@@ -247,13 +312,6 @@ fn code_before_the_file(failure: &ConversationFailure) -> Option<FaultCode> {
     }
 }
 
-fn status_fault(code: FaultCode, status: u16) -> TransferFault {
-    fault(
-        code,
-        format!("the file server answers with HTTP status {status}"),
-    )
-}
-
 fn fault(code: FaultCode, text: impl Into<String>) -> TransferFault {
     TransferFault {
         code,
@@ -274,6 +332,8 @@ mod tests {
         Carrier {
             connector: Connector::new(None, None).unwrap(),
             allow: allow.iter().map(|entry| entry.parse().unwrap()).collect(),
+            max_file_bytes: 1 << 20,
+            repeat_waits: &[Duration::ZERO; 2],
         }
     }
 
@@ -287,6 +347,7 @@ mod tests {
                 password: Secret::new("pw"),
             },
             direction,
+            may_repeat: true,
         }
     }
 

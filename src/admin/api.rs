@@ -16,11 +16,12 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::protocol::{
-    ControlReply, ErrorReply, ExportRequest, ImportRequest, TreeRequest, UnsetRequest,
+    ControlReply, ErrorReply, ExportRequest, ImportRequest, LogReply, TreeRequest, UnsetRequest,
+    WishRequest,
 };
-use crate::cwmp::FaultCode;
+use crate::cwmp::{FaultCode, RequestDownload};
 use crate::gateway::{
-    ChangeError, ConvertError, ConvertRequest, Gateway, GatewayError, ImportOptions,
+    ChangeError, ConvertError, ConvertRequest, Gateway, GatewayError, ImportOptions, WishError,
 };
 use crate::native::Mac;
 use crate::wire::Secret;
@@ -95,6 +96,11 @@ impl AdminServer {
                     .route("/v1/devices/{mac}/trace", web::get().to(trace))
                     .route("/v1/devices/{mac}/resync", web::post().to(resync))
                     .route("/v1/devices/{mac}/reboot", web::post().to(reboot))
+                    .route("/v1/devices/{mac}/log", web::get().to(log))
+                    .route(
+                        "/v1/devices/{mac}/request-download",
+                        web::post().to(request_download),
+                    )
                     .route("/v1/devices/{mac}/convert", web::post().to(convert))
                     .route("/v1/import", web::post().to(import))
                     .route("/v1/verify", web::post().to(verify))
@@ -277,6 +283,39 @@ async fn reboot(shared: web::Data<Shared>, mac: web::Path<String>) -> HttpRespon
             reply(outcome.map(|outcome| ControlReply { outcome }))
         }
         Err(refusal) => refusal,
+    }
+}
+
+async fn log(shared: web::Data<Shared>, mac: web::Path<String>) -> HttpResponse {
+    match parse(&mac) {
+        Ok(mac) => reply(shared.gateway.device_log(mac).map(|text| LogReply {
+            lines: text.lines().map(str::to_owned).collect(),
+        })),
+        Err(refusal) => refusal,
+    }
+}
+
+async fn request_download(
+    shared: web::Data<Shared>,
+    mac: web::Path<String>,
+    request: web::Json<WishRequest>,
+) -> HttpResponse {
+    let mac = match parse(&mac) {
+        Ok(mac) => mac,
+        Err(refusal) => return refusal,
+    };
+    let WishRequest {
+        file_type,
+        arguments,
+    } = request.into_inner();
+    let wish = RequestDownload {
+        file_type,
+        arguments,
+    };
+    match shared.gateway.request_download(mac, wish).await {
+        Ok(()) => HttpResponse::Ok().json(()),
+        Err(WishError::Gateway(error)) => reply::<()>(Err(error)),
+        Err(error) => refusal(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
     }
 }
 

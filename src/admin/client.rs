@@ -15,7 +15,8 @@ use tokio::net::TcpStream;
 
 use super::key::AdminKey;
 use super::protocol::{
-    ControlReply, ErrorReply, ExportRequest, ImportRequest, TreeRequest, UnsetRequest,
+    ControlReply, ErrorReply, ExportRequest, ImportRequest, LogReply, TreeRequest, UnsetRequest,
+    WishRequest,
 };
 use crate::gateway::{
     ConvertRequest, ConvertedFile, DeviceDetail, DeviceSummary, ExportReport, ImportReport,
@@ -161,6 +162,28 @@ impl AdminClient {
     pub async fn reboot(&self, mac: Mac) -> Result<ControlReply, AdminClientError> {
         self.ask(Method::POST, &format!("/v1/devices/{mac}/reboot"), &())
             .await
+    }
+
+    /// `device log`
+    ///
+    /// # Errors
+    /// [`AdminClientError`].
+    pub async fn log(&self, mac: Mac) -> Result<LogReply, AdminClientError> {
+        self.ask(Method::GET, &format!("/v1/devices/{mac}/log"), &())
+            .await
+    }
+
+    /// `device request-download`
+    ///
+    /// # Errors
+    /// [`AdminClientError`].
+    pub async fn request_download(
+        &self,
+        mac: Mac,
+        request: &WishRequest,
+    ) -> Result<(), AdminClientError> {
+        let target = format!("/v1/devices/{mac}/request-download");
+        self.ask(Method::POST, &target, request).await
     }
 
     /// `convert`

@@ -9,6 +9,6 @@ pub use api::{AdminServer, AdminServerError};
 pub use client::{AdminClient, AdminClientError};
 pub use key::{AdminKey, AdminKeyError};
 pub use protocol::{
-    ControlReply, ErrorReply, ExportRequest, ImportRequest, TreeRequest, UnsetRequest,
-    WrongParameter,
+    ControlReply, ErrorReply, ExportRequest, ImportRequest, LogReply, TreeRequest, UnsetRequest,
+    WishRequest, WrongParameter,
 };

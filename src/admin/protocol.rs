@@ -45,6 +45,24 @@ pub struct UnsetRequest {
     pub paths: Vec<String>,
 }
 
+/// `POST /v1/devices/{mac}/request-download`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WishRequest {
+    /// `1 Firmware Upgrade Image` and the like.
+    pub file_type: String,
+    /// Name and value of each argument.
+    #[serde(default)]
+    pub arguments: Vec<(String, String)>,
+}
+
+/// The answer to `GET /v1/devices/{mac}/log`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogReply {
+    /// The lines, the newest last, each a moment and a text.
+    pub lines: Vec<String>,
+}
+
 /// The answer to `POST /v1/devices/{mac}/resync` and `.../reboot`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ControlReply {

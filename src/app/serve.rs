@@ -184,6 +184,9 @@ impl Server {
         while let Some(ended) = self.doors.join_next().await {
             outcome = outcome.and(flatten(ended));
         }
+        if let Err(error) = self.gateway.write_logs().await {
+            tracing::warn!(%error, "the last lines of the phones' logs are lost");
+        }
         AdminKey::remove(&self.store);
         outcome
     }

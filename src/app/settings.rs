@@ -79,6 +79,10 @@ pub struct PhonesSection {
     pub tls_key: PathBuf,
     /// Not offered yet: has to be empty.
     pub tftp: String,
+    /// Where phones reach the gateway, for files that they are pointed at; empty: where each of them
+    /// came for its own file.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub url: Option<Url>,
     /// What a phone must show before it gets secrets; `open` is the one that is offered.
     pub proof: String,
     /// Passwords of encrypted files: `[[phones.file_password]]`.
@@ -94,6 +98,7 @@ impl Default for PhonesSection {
             tls_cert: phones.tls_cert,
             tls_key: phones.tls_key,
             tftp: String::new(),
+            url: None,
             proof: "open".to_owned(),
             file_password: Vec::new(),
         }
@@ -186,6 +191,15 @@ pub enum SettingsError {
         /// What is wrong; the URL itself may hold a password.
         problem: &'static str,
     },
+    /// The URL by which phones reach the gateway is of no use.
+    #[error(
+        "phones.url = \"{url}\": write http:// or https:// and the host by which phones reach \
+         the gateway, without user information"
+    )]
+    PhonesUrl {
+        /// The URL.
+        url: Url,
+    },
     /// A certificate for the ACS without its key, or the other way round.
     #[error("{section}.{missing} is missing: client_cert and client_key go together")]
     HalfCertificate {
@@ -259,6 +273,14 @@ impl Settings {
     /// [`SettingsError`] without a place in the file.
     pub fn check(&self) -> Result<(), SettingsError> {
         self.acs.check()?;
+        if let Some(url) = &self.phones.url
+            && (!matches!(url.scheme(), "http" | "https")
+                || !url.has_host()
+                || !url.username().is_empty()
+                || url.password().is_some())
+        {
+            return Err(SettingsError::PhonesUrl { url: url.clone() });
+        }
         let offers = [
             ("phones.tftp", &self.phones.tftp, "", "leave it empty"),
             ("phones.proof", &self.phones.proof, "open", "write \"open\""),
@@ -288,6 +310,9 @@ impl Settings {
             acs_rules,
             product_class: self.acs.product_class.clone(),
             file_passwords: self.file_passwords(),
+            phones_url: self.phones.url.clone(),
+            firmware_deadline: self.transfers.deadline(),
+            max_transfer_bytes: self.transfers.max_file_bytes(),
         })
     }
 

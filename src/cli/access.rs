@@ -9,9 +9,10 @@ use super::arguments::Place;
 use super::exit::CommandError;
 use crate::admin::{
     AdminClient, AdminClientError, AdminKey, ControlReply, ExportRequest, ImportRequest,
-    TreeRequest, UnsetRequest,
+    TreeRequest, UnsetRequest, WishRequest,
 };
 use crate::app::{OpenError, Settings, open_gateway};
+use crate::cwmp::RequestDownload;
 use crate::gateway::{
     ChangeError, ConvertRequest, ConvertedFile, DeviceDetail, DeviceSummary, ExportReport, Gateway,
     ImportOptions, ImportReport, ParameterLine, PhoneExplanation, Progress, SetReport,
@@ -221,6 +222,36 @@ impl Access {
                 };
                 Ok(client.verify(&request).await?)
             }
+        }
+    }
+
+    /// The lines that are kept of a phone, the newest last.
+    pub(super) async fn log(&self, mac: Mac) -> Result<Vec<String>, CommandError> {
+        match self {
+            Self::Here(gateway) => {
+                let text = gateway.device_log(mac)?;
+                Ok(text.lines().map(str::to_owned).collect())
+            }
+            Self::There(client) => Ok(client.log(mac).await?.lines),
+        }
+    }
+
+    /// Lets a device ask its ACS for a file, once a gateway runs.
+    pub(super) async fn request_download(
+        &self,
+        mac: Mac,
+        request: WishRequest,
+    ) -> Result<(), CommandError> {
+        match self {
+            Self::Here(gateway) => {
+                let wish = RequestDownload {
+                    file_type: request.file_type,
+                    arguments: request.arguments,
+                };
+                let asked = gateway.request_download(mac, wish).await;
+                asked.map_err(|error| CommandError::new(error.to_string()))
+            }
+            Self::There(client) => Ok(client.request_download(mac, &request).await?),
         }
     }
 

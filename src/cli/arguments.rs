@@ -288,6 +288,28 @@ pub(super) enum DeviceCommand {
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
+    /// What the gateway has seen of a phone: fetches, orders, restarts, sessions, transfers
+    Log {
+        /// Twelve hex digits
+        mac: Mac,
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Let a phone's CPE ask its ACS for a file
+    RequestDownload {
+        /// Twelve hex digits
+        mac: Mac,
+        /// Such as "1 Firmware Upgrade Image"
+        #[arg(value_name = "FILETYPE")]
+        file_type: String,
+        /// Arguments for the ACS
+        #[arg(value_name = "NAME=VALUE", value_parser = assignment)]
+        arguments: Vec<(String, String)>,
+        #[command(flatten)]
+        place: Place,
+    },
     /// Tell a phone to restart
     Reboot {
         /// Twelve hex digits

@@ -6,7 +6,7 @@ use super::access::Access;
 use super::arguments::{DeviceCommand, Format};
 use super::exit::{CommandError, Ending};
 use super::{output, trace};
-use crate::admin::ControlReply;
+use crate::admin::{ControlReply, WishRequest};
 use crate::gateway::{ControlOutcome, DeviceDetail, DeviceSummary, ParameterLine, SetReport};
 
 pub(super) async fn run(command: DeviceCommand) -> Result<Ending, CommandError> {
@@ -87,6 +87,26 @@ pub(super) async fn run(command: DeviceCommand) -> Result<Ending, CommandError> 
         DeviceCommand::Reboot { mac, place, format } => {
             let reply = Access::open(&place)?.reboot(mac).await?;
             return print_control(&reply, "restart", format);
+        }
+        DeviceCommand::Log { mac, place, format } => {
+            let lines = Access::open(&place)?.log(mac).await?;
+            match format {
+                Format::Json => output::json(&lines)?,
+                Format::Text => lines.iter().for_each(|line| output::line(line)),
+            }
+        }
+        DeviceCommand::RequestDownload {
+            mac,
+            file_type,
+            arguments,
+            place,
+        } => {
+            let request = WishRequest {
+                file_type,
+                arguments,
+            };
+            Access::open(&place)?.request_download(mac, request).await?;
+            output::line("the ACS is asked in the device's next session");
         }
     }
     Ok(Ending::Clean)
@@ -206,6 +226,7 @@ fn print_detail(detail: &DeviceDetail) {
     ];
     for transfer in &detail.transfers {
         let state = match (transfer.finished, transfer.fault) {
+            (false, _) if transfer.installing => "the phone has to take it".to_owned(),
             (false, _) => "waiting".to_owned(),
             (true, None) => "done, not acknowledged yet".to_owned(),
             (true, Some(fault)) => format!("failed with {fault}, not acknowledged yet"),

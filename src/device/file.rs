@@ -34,6 +34,11 @@ pub enum FileRole {
     },
     /// Served as it is: firmware, phone books, everything else.
     Other,
+    /// A file that an ACS has ordered for one phone. It is no part of the tree.
+    Handout {
+        /// The phone.
+        mac: Mac,
+    },
 }
 
 impl FileRole {
@@ -43,7 +48,7 @@ impl FileRole {
             Self::Phone { dialect, .. }
             | Self::Shared { dialect, .. }
             | Self::Orphan { dialect } => Some(*dialect),
-            Self::Other => None,
+            Self::Other | Self::Handout { .. } => None,
         }
     }
 

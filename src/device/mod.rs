@@ -4,6 +4,7 @@ mod cpe;
 mod delivery;
 mod events;
 mod file;
+mod log;
 mod notification;
 mod record;
 mod transfer;
@@ -14,6 +15,7 @@ pub use cpe::{AcsOverride, Attribute, CpeState, ScheduledInform};
 pub use delivery::{Contact, DeliveryState, RebootOrders, Served};
 pub use events::{EventQueue, Mark};
 pub use file::{FileContent, FileRecord, FileRole};
+pub use log::DeviceLog;
 pub use notification::{Heartbeat, InformParameter, Lightweight, RetryPolicy};
 pub use record::{DeviceRecord, StoredParameters};
 pub use transfer::{

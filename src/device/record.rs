@@ -40,6 +40,8 @@ pub struct DeviceRecord {
     pub lenses: String,
     /// Values of parameters for which no file has a place.
     pub kept: BTreeMap<ParameterPath, String>,
+    /// Scheme, host and port by which the phone has reached the gateway for its own file.
+    pub reached_by: Option<String>,
 }
 
 /// The parameters that the lenses gave from the device's files, as of its last change. They can

@@ -5,36 +5,32 @@ use serde::{Deserialize, Serialize};
 
 use super::tree_path::TreePath;
 use crate::cwmp::{AutonomousTransferComplete, RequestDownload, TransferComplete};
+use crate::mapping::Pointer;
 use crate::wire::{ContentHash, Secret};
 
 /// Which way a file goes, and what it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TransferKind {
     /// Download of the vendor configuration file.
-    DownloadConfiguration {
-        /// Bytes that the ACS announced; 0 is "not known".
-        file_size: u32,
-    },
+    DownloadConfiguration,
     /// Upload of the vendor configuration file.
     UploadConfiguration,
     /// Download of the phone's firmware.
-    DownloadFirmware {
-        /// Bytes that the ACS announced; 0 is "not known".
-        file_size: u32,
-        /// Name that the ACS gave; may be empty.
-        target_file_name: String,
-    },
+    DownloadFirmware,
     /// Download of another file that the phone fetches: its FileType says which kind.
-    DownloadFile {
-        /// `5 Ringer File` and the like.
-        file_type: String,
-        /// As for firmware.
-        file_size: u32,
-        /// As for firmware.
-        target_file_name: String,
-    },
+    DownloadFile,
     /// Upload of the log.
     UploadLog,
+}
+
+impl TransferKind {
+    /// False for an upload.
+    pub fn is_download(self) -> bool {
+        matches!(
+            self,
+            Self::DownloadConfiguration | Self::DownloadFirmware | Self::DownloadFile
+        )
+    }
 }
 
 /// How far a transfer is.
@@ -66,6 +62,14 @@ pub struct Installing {
     pub version_before: Option<String>,
     /// When all of it had left for the phone.
     pub fetched_at: Option<Timestamp>,
+    /// What was changed in the phone's own file so that it finds the file there.
+    pub pointers: Vec<Pointer>,
+    /// The revision of the phone's own file that has them.
+    pub revision: u64,
+    /// When the phone is told to restart, because it has its own file and does not fetch this one.
+    pub restart_at: Option<Timestamp>,
+    /// It has been told to restart for the sake of this file, or will be.
+    pub restart_is_ordered: bool,
 }
 
 /// Which RPC ordered a transfer.
@@ -109,6 +113,12 @@ pub struct Transfer {
     pub state: TransferState,
     /// What ordered it.
     pub order: TransferOrder,
+    /// FileType, as the RPC named it.
+    pub file_type: String,
+    /// Bytes that the ACS announced; 0 is "not known".
+    pub file_size: u32,
+    /// Name that the ACS gave; may be empty.
+    pub target_file_name: String,
 }
 
 /// AutonomousTransferCompletePolicy (cwmp.md T6); an empty filter lets everything pass.

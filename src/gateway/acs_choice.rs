@@ -232,6 +232,7 @@ mod tests {
             cpe: Box::new(CpeState::new(String::new(), Secret::default())),
             lenses: String::new(),
             kept: BTreeMap::new(),
+            reached_by: None,
         }
     }
 

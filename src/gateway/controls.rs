@@ -226,6 +226,9 @@ impl Gateway {
                     return Ok(());
                 }
                 let told = live.control.in_flight.take();
+                if let Some(told) = &told {
+                    self.log(mac, told_line(told.action, &outcome));
+                }
                 for waiter in live.control.waiters.drain(..) {
                     // Who waits no longer does not matter.
                     let _ = waiter.send(outcome.clone());
@@ -255,5 +258,19 @@ impl Gateway {
             tracing::error!(%mac, %error, "the answer of a phone could not be noted");
             self.hold(mac).await.control.in_flight = None;
         }
+    }
+}
+
+/// What the log says of a phone that was told something.
+fn told_line(action: ControlAction, outcome: &ControlOutcome) -> String {
+    let told = match action {
+        ControlAction::Resync => "told to fetch its file",
+        ControlAction::Reboot => "told to restart",
+    };
+    match outcome {
+        ControlOutcome::Accepted => format!("{told}: yes"),
+        ControlOutcome::Refused { status } => format!("{told}: refused with SIP status {status}"),
+        ControlOutcome::NoAnswer => format!("{told}: no answer"),
+        ControlOutcome::NotSent { reason } => format!("{told}: not sent, {reason}"),
     }
 }

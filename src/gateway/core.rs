@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use super::clock::Clock;
+use super::device_log::WaitingLines;
 use super::door::GatewayError;
 use super::file_index::FileIndex;
 use super::live::Live;
@@ -50,6 +51,8 @@ pub(super) struct Inner {
     pub(super) phase_key: u64,
     /// Assets that are being served.
     pub(super) shared_assets: Mutex<HashMap<ContentHash, Weak<[u8]>>>,
+    /// Lines of the phones' logs that are not written yet.
+    pub(super) log_lines: WaitingLines,
     pub(super) traces: Traces,
     cells: Mutex<HashMap<Mac, Arc<tokio::sync::Mutex<Live>>>>,
 }
@@ -113,6 +116,7 @@ impl Gateway {
                 throttled: TimedQueue::new(),
                 phase_key: installation.phase_key,
                 shared_assets: Mutex::new(HashMap::new()),
+                log_lines: WaitingLines::default(),
                 traces: Traces::default(),
                 cells: Mutex::new(HashMap::new()),
             }),

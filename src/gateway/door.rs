@@ -74,6 +74,12 @@ pub enum GatewayError {
         /// The key, printable.
         key: String,
     },
+    /// Work on a thread of its own was dropped, because trestle stops.
+    #[error("the work was dropped: {reason}")]
+    Stopped {
+        /// What the runtime said.
+        reason: String,
+    },
     /// The operating system gives no randomness.
     #[error("the operating system gives no randomness: {reason}")]
     NoRandomness {
@@ -184,6 +190,8 @@ pub struct TransferJob {
     pub credentials: Credentials,
     /// Which way.
     pub direction: TransferDirection,
+    /// Whether a failure that may pass is a reason to try again at once.
+    pub may_repeat: bool,
 }
 
 /// A phone asks for a file.
@@ -196,6 +204,9 @@ pub struct FetchRequest {
     pub user_agent: Option<String>,
     /// Who asks.
     pub source: SocketAddr,
+    /// Scheme, host and port at which the phone has reached the gateway: the gateway's own end of
+    /// the connection, `http://192.0.2.1:8080`; `None` where that is not known.
+    pub reached_by: Option<String>,
 }
 
 /// What a phone gets.
@@ -221,6 +232,8 @@ pub struct FetchReceipt {
     pub mac: Option<Mac>,
     /// The revision of the phone's own file in the answer; `None` for any other file.
     pub revision: Option<u64>,
+    /// The transfer that the answer is the file of; `None` for any other file.
+    pub transfer: Option<u64>,
     /// When the request came.
     pub at: Timestamp,
     /// Who asked.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::closed::if_open;
 use super::core::Gateway;
@@ -10,6 +11,7 @@ use super::door::GatewayError;
 use super::file_passwords::Whose;
 use super::live::Live;
 use super::own_changes::Derived;
+use super::schedule::after;
 use super::tree::sealed;
 use super::view::{View, provisional_identity};
 use crate::cwmp::{DeviceId, Event, EventCode};
@@ -19,6 +21,9 @@ use crate::mapping::{Change, NativeEdit, Pack, Parameter, Refusal, ValueState};
 use crate::native::{Document, Layers, Mac, Seal};
 use crate::store::{Batch, Table, encode};
 use crate::wire::ContentHash;
+
+/// How long a phone that is here has to fetch its own file before it is told to.
+const PHONE_IS_HERE_WAIT: Duration = Duration::from_secs(30);
 
 /// A device on which a change is worked out.
 pub(super) struct Draft {
@@ -40,6 +45,10 @@ pub(super) struct Draft {
     pub(super) owed_before: bool,
     /// Parameters that the ACS itself is setting: it need not hear of them (cwmp.md A3).
     pub(super) set_by_acs: BTreeSet<ParameterPath>,
+    /// Files besides the phone's own that come or go with the change.
+    pub(super) other_files: Vec<(TreePath, Option<FileRecord>)>,
+    /// The phone is about to be given its own file: it need not be told to fetch it.
+    pub(super) phone_is_here: bool,
 }
 
 /// The files that a phone reads, opened for a change.
@@ -140,6 +149,8 @@ impl Draft {
             news: false,
             owed_before: false,
             set_by_acs: BTreeSet::new(),
+            other_files: Vec::new(),
+            phone_is_here: false,
         }
     }
 
@@ -274,6 +285,8 @@ impl Gateway {
             news: false,
             owed_before: false,
             set_by_acs: BTreeSet::new(),
+            other_files: Vec::new(),
+            phone_is_here: false,
         };
         // Rows and parameters of other lenses mean nothing to these. A file that can't be read is
         // told where it is needed.
@@ -336,6 +349,9 @@ impl Gateway {
     ) -> Result<(), GatewayError> {
         let mac = draft.mac;
         let mut batch = Batch::new();
+        if let Some(before) = draft.before.clone() {
+            self.take_back_dropped(&mut draft, &before)?;
+        }
         let reads_other_files = draft.before.as_ref().is_some_and(|before| {
             before.model != draft.record.model
                 || before.software_version != draft.record.software_version
@@ -356,6 +372,19 @@ impl Gateway {
         if desired_before != Some(draft.record.delivery.desired) && live.control.in_flight.is_none()
         {
             live.control.tries = 0;
+            if draft.phone_is_here {
+                // As if it had been told: if it does not fetch after all, it is told then.
+                live.control.tries = 1;
+                let due = after(self.inner.clock.now(), PHONE_IS_HERE_WAIT);
+                self.inner.controls.arm(mac, due);
+            }
+        }
+        for (path, file) in std::mem::take(&mut draft.other_files) {
+            let key = path.as_str().as_bytes();
+            match file {
+                Some(file) => batch.put(Table::File, key, encode(&file)?),
+                None => batch.delete(Table::File, key),
+            }
         }
         let record = encode(&draft.record)?;
         if draft.original.as_ref() != Some(&record) {
@@ -368,6 +397,7 @@ impl Gateway {
             None
         } else {
             live.view = None;
+            self.write_log(mac, &mut batch)?;
             let ticket = self.inner.store.commit(batch)?;
             self.index_segment(&draft.record.cpe.connection_request_segment, mac);
             Some(ticket)
@@ -464,6 +494,12 @@ impl Gateway {
             delivery.desired = revision;
             delivery.told_at = None;
             delivery.given_up = None;
+            if is_known {
+                self.log(
+                    draft.mac,
+                    format_args!("the phone's file is now revision {revision}"),
+                );
+            }
         }
         Ok(())
     }

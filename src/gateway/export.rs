@@ -131,7 +131,7 @@ fn whose(role: &FileRole) -> Whose<'_> {
             model: model.as_deref(),
             mac: None,
         },
-        FileRole::Orphan { .. } | FileRole::Other => Whose::default(),
+        FileRole::Orphan { .. } | FileRole::Other | FileRole::Handout { .. } => Whose::default(),
     }
 }
 

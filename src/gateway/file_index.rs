@@ -187,7 +187,11 @@ impl Gateway {
     pub(super) fn files(
         &self,
     ) -> impl Iterator<Item = Result<(TreePath, FileRecord), GatewayError>> + '_ {
-        self.inner.store.scan(Table::File, b"").map(read_entry)
+        let files = self.inner.store.scan(Table::File, b"").map(read_entry);
+        files.filter(|file| {
+            let is_handout = |record: &FileRecord| matches!(record.role, FileRole::Handout { .. });
+            !file.as_ref().is_ok_and(|(_, record)| is_handout(record))
+        })
     }
 }
 

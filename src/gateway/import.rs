@@ -403,6 +403,7 @@ impl Gateway {
             cpe: Box::new(CpeState::new(random::text()?, Secret::new(random::text()?))),
             lenses: String::new(),
             kept: BTreeMap::new(),
+            reached_by: None,
         })
     }
 

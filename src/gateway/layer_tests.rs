@@ -73,6 +73,7 @@ impl Bench {
             path: name.to_owned(),
             user_agent: Some(user_agent.to_owned()),
             source: SocketAddr::from(([192, 0, 2, 41], 40_000)),
+            reached_by: None,
         };
         matches!(self.gateway.fetch(request).await, FetchAnswer::File { .. })
     }

@@ -11,6 +11,7 @@ mod controls;
 mod convert;
 mod core;
 mod cpe_parameters;
+mod device_log;
 mod door;
 mod draft;
 mod edit_report;
@@ -62,6 +63,8 @@ mod sealed_tests;
 mod template_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod transfer_tests;
 
 pub use self::core::Gateway;
 pub use acs_choice::{Acs, AcsNumber, AcsRule, DeviceMatch, MacPrefix, MacPrefixError};
@@ -86,5 +89,6 @@ pub use report::{
 pub use settings::{GatewaySettings, ProductClass, ProductClassError};
 pub use trace::{Direction, TraceId};
 pub use trace_view::{TracedMessage, TracedSession, Watch, Watched, WatchedEvent};
+pub use transfers::WishError;
 pub use tree::TreeError;
 pub use values::ChangeError;

@@ -87,6 +87,9 @@ pub struct TransferSummary {
     pub command_key: String,
     /// File server and path, without credentials.
     pub url: String,
+    /// Whether the file is here, and the phone has to take it.
+    #[serde(default)]
+    pub installing: bool,
     /// Whether it has ended.
     pub finished: bool,
     /// Its fault code, when it failed.
@@ -254,6 +257,7 @@ fn transfer_summary(transfer: &crate::device::Transfer) -> TransferSummary {
     TransferSummary {
         command_key: transfer.command_key.clone(),
         url: transfer.url.clone(),
+        installing: matches!(transfer.state, TransferState::Installing(_)),
         finished: matches!(transfer.state, TransferState::Finished(_)),
         fault,
     }

@@ -1,5 +1,6 @@
 //! What phones ask for, and what their asking tells.
 
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, Weak};
 
 use bytes::Bytes;
@@ -9,8 +10,11 @@ use super::core::Gateway;
 use super::door::{FetchAnswer, FetchReceipt, FetchRequest, GatewayError};
 use super::draft::Draft;
 use super::live::Live;
+use super::transfers::Take;
 use crate::cwmp::{Event, EventCode};
-use crate::device::{Contact, FileContent, FileRecord, FileRole, Served, TreePath};
+use crate::device::{
+    Contact, FileContent, FileRecord, FileRole, RebootOrders, Served, TransferState, TreePath,
+};
 use crate::mapping::Recognised;
 use crate::native::Mac;
 use crate::wire::ContentHash;
@@ -39,7 +43,7 @@ impl Gateway {
             .as_deref()
             .and_then(|user_agent| self.inner.packs.recognise(user_agent));
         let mac = match &file.role {
-            FileRole::Phone { mac, .. } => Some(*mac),
+            FileRole::Phone { mac, .. } | FileRole::Handout { mac } => Some(*mac),
             FileRole::Shared { .. } | FileRole::Orphan { .. } | FileRole::Other => {
                 recognised.as_ref().and_then(|recognised| recognised.mac)
             }
@@ -53,10 +57,29 @@ impl Gateway {
             }
             _ => None,
         };
-        let mac = known.as_ref().map(|(mac, _)| *mac);
+        let mut mac = known.as_ref().map(|(mac, _)| *mac);
         if let Some((mac, recognised)) = known {
-            self.observe(mac, recognised, Contact { address, at })
+            let is_own = matches!(file.role, FileRole::Phone { .. });
+            let reached_by = request.reached_by.clone().filter(|_| is_own);
+            self.observe(mac, recognised, Contact { address, at }, reached_by)
                 .await?;
+        }
+        let mut transfer = None;
+        if let FileRole::Handout { mac: owner } = file.role {
+            (mac, transfer) = self.taker_of_handout(owner, mac, &path, address)?;
+        }
+        if let Some(mac) = mac {
+            // The folder of a file that is only for this phone is nobody else's business.
+            let name = match file.role {
+                FileRole::Handout { .. } => path.file_name(),
+                _ => path.as_str(),
+            };
+            let user_agent = request.user_agent.as_deref().unwrap_or_default();
+            self.log(
+                mac,
+                format_args!("asks for {name} from {address} as {user_agent:?}"),
+            );
+            self.write_long_log(mac).await?;
         }
         // Read after that: the file may have changed in the meantime.
         let Some(file) = self.load_file(&path)? else {
@@ -76,6 +99,7 @@ impl Gateway {
             receipt: FetchReceipt {
                 mac,
                 revision,
+                transfer,
                 at,
                 source: address,
             },
@@ -141,16 +165,40 @@ impl Gateway {
         Ok(file.map(|file| (own, file)))
     }
 
+    /// Whose fetch a fetch of a handout is, and of which transfer. A phone fetches firmware with
+    /// a User-Agent of its loader at times; then its address tells.
+    fn taker_of_handout(
+        &self,
+        owner: Mac,
+        known: Option<Mac>,
+        path: &TreePath,
+        address: IpAddr,
+    ) -> Result<(Option<Mac>, Option<u64>), GatewayError> {
+        let Some((record, _)) = self.load(owner)? else {
+            return Ok((None, None));
+        };
+        let is_there = |contact: &Contact| contact.address == address;
+        if known != Some(owner) && !record.contact.as_ref().is_some_and(is_there) {
+            return Ok((None, None));
+        }
+        let transfer = record.cpe.transfers.iter().find(|transfer| {
+            matches!(&transfer.state, TransferState::Installing(installing) if installing.served_path == *path)
+        });
+        Ok((Some(owner), transfer.map(|transfer| transfer.id)))
+    }
+
     /// Notes what a request tells about the phone.
     async fn observe(
         &self,
         mac: Mac,
         recognised: Recognised,
         contact: Contact,
+        reached_by: Option<String>,
     ) -> Result<(), GatewayError> {
         self.change(mac, |draft, _| {
             draft.record.model = recognised.model.or(draft.record.model.take());
-            draft.note_version(recognised.version, contact.at);
+            draft.record.reached_by = reached_by.or(draft.record.reached_by.take());
+            draft.note_version(self, recognised.version, contact.at)?;
             let moved = draft
                 .record
                 .contact
@@ -168,19 +216,29 @@ impl Gateway {
 
     /// The body of an answer has left.
     pub async fn fetched(&self, receipt: FetchReceipt) {
-        let (Some(mac), Some(revision)) = (receipt.mac, receipt.revision) else {
+        let Some(mac) = receipt.mac else {
             return;
         };
         let now = self.inner.clock.now();
         let outcome = self
             .change(mac, |draft, live| {
-                draft.note_fetch(revision, &receipt, now, live);
+                if let Some(revision) = receipt.revision {
+                    let take = draft.note_fetch(self, revision, &receipt, now, live);
+                    self.log(
+                        mac,
+                        format_args!("has fetched revision {revision} of its file"),
+                    );
+                    draft.note_take(self, take, now)?;
+                }
+                if let Some(id) = receipt.transfer {
+                    draft.note_take(self, Take::Handout(id), now)?;
+                }
                 Ok::<(), GatewayError>(())
             })
             .await;
         match outcome {
             Ok(()) => {
-                tracing::info!(%mac, revision, source = %receipt.source, "phone has fetched its file")
+                tracing::info!(%mac, revision = receipt.revision, source = %receipt.source, "phone has fetched a file")
             }
             Err(error) => tracing::error!(%mac, %error, "a fetch could not be noted"),
         }
@@ -189,26 +247,31 @@ impl Gateway {
 
 impl Draft {
     /// Notes the firmware that a phone says it runs.
-    fn note_version(&mut self, version: Option<String>, at: Timestamp) {
+    fn note_version(
+        &mut self,
+        gateway: &Gateway,
+        version: Option<String>,
+        at: Timestamp,
+    ) -> Result<(), GatewayError> {
         let record = &mut self.record;
         let Some(version) = version else {
-            return;
+            return Ok(());
         };
         let before = record.software_version.replace(version);
-        // Other firmware runs only after a restart.
         if before.is_some() && before != record.software_version {
-            record.booted_at = Some(at);
-            record.cpe.events.add(Event::plain(EventCode::Boot));
+            self.note_new_firmware(gateway, at)?;
         }
+        Ok(())
     }
 
     fn note_fetch(
         &mut self,
+        gateway: &Gateway,
         revision: u64,
         receipt: &FetchReceipt,
         now: Timestamp,
         live: &mut Live,
-    ) {
+    ) -> Take {
         let delivery = &mut self.record.delivery;
         let had_it = delivery
             .served
@@ -226,26 +289,35 @@ impl Draft {
         }
         // A phone that was told to restart and fetches its file has restarted (cwmp.md M83),
         // whether or not its answer has come through.
-        let restarted = delivery
-            .reboot
-            .told_at
-            .is_some_and(|told_at| told_at <= receipt.at);
-        if restarted {
-            let orders = std::mem::take(&mut delivery.reboot);
-            self.record.booted_at = Some(receipt.at);
-            let events = &mut self.record.cpe.events;
-            events.add(Event::plain(EventCode::Boot));
-            for command_key in orders.keys.into_iter().flatten() {
-                events.add(Event {
-                    code: EventCode::Reboot,
-                    command_key,
-                });
-            }
+        let told_at = delivery.reboot.told_at;
+        let restart_told_at = told_at.filter(|told_at| *told_at <= receipt.at);
+        if restart_told_at.is_some() {
+            self.note_restart(gateway, receipt.at);
         } else if self.record.booted_at.is_none() {
             self.record.booted_at = Some(receipt.at);
         }
         if live.control.in_flight.is_none() && !self.record.delivery.is_outstanding() {
             live.control.tries = 0;
+        }
+        Take::OwnFile { restart_told_at }
+    }
+
+    /// The phone has restarted. What it was told before is carried out with that.
+    pub(super) fn note_restart(&mut self, gateway: &Gateway, at: Timestamp) {
+        gateway.log(self.mac, "has restarted");
+        self.record.booted_at = Some(at);
+        let orders = &mut self.record.delivery.reboot;
+        let orders = match orders.told_at {
+            Some(_) => std::mem::take(orders),
+            None => RebootOrders::default(),
+        };
+        let events = &mut self.record.cpe.events;
+        events.add(Event::plain(EventCode::Boot));
+        for command_key in orders.keys.into_iter().flatten() {
+            events.add(Event {
+                code: EventCode::Reboot,
+                command_key,
+            });
         }
     }
 }

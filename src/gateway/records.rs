@@ -12,8 +12,8 @@ use super::core::Installation;
 use crate::cwmp::{DeviceId, TransferComplete};
 use crate::datamodel::ParameterPath;
 use crate::device::{
-    AcsOverride, Attribute, Contact, CpeState, DeliveryState, DeviceRecord, EventQueue, FileRecord,
-    StoredParameters, Transfer, TransferKind, TransferOrder, TransferState, TreePath,
+    AcsOverride, Attribute, Contact, CpeState, DeliveryState, DeviceLog, DeviceRecord, EventQueue,
+    FileRecord, StoredParameters, Transfer, TransferKind, TransferOrder, TransferState, TreePath,
 };
 use crate::mapping::FixedRows;
 use crate::store::{Record, RecordError, decode_body};
@@ -67,6 +67,7 @@ impl From<DeviceRecordV1> for DeviceRecord {
             cpe: Box::new(old.cpe.into()),
             lenses: String::new(),
             kept: BTreeMap::new(),
+            reached_by: None,
         }
     }
 }
@@ -103,6 +104,7 @@ impl From<DeviceRecordV2> for DeviceRecord {
             cpe: Box::new(old.cpe.into()),
             lenses: old.lenses,
             kept: old.kept,
+            reached_by: None,
         }
     }
 }
@@ -181,15 +183,22 @@ enum TransferStateV2 {
 
 impl From<TransferV2> for Transfer {
     fn from(old: TransferV2) -> Self {
+        let (kind, file_type, file_size) = match old.kind {
+            TransferKindV2::DownloadConfiguration { file_size } => (
+                TransferKind::DownloadConfiguration,
+                "3 Vendor Configuration File",
+                file_size,
+            ),
+            TransferKindV2::UploadConfiguration => (
+                TransferKind::UploadConfiguration,
+                "1 Vendor Configuration File",
+                0,
+            ),
+        };
         Self {
             id: old.id,
             command_key: old.command_key,
-            kind: match old.kind {
-                TransferKindV2::DownloadConfiguration { file_size } => {
-                    TransferKind::DownloadConfiguration { file_size }
-                }
-                TransferKindV2::UploadConfiguration => TransferKind::UploadConfiguration,
-            },
+            kind,
             url: old.url,
             username: old.username,
             password: old.password,
@@ -198,6 +207,9 @@ impl From<TransferV2> for Transfer {
                 TransferStateV2::Finished(report) => TransferState::Finished(report),
             },
             order: TransferOrder::Once,
+            file_type: file_type.to_owned(),
+            file_size,
+            target_file_name: String::new(),
         }
     }
 }
@@ -211,6 +223,11 @@ impl Record for FileRecord {
 impl Record for StoredParameters {
     const VERSION: u8 = 2;
     const KIND: &'static str = "parameters";
+}
+
+impl Record for DeviceLog {
+    const VERSION: u8 = 1;
+    const KIND: &'static str = "log";
 }
 
 impl Record for Installation {
@@ -278,12 +295,15 @@ mod tests {
         cpe.transfers.push(Transfer {
             id: 1,
             command_key: "download".to_owned(),
-            kind: TransferKind::DownloadConfiguration { file_size: 12 },
+            kind: TransferKind::DownloadConfiguration,
             url: "http://files.example.net/a".to_owned(),
             username: "user".to_owned(),
             password: Secret::new("password"),
             state: TransferState::Waiting { due: at(20) },
             order: TransferOrder::Once,
+            file_type: "3 Vendor Configuration File".to_owned(),
+            file_size: 12,
+            target_file_name: String::new(),
         });
         cpe.transfers.push(Transfer {
             id: 2,
@@ -302,6 +322,9 @@ mod tests {
                 complete_time: None,
             }),
             order: TransferOrder::Once,
+            file_type: "1 Vendor Configuration File".to_owned(),
+            file_size: 0,
+            target_file_name: String::new(),
         });
         cpe.next_transfer_id = 3;
         cpe.retry_count = 4;
@@ -344,6 +367,7 @@ mod tests {
                 "Device.Time.NTPServer1".parse().unwrap(),
                 "ntp.example.net".to_owned(),
             )]),
+            reached_by: None,
         };
         golden("device.v3", &record);
         let old = std::fs::read(fixture("device.v2")).unwrap();
@@ -386,10 +410,12 @@ mod tests {
         golden("file-shared.v1", &file(shared, FileContent::Document));
         golden("file-orphan.v1", &file(orphan, FileContent::Asset));
         golden("file-other.v1", &file(FileRole::Other, FileContent::Asset));
+        let handout = FileRole::Handout { mac: MAC };
+        golden("file-handout.v1", &file(handout, FileContent::Asset));
     }
 
     #[test]
-    fn the_bytes_of_parameters_and_the_installation_stay() {
+    fn the_bytes_of_parameters_logs_and_the_installation_stay() {
         let parameters = StoredParameters {
             lenses: "vendor/2/device1".to_owned(),
             values: vec![(
@@ -409,5 +435,9 @@ mod tests {
             connection_request_base: "http://192.0.2.1:7547".to_owned(),
         };
         golden("installation.v1", &installation);
+        let log = DeviceLog {
+            text: "2026-11-21T17:00:00Z restarted\n".to_owned(),
+        };
+        golden("log.v1", &log);
     }
 }

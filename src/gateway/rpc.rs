@@ -28,6 +28,10 @@ const METHODS: &[&str] = &[
     "ScheduleInform",
     "Download",
     "Upload",
+    "GetQueuedTransfers",
+    "GetAllQueuedTransfers",
+    "ScheduleDownload",
+    "CancelTransfer",
 ];
 
 impl From<GatewayError> for Fault {
@@ -96,6 +100,22 @@ impl Gateway {
                 .queue_upload(mac, upload)
                 .await
                 .map(CpeResponse::Upload),
+            AcsRequest::GetQueuedTransfers => self
+                .queued_transfers(mac, false)
+                .await
+                .map(CpeResponse::GetQueuedTransfers),
+            AcsRequest::GetAllQueuedTransfers => self
+                .queued_transfers(mac, true)
+                .await
+                .map(CpeResponse::GetAllQueuedTransfers),
+            AcsRequest::ScheduleDownload(order) => self
+                .schedule_download(mac, order)
+                .await
+                .map(|()| CpeResponse::ScheduleDownload),
+            AcsRequest::CancelTransfer { command_key } => self
+                .cancel_transfers(mac, &command_key)
+                .await
+                .map(|()| CpeResponse::CancelTransfer),
             AcsRequest::AddObject {
                 object_name,
                 parameter_key,
@@ -108,13 +128,6 @@ impl Gateway {
                 .order_factory_reset(mac)
                 .await
                 .map(|()| CpeResponse::FactoryReset),
-            AcsRequest::GetQueuedTransfers
-            | AcsRequest::GetAllQueuedTransfers
-            | AcsRequest::ScheduleDownload(_)
-            | AcsRequest::CancelTransfer { .. } => Err(Fault::new(
-                FaultCode::MethodNotSupported,
-                "the method is not supported yet",
-            )),
             AcsRequest::Unsupported(method) => Err(Fault::new(
                 FaultCode::MethodNotSupported,
                 format!("method {method} is not supported"),

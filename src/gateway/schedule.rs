@@ -233,16 +233,6 @@ impl Gateway {
             reference.unwrap_or_else(|| random_phase(self.inner.phase_key, mac, interval));
         queue.arm(mac, next_in_phase(reference, interval, now));
     }
-
-    fn plan_transfers(&self, mac: Mac, record: &DeviceRecord, live: &Live) {
-        for transfer in &record.cpe.transfers {
-            if let TransferState::Waiting { due } = transfer.state
-                && !live.running_transfers.contains(&transfer.id)
-            {
-                self.inner.transfers.arm((mac, transfer.id), due);
-            }
-        }
-    }
 }
 
 impl Gateway {

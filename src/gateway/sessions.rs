@@ -183,6 +183,12 @@ impl Gateway {
             return Ok(());
         };
         let mut draft = self.draft(mac)?;
+        match &outcome {
+            SessionOutcome::Ended => self.log(mac, "session with the ACS ended well"),
+            SessionOutcome::Failed { reason, .. } => {
+                self.log(mac, format_args!("session with the ACS failed: {reason}"));
+            }
+        }
         let is_good = outcome == SessionOutcome::Ended;
         if session.woken_again && !session.informed {
             // The session that was to answer that request too has not come about.

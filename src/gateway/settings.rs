@@ -2,6 +2,9 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
+
+use url::Url;
 
 use super::acs_choice::{Acs, AcsRule};
 use super::file_passwords::FilePasswords;
@@ -10,7 +13,7 @@ use super::file_passwords::FilePasswords;
 const MAX_PRODUCT_CLASS_LENGTH: usize = 64;
 
 /// Settings of the gateway.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct GatewaySettings {
     /// The ACS of all devices that no rule takes.
     pub acs: Acs,
@@ -20,6 +23,26 @@ pub struct GatewaySettings {
     pub product_class: ProductClass,
     /// What encrypted files of phones are opened with.
     pub file_passwords: FilePasswords,
+    /// Where phones reach the gateway; `None`: where each of them came for its own file.
+    pub phones_url: Option<Url>,
+    /// How long a phone may take to run firmware, or to fetch another file, that it was given.
+    pub firmware_deadline: Duration,
+    /// Largest file of a Download, in bytes.
+    pub max_transfer_bytes: u64,
+}
+
+impl Default for GatewaySettings {
+    fn default() -> Self {
+        Self {
+            acs: Acs::default(),
+            acs_rules: Vec::new(),
+            product_class: ProductClass::default(),
+            file_passwords: FilePasswords::default(),
+            phones_url: None,
+            firmware_deadline: Duration::from_secs(1800),
+            max_transfer_bytes: 64 << 20,
+        }
+    }
 }
 
 /// How a device's ProductClass is made, and with it when a device is announced to the ACS.

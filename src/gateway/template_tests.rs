@@ -87,6 +87,7 @@ impl Bench {
                     "Grandstream Model HW GXP2170 SW 1.0.11.16 DevId 000b82a1b2c3".to_owned(),
                 ),
                 source: SocketAddr::from(([192, 0, 2, 141], 40_000)),
+                reached_by: None,
             })
             .await;
         let FetchAnswer::File { receipt, .. } = answer else {

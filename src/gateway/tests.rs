@@ -40,7 +40,7 @@ impl Clock for Hands {
 /// A gateway on a folder of its own, with the fixtures imported.
 pub(super) struct Bench {
     pub(super) gateway: Gateway,
-    clock: Arc<Hands>,
+    pub(super) clock: Arc<Hands>,
     folder: tempfile::TempDir,
 }
 
@@ -140,6 +140,7 @@ impl Bench {
                 path: FILE.to_owned(),
                 user_agent: Some(user_agent.to_owned()),
                 source: SocketAddr::from(([192, 0, 2, 41], 40_000)),
+                reached_by: Some("http://192.0.2.1:8080".to_owned()),
             })
             .await;
         let FetchAnswer::File { receipt, .. } = answer else {

@@ -13,6 +13,8 @@ mod current;
 mod embedded;
 mod error;
 mod explain;
+mod handout;
+mod handout_file;
 mod identity;
 mod in_force;
 mod index;
@@ -69,6 +71,7 @@ pub use error::{PackError, PackProblem};
 pub use explain::{
     AliasExplanation, IndexExplanation, KeyExplanation, LensExplanation, ParameterExplanation,
 };
+pub use handout::{HandoutError, HandoutKind, HandoutPlace, HandoutRule, Pointer};
 pub use identity::Recognised;
 pub use name_affixes::NameAffixes;
 pub use nearest::nearest;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::handout::HandoutRule;
 use super::identity::Identity;
 use super::models::ModelPatterns;
 use super::name_affixes::NameKeys;
@@ -27,6 +28,8 @@ pub(super) struct Vendor {
     /// Values that everybody knows.
     pub(super) default_passwords: HashMap<NativeKey, Vec<String>>,
     pub(super) new_files: Vec<NewFileRule>,
+    /// How phones are pointed at firmware and the like; the first that fits counts.
+    pub(super) handouts: Vec<HandoutRule>,
 }
 
 /// How an empty file for a phone looks.

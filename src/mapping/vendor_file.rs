@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::error::{PackError, PackProblem};
+use super::handout_file::read_handouts;
 use super::identity::Identity;
 use super::models::ModelPatterns;
 use super::name_affixes::NameKeys;
@@ -29,6 +30,7 @@ pub(super) fn read_vendor(top: &Section<'_>, head: &Section<'_>) -> Result<Vendo
         identity: read_identity(top)?,
         default_passwords: read_default_passwords(head)?,
         new_files: read_new_files(top)?,
+        handouts: read_handouts(top)?,
     };
     control.finish()?;
     layers.finish()?;
@@ -192,7 +194,7 @@ fn dialect_of(section: &Section<'_>, text: &Text<'_>) -> Result<Dialect, PackErr
     })
 }
 
-fn unknown_word(
+pub(super) fn unknown_word(
     section: &Section<'_>,
     text: &Text<'_>,
     what: &'static str,

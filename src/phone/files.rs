@@ -8,6 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use tokio::runtime::Handle;
 
 use super::body::{FileBody, HeadBody};
+use super::own_end::OwnEnd;
 use super::path::tree_path;
 use crate::gateway::{FetchAnswer, FetchReceipt, FetchRequest, Gateway};
 
@@ -88,6 +89,7 @@ async fn respond<S: FileSource>(request: &HttpRequest, files: &Files<S>) -> Http
         path,
         user_agent,
         source,
+        reached_by: request.conn_data::<OwnEnd>().map(OwnEnd::base),
     });
     let FetchAnswer::File {
         body,
@@ -304,6 +306,7 @@ pub(super) mod tests {
                 receipt: FetchReceipt {
                     mac: None,
                     revision: Some(revision),
+                    transfer: None,
                     at: Timestamp::UNIX_EPOCH,
                     source: IpAddr::V4(Ipv4Addr::LOCALHOST),
                 },

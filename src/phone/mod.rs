@@ -3,6 +3,7 @@
 mod body;
 mod control;
 mod files;
+mod own_end;
 mod path;
 mod server;
 

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use tokio::runtime::Handle;
 
 use super::files::{FileSource, Files, answer};
+use super::own_end::OwnEnd;
 use crate::gateway::Gateway;
 
 /// A phone must have sent its request head within this time.
@@ -125,6 +126,7 @@ pub(super) fn bind<S: FileSource>(
             .app_data(web::Data::new(files.clone()))
             .default_service(web::to(answer::<S>))
     })
+    .on_connect(OwnEnd::note)
     // One thread serves several thousand phones a second (facts/rust-stack.md 3.4).
     .workers(1)
     .client_request_timeout(REQUEST_TIMEOUT)

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -28,6 +28,13 @@ pub struct FileServer {
 pub enum Behaviour {
     /// GET gives these bytes; PUT is stored.
     Serve(Vec<u8>),
+    /// As [`Behaviour::Serve`], after a while.
+    Slow {
+        /// The whole file.
+        content: Vec<u8>,
+        /// How long every answer waits.
+        wait: Duration,
+    },
     /// Any request gets this status.
     Status(u16),
     /// GET announces these bytes and breaks off after so many of them.
@@ -156,10 +163,15 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn answer(&self, connection: u64, request: Request) -> Reply {
+    /// The answer, and how long it waits.
+    fn answer(&self, connection: u64, request: Request) -> (Reply, Duration) {
         let mut state = self.state();
         let place = state.places.entry(request.target.clone()).or_default();
         let reply = place.answer(connection, &request);
+        let wait = match &place.behaviour {
+            Some(Behaviour::Slow { wait, .. }) => *wait,
+            _ => Duration::ZERO,
+        };
         state.requests.push(FileRequest {
             at: Instant::now(),
             method: request.method,
@@ -170,7 +182,7 @@ impl Shared {
         });
         drop(state);
         self.changed.notify_waiters();
-        reply
+        (reply, wait)
     }
 }
 
@@ -198,9 +210,11 @@ impl Place {
             (Some(Behaviour::Status(status)), _) => Reply::status(*status),
             (Some(Behaviour::Close), _) => Reply::close(),
             (_, "PUT") => Reply::status(201),
-            (Some(Behaviour::Serve(content)), "GET") => Reply::status(200)
-                .with_header("Content-Type", "application/octet-stream")
-                .with_body(content.clone()),
+            (Some(Behaviour::Serve(content) | Behaviour::Slow { content, .. }), "GET") => {
+                Reply::status(200)
+                    .with_header("Content-Type", "application/octet-stream")
+                    .with_body(content.clone())
+            }
             (Some(Behaviour::Cut { content, after }), "GET") => {
                 let whole = Reply::status(200).with_body(content.clone());
                 let head = whole.bytes().len() - content.len();
@@ -242,7 +256,8 @@ where
 {
     let mut connection = Connection::new(stream);
     while let Some(request) = connection.read_request().await? {
-        let reply = shared.answer(number, request);
+        let (reply, wait) = shared.answer(number, request);
+        tokio::time::sleep(wait).await;
         connection.stream().write_all(&reply.bytes()).await?;
         connection.stream().flush().await?;
         if reply.closes() {

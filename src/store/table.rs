@@ -19,6 +19,8 @@ pub enum Table {
     Document = 0x04,
     /// Normalized models, derived from documents.
     Parameters = 0x05,
+    /// What phones did, as far as the gateway has seen it.
+    Log = 0x06,
 }
 
 impl Table {
@@ -44,6 +46,7 @@ impl fmt::Display for Table {
             Self::File => "file",
             Self::Document => "document",
             Self::Parameters => "parameters",
+            Self::Log => "log",
         })
     }
 }

@@ -82,14 +82,23 @@ impl Phone {
 
     /// Its User-Agent.
     pub(crate) fn user_agent(self) -> String {
+        self.user_agent_with(match self.vendor {
+            Vendor::Grandstream => "1.0.7.97",
+            Vendor::Htek => "2.0.4.2",
+            Vendor::Aastra => "3.2.2.6038",
+        })
+    }
+
+    /// Its User-Agent when it runs firmware of this version.
+    pub(crate) fn user_agent_with(self, version: &str) -> String {
         match self.vendor {
             Vendor::Grandstream => format!(
-                "Grandstream Model HW GXP2135 SW 1.0.7.97 DevId {}",
+                "Grandstream Model HW GXP2135 SW {version} DevId {}",
                 self.mac()
             ),
-            Vendor::Htek => format!("Htek UC926 2.0.4.2 {}", self.parted(":")),
+            Vendor::Htek => format!("Htek UC926 {version} {}", self.parted(":")),
             Vendor::Aastra => format!(
-                "Aastra6757i MAC:{} V:3.2.2.6038-SIP",
+                "Aastra6757i MAC:{} V:{version}-SIP",
                 self.parted("-").to_ascii_uppercase()
             ),
         }

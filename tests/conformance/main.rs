@@ -24,6 +24,7 @@ mod connection_request;
 mod crowd;
 mod delivery;
 mod events;
+mod firmware;
 mod fleet;
 mod gateway;
 mod get;
@@ -54,6 +55,7 @@ mod subject;
 #[path = "../support/mod.rs"]
 mod support;
 mod timing;
+mod transfer_queue;
 mod transfers;
 mod variant;
 mod versions;
@@ -77,6 +79,8 @@ fn main() -> std::process::ExitCode {
         objects::CHECKS,
         reset::CHECKS,
         transfers::CHECKS,
+        transfer_queue::CHECKS,
+        firmware::CHECKS,
         connection_request::CHECKS,
         crowd::CHECKS,
         restart::CHECKS,

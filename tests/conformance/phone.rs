@@ -43,6 +43,20 @@ impl RunningPhone {
         let again = Self::plug_in(self.phone, self.server).await;
         *self = again;
     }
+
+    /// Fetches its file, running firmware of this version.
+    pub(crate) async fn get_own(&self, version: &str) -> Response {
+        let name = self.phone.file_name();
+        let response = self.get(&name, version).await;
+        assert_eq!(response.status, 200, "the phone's own file is served");
+        response
+    }
+
+    /// Fetches a file, running firmware of this version.
+    pub(crate) async fn get(&self, path: &str, version: &str) -> Response {
+        let user_agent = self.phone.user_agent_with(version);
+        fetch_as(self.phone.address(), self.server, path, &user_agent).await
+    }
 }
 
 impl Drop for RunningPhone {
@@ -64,15 +78,18 @@ pub(crate) async fn boot_at(address: Ipv4Addr, phone: Phone, server: SocketAddr)
 }
 
 async fn fetch(address: Ipv4Addr, phone: Phone, server: SocketAddr) -> Response {
+    fetch_as(address, server, &phone.file_name(), &phone.user_agent()).await
+}
+
+async fn fetch_as(address: Ipv4Addr, server: SocketAddr, path: &str, user_agent: &str) -> Response {
     let socket = TcpSocket::new_v4().unwrap();
     socket
         .bind(SocketAddr::new(IpAddr::V4(address), 0))
         .unwrap();
     let mut connection = Connection::new(socket.connect(server).await.unwrap());
     let request = format!(
-        "GET /{} HTTP/1.1\r\nHost: {server}\r\nUser-Agent: {}\r\nConnection: close\r\n\r\n",
-        phone.file_name(),
-        phone.user_agent()
+        "GET /{path} HTTP/1.1\r\nHost: {server}\r\nUser-Agent: {user_agent}\r\n\
+         Connection: close\r\n\r\n"
     );
     connection
         .stream()

@@ -1,4 +1,4 @@
-//! C140 to C152: Download and Upload.
+//! C140 to C152: Download of the configuration, and Upload.
 
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use trestle::sim::file_server::{Behaviour, FileServer};
 
 use crate::catalogue::{Check, checks};
 use crate::certificates::self_signed_server;
-use crate::subject::{Subject, check, fault_code};
+use crate::subject::{DI, Subject, check, fault_code};
+use crate::variant::{Template, Variant};
 
 /// The checks of this file.
 pub(crate) const CHECKS: &[Check] = checks![
@@ -22,10 +23,10 @@ pub(crate) const CHECKS: &[Check] = checks![
     c146_a_broken_file_changes_nothing,
     c147_every_accepted_download_is_reported_and_the_surplus_refused,
     c149_an_acknowledged_transfer_is_forgotten,
-    c152_an_upload_sends_the_phones_own_file,
+    c152_row_1_goes_up_and_no_other,
 ];
 
-const CONFIGURATION: &str = "3 Vendor Configuration File";
+pub(crate) const CONFIGURATION: &str = "3 Vendor Configuration File";
 const UNKNOWN_TIME: &str = "0001-01-01T00:00:00Z";
 
 /// A Download of a configuration file.
@@ -76,7 +77,7 @@ async fn run_downloads(subject: &mut Subject, transfers: &[Transfer<'_>]) -> Vec
 }
 
 /// The phone's file with another display name.
-fn changed_file(subject: &Subject) -> String {
+pub(crate) fn changed_file(subject: &Subject) -> String {
     let file = subject.phone.file();
     let changed = file.replace("Desk", "Table");
     assert_ne!(file, changed);
@@ -278,32 +279,63 @@ fn c149_an_acknowledged_transfer_is_forgotten() {
     });
 }
 
-fn c152_an_upload_sends_the_phones_own_file() {
+fn c152_row_1_goes_up_and_no_other() {
     check(152, async |mut subject| {
         let served = subject.running.boot().await.body;
-        let url = subject.world.files.url("/c152");
+        let files = &subject.world.files;
+        files.set("/c152-500", Behaviour::Status(507), None);
+        let urls = [
+            files.url("/c152-own"),
+            files.url("/c152-log"),
+            files.url("/c152-500"),
+        ];
         let mut session = subject.turn().await;
-        let methods = session.rpc_methods().await.unwrap();
-        if !methods.iter().any(|name| name == "Upload") {
-            println!("skipped: no Upload");
-            return session.end().unwrap();
+        if Variant::current().template == Template::Device2 {
+            for (table, least) in [("VendorConfigFile", 1), ("VendorLogFile", 1)] {
+                let count = format!("{DI}{table}NumberOfEntries");
+                let count: u32 = session.get_value(&count).await.unwrap().parse().unwrap();
+                assert!(count >= least);
+                let name = format!("{DI}{table}.1.Name");
+                assert!(!session.get_value(&name).await.unwrap().is_empty());
+            }
         }
-        let upload = Transfer {
-            file_type: "1 Vendor Configuration File",
-            ..download("C152", &url)
+        let upload = |file_type, url| Transfer {
+            file_type,
+            ..download(file_type, url)
         };
-        session.upload(&upload).await.unwrap();
-        let unknown = Transfer {
-            file_type: "99 Foo",
-            ..upload
-        };
-        assert_eq!(fault_code(session.upload(&unknown).await), 9003);
+        session
+            .upload(&upload("3 Vendor Configuration File 1", &urls[0]))
+            .await
+            .unwrap();
+        session
+            .upload(&upload("4 Vendor Log File 1", &urls[1]))
+            .await
+            .unwrap();
+        session
+            .upload(&upload("2 Vendor Log File", &urls[2]))
+            .await
+            .unwrap();
+        for unknown in [
+            "3 Vendor Configuration File 99",
+            "4 Vendor Log File 99",
+            "99 Foo",
+        ] {
+            let refused = session.upload(&upload(unknown, &urls[0])).await;
+            assert_eq!(fault_code(refused), 9003, "{unknown}");
+        }
         session.end().unwrap();
-        let done = reports(&mut subject.device, 1, "M Upload").await;
-        assert_eq!(
-            (done[0].fault_code, done[0].command_key.as_str()),
-            (0, "C152")
-        );
-        assert_eq!(subject.world.files.upload("/c152").await, served);
+        for report in reports(&mut subject.device, 3, "M Upload").await {
+            let code = if report.command_key == "2 Vendor Log File" {
+                9011
+            } else {
+                0
+            };
+            assert_eq!(report.fault_code, code, "{report:?}");
+        }
+        let files = &subject.world.files;
+        assert_eq!(files.upload("/c152-own").await, served);
+        let log = String::from_utf8(files.upload("/c152-log").await).unwrap();
+        assert!(log.contains("has fetched revision"), "{log}");
+        assert!(!log.contains(&subject.phone.sip_password()));
     });
 }

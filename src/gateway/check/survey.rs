@@ -326,7 +326,7 @@ fn role_name(role: &FileRole) -> String {
             format!("for all phones, {vendor}, {dialect}")
         }
         FileRole::Orphan { dialect } => format!("nobody asks for it, {dialect}"),
-        FileRole::Other => "served as it is".to_owned(),
+        FileRole::Other | FileRole::Handout { .. } => "served as it is".to_owned(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use super::parameter::{CpeParameter, CpeTable, OwnParameter};
 use super::{
     connection_requests, delivery, device, device_info, inform_parameters, inform_policy,
-    management_server,
+    management_server, transfers,
 };
 
 /// Parameters that are there once, object by object, each in order of its paths.
@@ -17,10 +17,15 @@ static PARAMETERS: &[&[CpeParameter]] = &[
     device_info::PARAMETERS,
     inform_policy::PARAMETERS,
     management_server::PARAMETERS,
+    transfers::PARAMETERS,
 ];
 
 /// Tables, in order of their paths.
-static TABLES: &[CpeTable] = &[inform_parameters::TABLE];
+static TABLES: &[CpeTable] = &[
+    transfers::CONFIGURATION_FILES,
+    transfers::LOG_FILES,
+    inform_parameters::TABLE,
+];
 
 /// Every parameter of the virtual CPE, whatever the data model of a device.
 pub(in crate::gateway) fn cpe_parameters() -> impl Iterator<Item = &'static CpeParameter> {

@@ -10,6 +10,7 @@ mod inform_parameters;
 mod inform_policy;
 mod management_server;
 mod parameter;
+mod transfers;
 
 pub(super) use catalogue::{cpe_parameters, cpe_tables, own_parameter};
 pub(super) use parameter::{OwnParameter, Reading};
