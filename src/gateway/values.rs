@@ -6,6 +6,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::core::Gateway;
+use super::cpe_parameters::OwnParameter;
 use super::door::GatewayError;
 use super::draft::Draft;
 use super::edit_report::{EditReport, SetReport};
@@ -13,14 +14,13 @@ use super::rpc::printable;
 use super::view::{Shown, View};
 use crate::cwmp::{Fault, FaultCode, ParameterFault, SetValue};
 use crate::datamodel::{ParameterPath, ValueProblem, ValueType};
-use crate::device::CpeState;
 use crate::mapping::{Change, Refusal, RefusalReason};
 use crate::native::Mac;
 
 /// A parameter of the CPE itself, with the text it gets.
 struct OwnChange {
     path: ParameterPath,
-    write: fn(&mut CpeState, &str),
+    parameter: OwnParameter,
     value: String,
 }
 
@@ -235,15 +235,18 @@ impl Checked {
     fn add(&mut self, view: &View, shown: Shown, value: String) -> Result<(), (FaultCode, String)> {
         match view.cpe_parameter(shown.path.as_str()) {
             Some(own) => {
-                let write = own.write.ok_or_else(not_writable)?;
+                if !own.is_settable() {
+                    return Err(not_writable());
+                }
+                own.check(&value)
+                    .map_err(|why| (FaultCode::InvalidParameterValue, why))?;
                 if shown.path.as_str() == "Device.ManagementServer.URL" {
-                    check_acs_url(&value)?;
                     // The same URL in another spelling is no other ACS.
                     self.another_acs |= Url::parse(&value) != Url::parse(&shown.value);
                 }
                 self.own.push(OwnChange {
                     path: shown.path,
-                    write,
+                    parameter: own,
                     value,
                 });
             }
@@ -324,24 +327,6 @@ fn not_writable() -> (FaultCode, String) {
     )
 }
 
-/// An ACS URL is http or https, names a host, and carries no credentials (cwmp.md G1).
-fn check_acs_url(text: &str) -> Result<(), (FaultCode, String)> {
-    let is_good = Url::parse(text).is_ok_and(|url| {
-        matches!(url.scheme(), "http" | "https")
-            && url.has_host()
-            && url.username().is_empty()
-            && url.password().is_none()
-    });
-    if is_good {
-        Ok(())
-    } else {
-        Err((
-            FaultCode::InvalidParameterValue,
-            "an http or https URL without user information is wanted".to_owned(),
-        ))
-    }
-}
-
 impl Gateway {
     /// Makes the changes on the draft. Says what came of them.
     fn apply(&self, draft: &mut Draft, checked: Checked) -> Result<SetReport, Fault> {
@@ -354,7 +339,7 @@ impl Gateway {
             draft.derive_anew |= before.as_ref() != Some(&value);
         }
         for change in checked.own {
-            (change.write)(&mut draft.record.cpe, &change.value);
+            change.parameter.write(&mut draft.record.cpe, &change.value);
         }
         if checked.another_acs {
             draft.begin_with_a_new_acs();

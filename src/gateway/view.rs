@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::cpe_parameters::{CPE_PARAMETERS, CpeParameter, Reading};
+use super::cpe_parameters::{OwnParameter, Reading, cpe_parameters, cpe_tables};
 use super::settings::{GatewaySettings, ProductClass};
 use crate::cwmp::{DeviceId, ParameterInfo, ParameterValue};
 use crate::datamodel::{Entry, ObjectPath, ParameterPath, PathQuery, Schema, ValueType};
@@ -72,8 +72,8 @@ impl From<Parameter> for Shown {
 enum Source {
     /// A lens, with its place in [`View::lenses`].
     Lens(usize),
-    /// The virtual CPE, with the place in [`CPE_PARAMETERS`].
-    Cpe(usize),
+    /// The virtual CPE.
+    Cpe(OwnParameter),
     /// The address where the phone is, or the one in its file.
     LanAddress {
         lens: Option<usize>,
@@ -120,10 +120,10 @@ impl View {
         for (place, parameter) in lenses.iter().enumerate() {
             sources.insert(parameter.path.clone(), Source::Lens(place));
         }
-        for (place, parameter) in CPE_PARAMETERS.iter().enumerate() {
+        for parameter in cpe_parameters() {
             let is_shown = parameter.own_type.is_some() || schema.entry(parameter.path).is_some();
             if is_shown && let Ok(path) = parameter.path.parse() {
-                sources.insert(path, Source::Cpe(place));
+                sources.insert(path, Source::Cpe(OwnParameter::Single(parameter)));
             }
         }
         let mut addresses = LAN_ADDRESSES.iter();
@@ -150,6 +150,28 @@ impl View {
             }
             if let Ok(table) = table.parse() {
                 insert_with_parents(&mut objects, table);
+            }
+        }
+        for table in cpe_tables() {
+            if schema.entry(table.path).is_none() {
+                continue;
+            }
+            if let Ok(path) = table.path.parse() {
+                insert_with_parents(&mut objects, path);
+            }
+            for instance in (table.instances)(&record) {
+                if let Ok(row) = format!("{}{instance}.", table.path).parse() {
+                    insert_with_parents(&mut objects, row);
+                }
+                for column in table.columns {
+                    let path = format!("{}{instance}.{}", table.path, column.name);
+                    if schema.entry(&path).is_some()
+                        && let Ok(path) = path.parse()
+                    {
+                        let parameter = OwnParameter::InRow(column, instance);
+                        sources.insert(path, Source::Cpe(parameter));
+                    }
+                }
             }
         }
         for table in EMPTY_TABLES {
@@ -212,9 +234,9 @@ impl View {
     }
 
     /// The CPE's own parameter of this path, if it is one.
-    pub(super) fn cpe_parameter(&self, path: &str) -> Option<&'static CpeParameter> {
+    pub(super) fn cpe_parameter(&self, path: &str) -> Option<OwnParameter> {
         match self.sources.get(path)? {
-            Source::Cpe(place) => CPE_PARAMETERS.get(*place),
+            Source::Cpe(parameter) => Some(*parameter),
             _ => None,
         }
     }
@@ -326,20 +348,17 @@ impl View {
                 }
                 shown
             }
-            Source::Cpe(place) => {
-                let parameter = CPE_PARAMETERS.get(*place)?;
-                Shown {
-                    path: path.clone(),
-                    value_type: match parameter.own_type {
-                        Some(own_type) => own_type,
-                        None => facts?.rule.value_type,
-                    },
-                    writable: self.can_write(parameter),
-                    hidden: facts.is_some_and(|facts| facts.hidden),
-                    value: (parameter.read)(&self.reading(now)),
-                    state: None,
-                }
-            }
+            Source::Cpe(parameter) => Shown {
+                path: path.clone(),
+                value_type: match parameter.own_type() {
+                    Some(own_type) => own_type,
+                    None => facts?.rule.value_type,
+                },
+                writable: self.can_write(path, *parameter),
+                hidden: facts.is_some_and(|facts| facts.hidden),
+                value: parameter.read(&self.reading(now)),
+                state: None,
+            },
             Source::Count(count) => Shown {
                 path: path.clone(),
                 value_type: ValueType::UnsignedInt,
@@ -365,9 +384,7 @@ impl View {
                 .lenses
                 .get(*place)
                 .is_some_and(|parameter| parameter.writable),
-            Source::Cpe(place) => CPE_PARAMETERS
-                .get(*place)
-                .is_some_and(|parameter| self.can_write(parameter)),
+            Source::Cpe(parameter) => self.can_write(path, *parameter),
             Source::LanAddress { lens: None, .. } | Source::Count(_) => false,
         };
         ParameterInfo {
@@ -389,9 +406,9 @@ impl View {
 
     /// Whether the ACS may write a parameter of the CPE: a vendor's own tree may say that one which
     /// others have is read-only there.
-    fn can_write(&self, parameter: &CpeParameter) -> bool {
-        let entry = self.entry(parameter.path);
-        parameter.write.is_some() && entry.is_some_and(Entry::writable)
+    fn can_write(&self, path: &ParameterPath, parameter: OwnParameter) -> bool {
+        let entry = self.entry(path.as_str());
+        parameter.is_settable() && entry.is_some_and(Entry::writable)
     }
 
     fn reading(&self, now: Timestamp) -> Reading<'_> {

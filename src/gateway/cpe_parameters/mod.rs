@@ -1,0 +1,13 @@
+//! Parameters that belong to the virtual CPE itself and stand in no file of the phone: a table for
+//! each object.
+
+mod catalogue;
+mod connection_requests;
+mod delivery;
+mod device;
+mod device_info;
+mod management_server;
+mod parameter;
+
+pub(super) use catalogue::{cpe_parameters, cpe_tables};
+pub(super) use parameter::{OwnParameter, Reading};
