@@ -7,7 +7,9 @@ mod conversation;
 mod scripted;
 mod session;
 mod settings;
+mod stun;
 mod transfer;
+mod udp_connection_request;
 mod work;
 
 pub use connect::ConnectorError;
@@ -17,3 +19,4 @@ pub use settings::{
     AcsSettings, AllowedTarget, AllowedTargetError, ConnectionRequestSettings, TransferSettings,
 };
 pub use transfer::Transfers;
+pub use udp_connection_request::UdpConnectionRequestServer;

@@ -10,6 +10,7 @@ use super::file_index::FileIndex;
 use super::live::Live;
 use super::settings::GatewaySettings;
 use super::timed_queue::TimedQueue;
+use super::waking::Waking;
 use crate::device::{DeviceRecord, FileRecord, StoredParameters, TreePath};
 use crate::mapping::{Pack, Packs};
 use crate::native::Mac;
@@ -40,6 +41,7 @@ pub(super) struct Inner {
     pub(super) periods: TimedQueue<Mac>,
     pub(super) transfers: TimedQueue<(Mac, u64)>,
     pub(super) controls: TimedQueue<Mac>,
+    pub(super) waking: Waking,
     pub(super) phase_key: u64,
     /// Assets that are being served.
     pub(super) shared_assets: Mutex<HashMap<ContentHash, Weak<[u8]>>>,
@@ -100,6 +102,7 @@ impl Gateway {
                 periods: TimedQueue::new(),
                 transfers: TimedQueue::new(),
                 controls: TimedQueue::new(),
+                waking: Waking::new(),
                 phase_key: installation.phase_key,
                 shared_assets: Mutex::new(HashMap::new()),
                 cells: Mutex::new(HashMap::new()),
@@ -233,7 +236,7 @@ impl Gateway {
             .connection_request_base
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        if base.is_empty() {
+        if base.is_empty() || !record.cpe.http_connection_requests {
             String::new()
         } else {
             format!("{base}/{}", record.cpe.connection_request_segment)

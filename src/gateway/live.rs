@@ -9,6 +9,7 @@ use tokio::sync::{OwnedMutexGuard, oneshot};
 use super::core::Gateway;
 use super::door::{ControlAction, ControlOutcome};
 use super::view::View;
+use super::waking::Reachability;
 use crate::cwmp::EventCode;
 use crate::device::Mark;
 use crate::native::Mac;
@@ -70,8 +71,8 @@ pub(super) struct RunningSession {
     pub(super) calls: Vec<u64>,
     /// The ACS that it goes to.
     pub(super) acs_url: String,
-    /// The ConnectionRequestURL in its Inform.
-    pub(super) connection_request_url: String,
+    /// What its Inform tells of the ways to wake the device.
+    pub(super) reachability: Reachability,
 }
 
 impl Live {

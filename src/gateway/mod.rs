@@ -34,6 +34,7 @@ mod transfers;
 mod tree;
 mod values;
 mod view;
+mod waking;
 
 #[cfg(test)]
 mod layer_tests;
@@ -67,3 +68,6 @@ pub use report::{
 pub use settings::{GatewaySettings, ProductClass, ProductClassError};
 pub use tree::TreeError;
 pub use values::ChangeError;
+pub use waking::{
+    Admission, BindingJob, BindingResult, Throttle, ThrottleError, UnreachablePhone, WakingRules,
+};

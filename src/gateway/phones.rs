@@ -55,6 +55,7 @@ impl Gateway {
         };
         let mac = known.as_ref().map(|(mac, _)| *mac);
         if let Some((mac, recognised)) = known {
+            self.note_sign_of_life(mac);
             self.observe(mac, recognised, Contact { address, at })
                 .await?;
         }

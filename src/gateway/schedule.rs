@@ -191,7 +191,9 @@ impl Gateway {
 impl Gateway {
     /// Whether the device owes its ACS something that does not wait for another session.
     pub(super) fn is_urgent(&self, record: &DeviceRecord) -> bool {
-        owes_event_or_report(record) || self.owes_connection_request_url(record)
+        owes_event_or_report(record)
+            || self.owes_connection_request_url(record)
+            || self.owes_udp_address_at_once(record)
     }
 }
 

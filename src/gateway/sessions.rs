@@ -10,6 +10,7 @@ use super::door::{
     SessionOutcome,
 };
 use super::live::{Live, RunningSession};
+use super::waking::UDP_ADDRESS;
 use crate::cwmp::{CpeCall, Event, EventCode, Inform, ParameterValue};
 use crate::device::{DeviceRecord, Mark, Transfer, TransferKind, TransferOrder, TransferState};
 use crate::native::Mac;
@@ -49,7 +50,7 @@ impl Gateway {
             informed: false,
             calls: calls.iter().map(|call| call.id).collect(),
             acs_url: endpoint.url.to_string(),
-            connection_request_url: self.connection_request_url(&record),
+            reachability: self.reachability(&record),
         });
         let parameters = match self.inform_parameters(mac, &mut live) {
             Ok(parameters) => parameters,
@@ -108,8 +109,13 @@ impl Gateway {
                         let cpe = &mut draft.record.cpe;
                         cpe.events.deliver(session.mark);
                         cpe.informed_acs = Some(session.acs_url.clone());
+                        let reachability = &session.reachability;
                         cpe.told_connection_request_url =
-                            Some(session.connection_request_url.clone());
+                            Some(reachability.connection_request_url.clone());
+                        self.note_told_udp_address(cpe, &reachability.udp_address);
+                        if let Some(accepted) = self.last_udp_request(mac) {
+                            cpe.udp_connection_requests.last_accepted = accepted;
+                        }
                     }
                 }
                 Delivery::Call(id) => {
@@ -202,6 +208,10 @@ impl Gateway {
             .get(segment)?;
         let (record, _) = self.load(mac).ok()??;
         record.identity.as_ref()?;
+        if !record.cpe.enable_cwmp || !record.cpe.http_connection_requests {
+            // As if there were no such URL (cwmp.md C12, G3).
+            return None;
+        }
         Some(ConnectionRequestTarget {
             mac,
             credentials: Credentials {
@@ -267,6 +277,9 @@ impl Gateway {
         let view = self.view(mac, live)?;
         let now = self.inner.clock.now();
         let mut shown = view.forced(now);
+        if self.owes_udp_address(&view.record) {
+            shown.extend(view.parameter(UDP_ADDRESS, now));
+        }
         for path in view.record.cpe.events.changed() {
             if shown.iter().all(|parameter| parameter.path != *path) {
                 // A parameter that is gone has no value to tell.
@@ -310,8 +323,10 @@ impl Gateway {
         let has_change = events
             .iter()
             .any(|event| event.code == EventCode::ValueChange);
-        if !has_change && self.owes_connection_request_url(record) {
-            // The URL itself is in every Inform.
+        if !has_change
+            && (self.owes_connection_request_url(record) || self.owes_udp_address(record))
+        {
+            // The URL itself is in every Inform; the address is added to this one.
             events.push(Event::plain(EventCode::ValueChange));
         }
         events.extend(live.passing_events.iter().copied().map(Event::plain));

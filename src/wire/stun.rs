@@ -338,7 +338,7 @@ mod tests {
         let message = answer(BINDING_ERROR_RESPONSE, &[(ERROR_CODE, b"\0\0\x04\x01No")]);
         let outcome = BindingAnswer::parse(&message).unwrap().outcome;
         assert_eq!(outcome, BindingOutcome::Refused(401));
-        let message = answer(BINDING_ERROR_RESPONSE, &[(ERROR_CODE, b"\0\0\x09\x01")]);
+        let message = answer(BINDING_ERROR_RESPONSE, &[(ERROR_CODE, b"\0\0\x00\x01")]);
         assert!(BindingAnswer::parse(&message).is_err());
     }
 
