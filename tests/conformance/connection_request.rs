@@ -5,12 +5,25 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use trestle::sim::acs::{Reply, Shown};
 
+use crate::catalogue::{Check, checks};
 use crate::subject::{CR_USERNAME, PROVISIONING_CODE, Subject, check};
+
+/// The checks of this file.
+pub(crate) const CHECKS: &[Check] = checks![
+    c157_without_credentials_there_is_a_challenge_and_no_session,
+    c158_a_right_request_is_answered_before_the_session,
+    c159_wrong_credentials_wake_nobody,
+    c160_a_replay_wakes_nobody,
+    c161_five_requests_at_once_are_one_session,
+    c162_a_request_does_not_disturb_a_session,
+    c165_nothing_else_is_a_connection_request,
+    c168_a_request_ends_the_wait_for_a_retry,
+    c212_many_requests_are_answered_in_a_second,
+];
 
 /// Long enough for a wrong session to show up.
 const QUIET: Duration = Duration::from_secs(2);
 
-#[test]
 fn c157_without_credentials_there_is_a_challenge_and_no_session() {
     check(157, async |mut subject| {
         let requester = subject.waker().requester.clone();
@@ -28,7 +41,6 @@ fn c157_without_credentials_there_is_a_challenge_and_no_session() {
     });
 }
 
-#[test]
 fn c158_a_right_request_is_answered_before_the_session() {
     check(158, async |mut subject| {
         let waker = subject.waker().clone();
@@ -48,7 +60,6 @@ fn c158_a_right_request_is_answered_before_the_session() {
     });
 }
 
-#[test]
 fn c159_wrong_credentials_wake_nobody() {
     check(159, async |mut subject| {
         let waker = subject.waker().clone();
@@ -79,7 +90,6 @@ fn c159_wrong_credentials_wake_nobody() {
     });
 }
 
-#[test]
 fn c160_a_replay_wakes_nobody() {
     check(160, async |mut subject| {
         let waker = subject.waker().clone();
@@ -110,7 +120,6 @@ async fn count_sessions(subject: &mut Subject) -> usize {
     count
 }
 
-#[test]
 fn c161_five_requests_at_once_are_one_session() {
     check(161, async |mut subject| {
         let waker = subject.waker().clone();
@@ -136,7 +145,6 @@ fn c161_five_requests_at_once_are_one_session() {
     });
 }
 
-#[test]
 fn c162_a_request_does_not_disturb_a_session() {
     check(162, async |mut subject| {
         let waker = subject.waker().clone();
@@ -153,7 +161,6 @@ fn c162_a_request_does_not_disturb_a_session() {
     });
 }
 
-#[test]
 fn c165_nothing_else_is_a_connection_request() {
     check(165, async |mut subject| {
         let other = Subject::announced(165, 1).await;
@@ -204,7 +211,6 @@ fn c165_nothing_else_is_a_connection_request() {
     });
 }
 
-#[test]
 fn c168_a_request_ends_the_wait_for_a_retry() {
     check(168, async |mut subject| {
         let session = subject.wake().await;
@@ -218,7 +224,6 @@ fn c168_a_request_ends_the_wait_for_a_retry() {
     });
 }
 
-#[test]
 fn c212_many_requests_are_answered_in_a_second() {
     check(212, async |mut subject| {
         let waker = subject.waker().clone();

@@ -2,9 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use crate::catalogue::{Check, checks};
 use crate::subject::{DI, MS, PROVISIONING_CODE, check, fault_code};
 
-#[test]
+/// The checks of this file.
+pub(crate) const CHECKS: &[Check] = checks![
+    c103_exactly_what_was_asked_comes,
+    c104_one_unknown_name_faults_the_whole_call,
+    c105_a_table_without_rows_is_an_empty_list,
+    c107_a_name_must_be_spelt_right,
+    c108_every_name_that_is_listed_can_be_read,
+];
+
 fn c103_exactly_what_was_asked_comes() {
     check(103, async |mut subject| {
         let mut session = subject.turn().await;
@@ -35,7 +44,6 @@ fn c103_exactly_what_was_asked_comes() {
     });
 }
 
-#[test]
 fn c104_one_unknown_name_faults_the_whole_call() {
     check(104, async |mut subject| {
         let mut session = subject.turn().await;
@@ -53,7 +61,6 @@ fn c104_one_unknown_name_faults_the_whole_call() {
     });
 }
 
-#[test]
 fn c105_a_table_without_rows_is_an_empty_list() {
     check(105, async |mut subject| {
         let mut session = subject.turn().await;
@@ -79,7 +86,6 @@ pub(crate) async fn empty_table(session: &mut trestle::sim::acs::Session<'_>) ->
         .expect("some table is empty")
 }
 
-#[test]
 fn c107_a_name_must_be_spelt_right() {
     check(107, async |mut subject| {
         let mut session = subject.turn().await;
@@ -100,7 +106,6 @@ fn c107_a_name_must_be_spelt_right() {
     });
 }
 
-#[test]
 fn c108_every_name_that_is_listed_can_be_read() {
     check(108, async |mut subject| {
         let mut session = subject.turn().await;

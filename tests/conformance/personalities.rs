@@ -3,11 +3,21 @@
 use trestle::sim::acs::Reply;
 use trestle::sim::acs::message::{AttributeChange, Style};
 
+use crate::catalogue::{Check, checks};
 use crate::get::empty_table;
 use crate::subject::{MS, PROVISIONING_CODE, check};
 use crate::transfers::download;
 
-#[test]
+/// The checks of this file.
+pub(crate) const CHECKS: &[Check] = checks![
+    c204_genieacs_discovers_the_device,
+    c205_an_ill_formed_fault_is_survived,
+    c206_a_raw_ampersand_does_no_harm,
+    c207_freeacs_provisions_the_device,
+    c209_204_in_answer_to_inform_is_no_success,
+    c211_oktopus_speaks_cwmp_1_0,
+];
+
 fn c204_genieacs_discovers_the_device() {
     check(204, async |mut subject| {
         subject.device.set_style(Style::genieacs());
@@ -37,7 +47,6 @@ fn c204_genieacs_discovers_the_device() {
     });
 }
 
-#[test]
 fn c205_an_ill_formed_fault_is_survived() {
     check(205, async |mut subject| {
         subject.device.set_style(Style::genieacs());
@@ -70,7 +79,6 @@ fn c205_an_ill_formed_fault_is_survived() {
     });
 }
 
-#[test]
 fn c206_a_raw_ampersand_does_no_harm() {
     check(206, async |mut subject| {
         subject.device.set_style(Style::genieacs());
@@ -91,7 +99,6 @@ fn c206_a_raw_ampersand_does_no_harm() {
     });
 }
 
-#[test]
 fn c207_freeacs_provisions_the_device() {
     check(207, async |mut subject| {
         subject.device.set_style(Style::freeacs());
@@ -121,7 +128,6 @@ fn c207_freeacs_provisions_the_device() {
     });
 }
 
-#[test]
 fn c209_204_in_answer_to_inform_is_no_success() {
     check(209, async |mut subject| {
         subject.wake().await.end().unwrap();
@@ -132,7 +138,6 @@ fn c209_204_in_answer_to_inform_is_no_success() {
     });
 }
 
-#[test]
 fn c211_oktopus_speaks_cwmp_1_0() {
     check(211, async |mut subject| {
         subject.device.set_style(Style::oktopus());

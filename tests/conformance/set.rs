@@ -3,7 +3,21 @@
 use trestle::sim::acs::message::Style;
 use trestle::sim::acs::{ScriptError, Session};
 
+use crate::catalogue::{Check, checks};
 use crate::subject::{DI, INTERVAL, MS, PROVISIONING_CODE, VP, check, fault_code};
+
+/// The checks of this file.
+pub(crate) const CHECKS: &[Check] = checks![
+    c088_what_is_set_reads_back_and_the_key_stays,
+    c089_one_bad_name_changes_nothing,
+    c090_every_bad_parameter_has_its_detail,
+    c091_a_name_that_is_there_twice_is_refused,
+    c094_a_text_that_is_too_long_is_refused_not_cut,
+    c095_every_character_survives,
+    c096_passwords_read_as_empty,
+    c097_every_spelling_of_a_value_reads_back_in_one,
+    c099_a_parameter_key_has_32_characters_at_most,
+];
 
 const STRING: &str = "xsd:string";
 
@@ -26,7 +40,6 @@ async fn refused(
     }
 }
 
-#[test]
 fn c088_what_is_set_reads_back_and_the_key_stays() {
     check(88, async |mut subject| {
         let mut session = subject.turn().await;
@@ -57,7 +70,6 @@ fn c088_what_is_set_reads_back_and_the_key_stays() {
     });
 }
 
-#[test]
 fn c089_one_bad_name_changes_nothing() {
     check(89, async |mut subject| {
         let mut session = subject.turn().await;
@@ -85,7 +97,6 @@ fn c089_one_bad_name_changes_nothing() {
     });
 }
 
-#[test]
 fn c090_every_bad_parameter_has_its_detail() {
     check(90, async |mut subject| {
         let mut session = subject.turn().await;
@@ -125,7 +136,6 @@ fn c090_every_bad_parameter_has_its_detail() {
     });
 }
 
-#[test]
 fn c091_a_name_that_is_there_twice_is_refused() {
     check(91, async |mut subject| {
         let mut session = subject.turn().await;
@@ -142,7 +152,6 @@ fn c091_a_name_that_is_there_twice_is_refused() {
     });
 }
 
-#[test]
 fn c094_a_text_that_is_too_long_is_refused_not_cut() {
     check(94, async |mut subject| {
         let mut session = subject.turn().await;
@@ -158,7 +167,6 @@ fn c094_a_text_that_is_too_long_is_refused_not_cut() {
     });
 }
 
-#[test]
 fn c095_every_character_survives() {
     check(95, async |mut subject| {
         let mut session = subject.turn().await;
@@ -180,7 +188,6 @@ fn c095_every_character_survives() {
     });
 }
 
-#[test]
 fn c096_passwords_read_as_empty() {
     check(96, async |mut subject| {
         let mut session = subject.turn().await;
@@ -204,7 +211,6 @@ fn c096_passwords_read_as_empty() {
     });
 }
 
-#[test]
 fn c097_every_spelling_of_a_value_reads_back_in_one() {
     check(97, async |mut subject| {
         let mut session = subject.turn().await;
@@ -242,7 +248,6 @@ fn c097_every_spelling_of_a_value_reads_back_in_one() {
     });
 }
 
-#[test]
 fn c099_a_parameter_key_has_32_characters_at_most() {
     check(99, async |mut subject| {
         let mut session = subject.turn().await;
