@@ -85,7 +85,7 @@ impl Bench {
     }
 
     /// The process ends and starts again.
-    async fn restart(self) -> Self {
+    pub(super) async fn restart(self) -> Self {
         self.restart_with(Packs::embedded().unwrap()).await
     }
 
@@ -106,7 +106,7 @@ impl Bench {
         }
     }
 
-    fn advance(&self, seconds: i64) {
+    pub(super) fn advance(&self, seconds: i64) {
         self.clock.0.fetch_add(seconds, Ordering::SeqCst);
     }
 
@@ -131,17 +131,17 @@ impl Bench {
     }
 
     /// Seconds until the next session is due.
-    fn wait(&self) -> Option<i64> {
+    pub(super) fn wait(&self) -> Option<i64> {
         let due = self.gateway.inner.sessions.due(&MAC)?;
         Some(due.as_second() - self.clock.now().as_second())
     }
 
-    async fn session(&self) -> OpenSession {
+    pub(super) async fn session(&self) -> OpenSession {
         self.gateway.inner.sessions.disarm(&MAC);
         self.gateway.open_session(MAC).await.unwrap().unwrap()
     }
 
-    async fn end(&self) {
+    pub(super) async fn end(&self) {
         self.gateway.close_session(MAC, SessionOutcome::Ended).await;
     }
 
@@ -152,12 +152,12 @@ impl Bench {
             .await;
     }
 
-    async fn execute(&self, request: AcsRequest) -> CpeResponse {
+    pub(super) async fn execute(&self, request: AcsRequest) -> CpeResponse {
         self.gateway.execute(MAC, request).await.unwrap()
     }
 
     /// First contact, done with.
-    async fn announced() -> Self {
+    pub(super) async fn announced() -> Self {
         let bench = Self::new().await;
         bench.fetch().await;
         bench.session().await;
@@ -171,7 +171,7 @@ impl Bench {
     }
 }
 
-fn codes(session: &OpenSession) -> Vec<EventCode> {
+pub(super) fn codes(session: &OpenSession) -> Vec<EventCode> {
     session
         .inform
         .events
@@ -180,7 +180,7 @@ fn codes(session: &OpenSession) -> Vec<EventCode> {
         .collect()
 }
 
-fn set(name: &str, value: &str) -> AcsRequest {
+pub(super) fn set(name: &str, value: &str) -> AcsRequest {
     AcsRequest::SetParameterValues {
         parameters: vec![SetValue {
             name: name.to_owned(),
