@@ -156,11 +156,4 @@ impl CpeState {
             factory_reset_is_due: false,
         }
     }
-
-    /// How the ACS wants to hear of a change of this parameter.
-    pub fn notification(&self, path: &ParameterPath) -> Notification {
-        self.attributes
-            .get(path)
-            .map_or(Notification::Off, |attribute| attribute.notification)
-    }
 }

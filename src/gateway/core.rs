@@ -42,6 +42,12 @@ pub(super) struct Inner {
     pub(super) transfers: TimedQueue<(Mac, u64)>,
     pub(super) controls: TimedQueue<Mac>,
     pub(super) waking: Waking,
+    /// Informs that an ACS has asked for: the earliest of each device.
+    pub(super) scheduled_informs: TimedQueue<Mac>,
+    pub(super) heartbeats: TimedQueue<Mac>,
+    /// Devices that open no session for active notifications alone until this moment
+    /// (cwmp.md A7).
+    pub(super) throttled: TimedQueue<Mac>,
     pub(super) phase_key: u64,
     /// Assets that are being served.
     pub(super) shared_assets: Mutex<HashMap<ContentHash, Weak<[u8]>>>,
@@ -103,6 +109,9 @@ impl Gateway {
                 transfers: TimedQueue::new(),
                 controls: TimedQueue::new(),
                 waking: Waking::new(),
+                scheduled_informs: TimedQueue::new(),
+                heartbeats: TimedQueue::new(),
+                throttled: TimedQueue::new(),
                 phase_key: installation.phase_key,
                 shared_assets: Mutex::new(HashMap::new()),
                 cells: Mutex::new(HashMap::new()),

@@ -9,9 +9,10 @@ use super::core::Gateway;
 use super::door::GatewayError;
 use super::file_passwords::Whose;
 use super::live::Live;
+use super::own_changes::Derived;
 use super::tree::sealed;
 use super::view::{View, provisional_identity};
-use crate::cwmp::{Event, EventCode, Notification};
+use crate::cwmp::{Event, EventCode};
 use crate::datamodel::ParameterPath;
 use crate::device::{DeviceRecord, FileRecord, FileRole, Mark, StoredParameters, TreePath};
 use crate::mapping::{Change, NativeEdit, Pack, Parameter, Refusal, ValueState};
@@ -35,6 +36,8 @@ pub(super) struct Draft {
     pub(super) derive_anew: bool,
     /// Something has happened that the ACS is to hear of at once.
     pub(super) news: bool,
+    /// What is added to the events was owed before: it ends no wait for a retry.
+    pub(super) owed_before: bool,
     /// Parameters that the ACS itself is setting: it need not hear of them (cwmp.md A3).
     pub(super) set_by_acs: BTreeSet<ParameterPath>,
 }
@@ -127,6 +130,7 @@ impl Draft {
             documents: Some(documents),
             derive_anew: true,
             news: false,
+            owed_before: false,
             set_by_acs: BTreeSet::new(),
         }
     }
@@ -229,9 +233,18 @@ impl Draft {
     pub(super) fn begin_with_a_new_acs(&mut self) {
         let cpe = &mut self.record.cpe;
         cpe.transfers.clear();
+        cpe.autonomous_reports.clear();
+        cpe.wishes.clear();
+        cpe.scheduled_informs.clear();
+        cpe.lightweight.changed.clear();
         cpe.retry_count = 0;
         cpe.informed_acs = None;
         cpe.events.add(Event::plain(EventCode::Bootstrap));
+    }
+
+    /// The record as it was loaded; `None` for a new device.
+    pub(super) fn before(&self) -> Option<&DeviceRecord> {
+        self.before.as_ref()
     }
 
     fn events_before(&self) -> Mark {
@@ -256,6 +269,7 @@ impl Gateway {
             documents: None,
             derive_anew: false,
             news: false,
+            owed_before: false,
             set_by_acs: BTreeSet::new(),
         };
         // Rows and parameters of other lenses mean nothing to these. A file that can't be read is
@@ -326,14 +340,15 @@ impl Gateway {
         if reads_other_files {
             if_open(self.read_layers_anew(&mut draft))?;
         }
+        let mut derived = None;
         if draft.gives_another_file() || draft.derive_anew {
-            if_open(self.derive(&mut draft, &mut batch))?;
+            derived = if_open(self.derive(&mut draft, &mut batch))?.flatten();
         }
         if let Some(before) = draft.before.clone() {
             self.meet_another_tree(&mut draft, &before)?;
         }
         self.identify(&mut draft);
-        self.note_own_changes(&mut draft);
+        self.note_own_changes(&mut draft, derived.as_ref())?;
         let desired_before = draft.before.as_ref().map(|before| before.delivery.desired);
         if desired_before != Some(draft.record.delivery.desired) && live.control.in_flight.is_none()
         {
@@ -344,8 +359,8 @@ impl Gateway {
             batch.require(Table::Device, &mac.bytes(), draft.original.take());
             batch.put_long(Table::Device, &mac.bytes(), record);
         }
-        let has_new_event = draft.record.cpe.events.mark() != draft.events_before()
-            && self.is_urgent(&draft.record);
+        let has_new_event =
+            !draft.owed_before && draft.record.cpe.events.mark() != draft.events_before();
         let ticket = if batch.is_empty() {
             None
         } else {
@@ -357,7 +372,9 @@ impl Gateway {
         };
         // Planned before the wait for the disk: a caller that goes away while it waits must not
         // leave a device without its timers. Whoever they wake has to get the device first.
-        self.plan(mac, &draft.record, live, draft.news || has_new_event);
+        let schema = draft.pack.schema();
+        let has_news = draft.news || has_new_event;
+        self.plan(mac, &draft.record, schema, live, has_news);
         if let Some(ticket) = ticket {
             ticket.durable().await?;
         }
@@ -379,7 +396,11 @@ impl Gateway {
     }
 
     /// Brings the derived parameters up to date and writes the own document if it changed.
-    fn derive(&self, draft: &mut Draft, batch: &mut Batch) -> Result<(), GatewayError> {
+    fn derive(
+        &self,
+        draft: &mut Draft,
+        batch: &mut Batch,
+    ) -> Result<Option<Derived>, GatewayError> {
         let mac = draft.mac;
         let pack = Arc::clone(&draft.pack);
         let previous = draft.record.rows.clone();
@@ -394,13 +415,19 @@ impl Gateway {
             values: parameters.iter().filter_map(stored_value).collect(),
         };
         let before = self.load_parameters(mac)?;
+        let mut derived = None;
         if before != stored {
+            batch.put_long(Table::Parameters, &mac.bytes(), encode(&stored)?);
             if draft.before.is_some() && before.lenses == stored.lenses {
                 draft.note_changes(&before, &stored);
+                derived = Some(Derived {
+                    before,
+                    after: stored,
+                });
             }
-            batch.put_long(Table::Parameters, &mac.bytes(), encode(&stored)?);
         }
-        self.write_own_file(draft, batch)
+        self.write_own_file(draft, batch)?;
+        Ok(derived)
     }
 
     fn write_own_file(&self, draft: &mut Draft, batch: &mut Batch) -> Result<(), GatewayError> {
@@ -458,52 +485,6 @@ impl Gateway {
         draft.record.identity = Some(identity);
     }
 
-    /// Queues `4 VALUE CHANGE` for the CPE's own parameters whose ACS wants to hear of it.
-    fn note_own_changes(&self, draft: &mut Draft) {
-        let Some(before) = &draft.before else {
-            return;
-        };
-        let watched: Vec<ParameterPath> = draft
-            .record
-            .cpe
-            .attributes
-            .iter()
-            .filter(|(path, attribute)| {
-                attribute.notification != Notification::Off && !draft.set_by_acs.contains(*path)
-            })
-            .map(|(path, _)| path.clone())
-            .collect();
-        if watched.is_empty() {
-            return;
-        }
-        let now = self.inner.clock.now();
-        let shows = |record: &DeviceRecord| {
-            let reachability = self.reachability(record);
-            let pack = Arc::clone(&draft.pack);
-            let settings = &self.inner.settings;
-            let key = self.inner.phase_key;
-            View::new(
-                draft.mac,
-                record.clone(),
-                pack,
-                Vec::new(),
-                settings,
-                reachability,
-                key,
-            )
-        };
-        let (old, new) = (shows(before), shows(&draft.record));
-        let value = |view: &View, path: &ParameterPath| {
-            let shown = view.parameter(path.as_str(), now);
-            shown.map(|shown| shown.value)
-        };
-        let changed: Vec<ParameterPath> = watched
-            .into_iter()
-            .filter(|path| value(&old, path) != value(&new, path))
-            .collect();
-        draft.queue_changes(changed);
-    }
-
     /// What the data model of a device shows, made anew only when its record has changed.
     pub(super) fn view(&self, mac: Mac, live: &mut Live) -> Result<Arc<View>, GatewayError> {
         if let Some(view) = &live.view {
@@ -527,32 +508,6 @@ impl Gateway {
             live.view = Some(Arc::clone(&view));
         }
         Ok(view)
-    }
-}
-
-impl Draft {
-    /// Queues `4 VALUE CHANGE` for derived parameters whose ACS wants to hear of it.
-    fn note_changes(&mut self, before: &StoredParameters, after: &StoredParameters) {
-        let changed: Vec<ParameterPath> = self
-            .record
-            .cpe
-            .attributes
-            .iter()
-            .filter(|(path, attribute)| {
-                attribute.notification != Notification::Off
-                    && !self.set_by_acs.contains(*path)
-                    && before.value(path) != after.value(path)
-            })
-            .map(|(path, _)| path.clone())
-            .collect();
-        self.queue_changes(changed);
-    }
-
-    fn queue_changes(&mut self, changed: Vec<ParameterPath>) {
-        for path in changed {
-            self.news |= self.record.cpe.notification(&path) == Notification::Active;
-            self.record.cpe.events.note_change(path);
-        }
     }
 }
 

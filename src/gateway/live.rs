@@ -19,9 +19,11 @@ use crate::native::Mac;
 pub(super) struct Live {
     /// The running session.
     pub(super) session: Option<RunningSession>,
-    /// Events that need not outlive the process: `2 PERIODIC` (its phase is fixed, the next one
-    /// comes) and `6 CONNECTION REQUEST` (must not be retried).
+    /// Events that no session has tried to deliver: `2 PERIODIC`, which goes into the record when
+    /// one fails, and `6 CONNECTION REQUEST`, which must not be retried.
     pub(super) passing_events: Vec<EventCode>,
+    /// `14 HEARTBEAT` is due: it goes alone, and is not retried (cwmp.md section 4.1).
+    pub(super) heartbeat_is_due: bool,
     /// Failed sessions since the last good one or the start of the gateway: the n of the retry
     /// policy (cwmp.md R1, R4).
     pub(super) failures: u32,
@@ -61,10 +63,12 @@ pub(super) struct Told {
 /// A session that is under way.
 #[derive(Debug)]
 pub(super) struct RunningSession {
-    /// What its Inform contains.
+    /// What was owed when it was opened, and is in its Inform.
     pub(super) mark: Mark,
     /// Passing events that are in it.
     pub(super) passing_events: Vec<EventCode>,
+    /// It has `14 HEARTBEAT` and nothing else: nothing of the record is delivered by it.
+    pub(super) is_heartbeat: bool,
     /// Whether the ACS has taken the Inform.
     pub(super) informed: bool,
     /// What the CPE says in it besides.
@@ -87,6 +91,7 @@ impl Live {
     pub(super) fn is_at_rest(&self) -> bool {
         self.session.is_none()
             && self.passing_events.is_empty()
+            && !self.heartbeat_is_due
             && self.failures == 0
             && self.unacknowledged == 0
             && self.running_transfers.is_empty()

@@ -18,14 +18,19 @@ mod export;
 mod file_index;
 mod file_passwords;
 mod import;
+mod inform_parameters;
 mod live;
+mod notifications;
 mod overview;
+mod own_changes;
 mod phones;
 mod random;
 mod records;
 mod report;
+mod retry;
 mod rpc;
 mod schedule;
+mod scheduled_informs;
 mod sessions;
 mod settings;
 mod shared_affixes;
@@ -60,6 +65,7 @@ pub use edit_report::{EditReport, SetReport};
 pub use explain::PhoneExplanation;
 pub use file_passwords::{FilePassword, FilePasswords, ModelPattern};
 pub use import::{ImportError, ImportOptions};
+pub use notifications::LightweightChanges;
 pub use overview::{DeviceDetail, DeviceSummary, ParameterLine, TransferSummary};
 pub use report::{
     CheckReport, ExportReport, Finding, FindingKind, ImportReport, ImportSummary, KindError,

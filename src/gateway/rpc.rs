@@ -10,6 +10,7 @@ use crate::native::Mac;
 
 use super::core::Gateway;
 use super::door::GatewayError;
+use super::notifications::in_force;
 use super::view::Shown;
 
 /// The methods that a device answers (cwmp.md M10).
@@ -21,6 +22,7 @@ const METHODS: &[&str] = &[
     "SetParameterAttributes",
     "GetParameterAttributes",
     "Reboot",
+    "ScheduleInform",
     "Download",
     "Upload",
 ];
@@ -76,6 +78,13 @@ impl Gateway {
                 .order_reboot(mac, command_key)
                 .await
                 .map(|()| CpeResponse::Reboot),
+            AcsRequest::ScheduleInform {
+                delay_seconds,
+                command_key,
+            } => self
+                .schedule_inform(mac, delay_seconds, command_key)
+                .await
+                .map(|()| CpeResponse::ScheduleInform),
             AcsRequest::Download(download) => self
                 .queue_download(mac, download)
                 .await
@@ -87,7 +96,6 @@ impl Gateway {
             AcsRequest::AddObject { .. }
             | AcsRequest::DeleteObject { .. }
             | AcsRequest::FactoryReset
-            | AcsRequest::ScheduleInform { .. }
             | AcsRequest::GetQueuedTransfers
             | AcsRequest::GetAllQueuedTransfers
             | AcsRequest::ScheduleDownload(_)
@@ -134,13 +142,14 @@ impl Gateway {
     ) -> Result<Vec<ParameterAttribute>, Fault> {
         let shown = self.select(mac, names).await?;
         let (record, _) = self.load(mac)?.ok_or(GatewayError::UnknownPhone(mac))?;
+        let pack = self.lenses(&record)?;
         Ok(shown
             .into_iter()
             .map(|parameter| {
                 let attribute = record.cpe.attributes.get(&parameter.path);
                 ParameterAttribute {
                     name: parameter.path.to_string(),
-                    notification: record.cpe.notification(&parameter.path),
+                    notification: in_force(pack.schema(), &record.cpe, &parameter.path),
                     access_list: attribute
                         .and_then(|attribute| attribute.access_list.clone())
                         .unwrap_or_else(super::attributes::default_access_list),

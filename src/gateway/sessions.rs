@@ -1,6 +1,8 @@
 //! A device's sessions with its ACS: what they begin with, what they leave behind.
 
+use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use url::Url;
 
@@ -9,12 +11,18 @@ use super::door::{
     AcsEndpoint, ConnectionRequestTarget, Delivery, GatewayError, OpenSession, PendingCall,
     SessionOutcome,
 };
+use super::inform_parameters::patterns;
 use super::live::{Live, RunningSession};
+use super::notifications::in_force;
+use super::view::Shown;
 use super::waking::UDP_ADDRESS;
-use crate::cwmp::{CpeCall, Event, EventCode, Inform, ParameterValue};
-use crate::device::{DeviceRecord, Mark, Transfer, TransferKind, TransferOrder, TransferState};
+use crate::cwmp::{CpeCall, Event, EventCode, Inform, Notification, ParameterValue};
+use crate::datamodel::Schema;
+use crate::device::{DeviceRecord, Transfer, TransferKind, TransferOrder, TransferState};
 use crate::native::Mac;
 use crate::wire::Credentials;
+
+const CONNECTION_REQUEST_URL: &str = "Device.ManagementServer.ConnectionRequestURL";
 
 impl Gateway {
     /// Prepares a device's session. `None` when there is nothing to report any more, when one is
@@ -37,22 +45,33 @@ impl Gateway {
         else {
             return Ok(None);
         };
-        let calls = pending_calls(&record);
-        let events = self.events(&record, &live);
+        // A heartbeat goes alone, and all else waits for the session after it; the first Inform
+        // that an ACS gets is none.
+        let is_heartbeat = std::mem::take(&mut live.heartbeat_is_due)
+            && record.cpe.informed_acs.is_some()
+            && !record.cpe.events.owes(EventCode::Bootstrap);
+        let (events, calls, passing_events) = if is_heartbeat {
+            let heartbeat = Event::plain(EventCode::Heartbeat);
+            (vec![heartbeat], Vec::new(), Vec::new())
+        } else {
+            let events = self.events(&record, &live)?;
+            let passing_events = std::mem::take(&mut live.passing_events);
+            (events, pending_calls(&record), passing_events)
+        };
         if events.is_empty() {
             return Ok(None);
         }
         let now = self.inner.clock.now();
-        let passing_events = std::mem::take(&mut live.passing_events);
         live.session = Some(RunningSession {
             mark: record.cpe.events.mark(),
             passing_events,
+            is_heartbeat,
             informed: false,
             calls: calls.iter().map(|call| call.id).collect(),
             acs_url: endpoint.url.to_string(),
             reachability: self.reachability(&record),
         });
-        let parameters = match self.inform_parameters(mac, &mut live) {
+        let parameters = match self.inform_parameters(mac, &mut live, &events) {
             Ok(parameters) => parameters,
             Err(error) => {
                 live.session = None;
@@ -90,6 +109,7 @@ impl Gateway {
             let mut draft = self.draft(mac)?;
             if is_another {
                 draft.begin_with_a_new_acs();
+                live.failures = 0;
             }
             self.commit(draft, live).await?;
         }
@@ -106,6 +126,9 @@ impl Gateway {
                 Delivery::Inform => {
                     if let Some(session) = &mut live.session {
                         session.informed = true;
+                        if session.is_heartbeat {
+                            return Ok(());
+                        }
                         let cpe = &mut draft.record.cpe;
                         cpe.events.deliver(session.mark);
                         cpe.informed_acs = Some(session.acs_url.clone());
@@ -153,46 +176,49 @@ impl Gateway {
         let left_unacknowledged = pending_calls(&draft.record)
             .iter()
             .any(|call| session.calls.contains(&call.id));
+        // What went wrong with the ACS that the device had is no failure with the new one
+        // (cwmp.md G1).
+        let endpoint = self.endpoint(&draft.record);
+        let has_another_acs =
+            endpoint.is_some_and(|endpoint| endpoint.url.as_str() != session.acs_url);
+        let cpe = &mut draft.record.cpe;
         if is_good {
-            draft.record.cpe.retry_count = 0;
+            cpe.retry_count = 0;
             live.failures = 0;
             live.unacknowledged = if left_unacknowledged {
                 live.unacknowledged.saturating_add(1)
             } else {
                 0
             };
+            self.begin_throttle(mac, &draft.record);
+        } else if has_another_acs {
+            live.failures = 0;
+            live.unacknowledged = 0;
         } else {
-            draft.record.cpe.retry_count = draft.record.cpe.retry_count.saturating_add(1);
+            cpe.retry_count = cpe.retry_count.saturating_add(1);
             live.failures = live.failures.saturating_add(1);
             if !session.informed && session.passing_events.contains(&EventCode::Periodic) {
-                live.add_passing(EventCode::Periodic);
+                // From now on a restart does not lose it (cwmp.md section 4.1, V7).
+                cpe.events.add(Event::plain(EventCode::Periodic));
+                draft.owed_before = true;
             }
         }
         let record = draft.record.clone();
+        let pack = Arc::clone(&draft.pack);
         self.commit(draft, &mut live).await?;
         let now = self.inner.clock.now();
-        if came_meanwhile && self.is_worth_a_session(&record, &live, session.mark) {
-            // A new event does not wait for the retry of old ones (cwmp.md R3).
+        let due = self.due(mac, &record, pack.schema(), now);
+        if !live.passing_events.is_empty() || live.heartbeat_is_due {
             self.arm_session(mac, &record, now);
-        } else if !is_good && !self.events(&record, &live).is_empty() {
-            self.plan_retry(mac, &record, live.failures)?;
+        } else if let Some(due) = due.filter(|_| came_meanwhile) {
+            // A new event does not wait for the retry of old ones (cwmp.md R3).
+            self.arm_session(mac, &record, due);
+        } else if !is_good && !self.events(&record, &live)?.is_empty() {
+            self.plan_retry(mac, &record, live.failures, Duration::ZERO)?;
         } else if live.unacknowledged > 0 {
             self.plan_unacknowledged(mac, &record, live.unacknowledged);
         }
         Ok(())
-    }
-
-    /// Whether what came during a session opens one of its own: a change that the ACS wants to
-    /// hear of only by and by does not.
-    fn is_worth_a_session(&self, record: &DeviceRecord, live: &Live, mark: Mark) -> bool {
-        !live.passing_events.is_empty()
-            || self.is_urgent(record)
-            || record
-                .cpe
-                .events
-                .events()
-                .any(|event| event.code != EventCode::ValueChange)
-                && record.cpe.events.has_news_since(mark)
     }
 
     /// The device that a connection request's path segment names.
@@ -225,28 +251,39 @@ impl Gateway {
     /// now, or right after the one that runs (cwmp.md C6, C7).
     pub async fn wake(&self, mac: Mac) {
         let mut live = self.hold(mac).await;
-        live.add_passing(EventCode::ConnectionRequest);
-        if live.session.is_some() {
-            return;
-        }
         match self.load(mac) {
-            Ok(Some((record, _))) => self.arm_session(mac, &record, self.inner.clock.now()),
-            Ok(None) => {}
+            Ok(Some((record, _))) if record.cpe.enable_cwmp => {
+                live.add_passing(EventCode::ConnectionRequest);
+                if live.session.is_none() {
+                    self.arm_session(mac, &record, self.inner.clock.now());
+                }
+            }
+            Ok(_) => {}
             Err(error) => tracing::error!(%mac, %error, "a connection request is lost"),
         }
     }
 
-    /// Whether the ACS knows the device under another ConnectionRequestURL than the present one.
-    pub(super) fn owes_connection_request_url(&self, record: &DeviceRecord) -> bool {
-        record
-            .cpe
-            .told_connection_request_url
-            .as_ref()
-            .is_some_and(|told| *told != self.connection_request_url(record))
+    /// How the ACS is to hear that the device has another ConnectionRequestURL than it was told;
+    /// off when it has not.
+    pub(super) fn connection_request_url_change(
+        &self,
+        record: &DeviceRecord,
+        schema: &Schema,
+    ) -> Notification {
+        let told = record.cpe.told_connection_request_url.as_ref();
+        let is_another = told.is_some_and(|told| *told != self.connection_request_url(record));
+        match CONNECTION_REQUEST_URL.parse() {
+            Ok(path) if is_another => in_force(schema, &record.cpe, &path),
+            _ => Notification::Off,
+        }
     }
 
-    /// Where a device's ACS is; `None` when it has none or its URL is no http or https one.
+    /// Where a device's ACS is; `None` when it has none, when its URL is no http or https one, or
+    /// when the device is to be silent (cwmp.md G3).
     pub(super) fn endpoint(&self, record: &DeviceRecord) -> Option<AcsEndpoint> {
+        if !record.cpe.enable_cwmp {
+            return None;
+        }
         let settings = &self.inner.settings;
         let acs = &record.cpe.acs;
         let url = match &acs.url {
@@ -269,28 +306,36 @@ impl Gateway {
         })
     }
 
-    /// The forced parameters, and those whose change has to be told (cwmp.md I5, I6, I9).
+    /// The forced parameters, those that the ACS wants with these events, and those whose change
+    /// has to be told; each once (cwmp.md I5, I6, I7, I9).
     fn inform_parameters(
         &self,
         mac: Mac,
         live: &mut Live,
+        events: &[Event],
     ) -> Result<Vec<ParameterValue>, GatewayError> {
         let view = self.view(mac, live)?;
         let now = self.inner.clock.now();
         let mut shown = view.forced(now);
-        if self.owes_udp_address(&view.record) {
+        let schema = view.pack.schema();
+        if self.udp_address_change(&view.record, schema).is_in_inform() {
             shown.extend(view.parameter(UDP_ADDRESS, now));
         }
-        for path in view.record.cpe.events.changed() {
-            if shown.iter().all(|parameter| parameter.path != *path) {
-                // A parameter that is gone has no value to tell.
-                shown.extend(view.parameter(path.as_str(), now));
-            }
+        let cpe = &view.record.cpe;
+        for pattern in patterns(cpe, events) {
+            shown.extend(view.matching(pattern, now));
         }
-        Ok(shown
-            .into_iter()
-            .map(super::view::Shown::into_wire)
-            .collect())
+        if events
+            .iter()
+            .any(|event| event.code == EventCode::ValueChange)
+        {
+            // A parameter that is gone has no value to tell.
+            let changed = cpe.events.changed();
+            shown.extend(changed.filter_map(|path| view.parameter(path.as_str(), now)));
+        }
+        let mut seen = HashSet::new();
+        shown.retain(|parameter| seen.insert(parameter.path.clone()));
+        Ok(shown.into_iter().map(Shown::into_wire).collect())
     }
 }
 
@@ -319,18 +364,19 @@ fn pending_calls(record: &DeviceRecord) -> Vec<PendingCall> {
 
 impl Gateway {
     /// Everything that an Inform has to report now.
-    fn events(&self, record: &DeviceRecord, live: &Live) -> Vec<Event> {
-        let mut events: Vec<Event> = record.cpe.events.events().cloned().collect();
-        let has_change = events
-            .iter()
-            .any(|event| event.code == EventCode::ValueChange);
-        if !has_change
-            && (self.owes_connection_request_url(record) || self.owes_udp_address(record))
-        {
+    fn events(&self, record: &DeviceRecord, live: &Live) -> Result<Vec<Event>, GatewayError> {
+        let owed = &record.cpe.events;
+        let mut events: Vec<Event> = owed.events().cloned().collect();
+        let pack = self.lenses(record)?;
+        let url_change = self.connection_request_url_change(record, pack.schema());
+        let udp_address_change = self.udp_address_change(record, pack.schema());
+        let has_other_way = url_change.is_in_inform() || udp_address_change.is_in_inform();
+        if !owed.owes(EventCode::ValueChange) && has_other_way {
             // The URL itself is in every Inform; the address is added to this one.
             events.push(Event::plain(EventCode::ValueChange));
         }
-        events.extend(live.passing_events.iter().copied().map(Event::plain));
+        let passing = live.passing_events.iter().copied();
+        events.extend(passing.filter(|code| !owed.owes(*code)).map(Event::plain));
         let mut has_report = false;
         for transfer in &record.cpe.transfers {
             if let TransferState::Finished(report) = &transfer.state {
@@ -350,7 +396,7 @@ impl Gateway {
         if !record.cpe.wishes.is_empty() {
             events.push(Event::plain(EventCode::RequestDownload));
         }
-        events
+        Ok(events)
     }
 }
 

@@ -10,10 +10,12 @@ use super::cpe_parameters::OwnParameter;
 use super::door::GatewayError;
 use super::draft::Draft;
 use super::edit_report::{EditReport, SetReport};
+use super::inform_parameters::{INFORM_PARAMETERS, conflicts};
 use super::rpc::printable;
 use super::view::{Shown, View};
 use crate::cwmp::{Fault, FaultCode, ParameterFault, SetValue};
 use crate::datamodel::{ParameterPath, ValueProblem, ValueType};
+use crate::device::CpeState;
 use crate::mapping::{Change, Refusal, RefusalReason};
 use crate::native::Mac;
 
@@ -338,8 +340,12 @@ impl Gateway {
             let before = draft.record.kept.insert(kept_as, value.clone());
             draft.derive_anew |= before.as_ref() != Some(&value);
         }
-        for change in checked.own {
+        for change in &checked.own {
             change.parameter.write(&mut draft.record.cpe, &change.value);
+        }
+        let faults = unique_key_faults(&draft.record.cpe, &checked.own);
+        if !faults.is_empty() {
+            return Err(invalid_arguments(faults));
         }
         if checked.another_acs {
             draft.begin_with_a_new_acs();
@@ -351,6 +357,21 @@ impl Gateway {
             edits: edits.into_iter().map(EditReport::from).collect(),
         })
     }
+}
+
+/// Parameters of the call that make a row the same as another one (cwmp.md M30).
+fn unique_key_faults(cpe: &CpeState, changes: &[OwnChange]) -> Vec<ParameterFault> {
+    let fault = |(first, second, name): (u32, u32, &'static str)| {
+        let rows = [first, second].map(|row| format!("{INFORM_PARAMETERS}{row}."));
+        let mut of_call = changes.iter().map(|change| change.path.as_str());
+        let path = of_call.find(|path| rows.iter().any(|row| path.starts_with(row.as_str())))?;
+        Some(ParameterFault {
+            name: path.to_owned(),
+            code: FaultCode::InvalidParameterValue,
+            text: format!("rows {first} and {second} have the same {name}"),
+        })
+    };
+    conflicts(cpe).into_iter().filter_map(fault).collect()
 }
 
 fn parameter_fault(refusal: Refusal) -> ParameterFault {

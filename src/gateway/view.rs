@@ -28,6 +28,16 @@ const LAN_ADDRESSES: &[(&str, &str)] = &[
     ),
 ];
 
+/// The AddressingType of a phone whose address its network gives.
+pub(super) const DYNAMIC: &str = "DHCP";
+
+/// Which parameter of a data model is the phone's address in its network, and which one says where
+/// it has it from.
+pub(super) fn lan_address(schema: &Schema) -> Option<(&'static str, &'static str)> {
+    let mut addresses = LAN_ADDRESSES.iter().copied();
+    addresses.find(|(address, _)| schema.entry(address).is_some())
+}
+
 /// One parameter as it is shown, secrets included: who hands it out masks it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Shown {
@@ -127,9 +137,7 @@ impl View {
                 sources.insert(path, Source::Cpe(OwnParameter::Single(parameter)));
             }
         }
-        let mut addresses = LAN_ADDRESSES.iter();
-        if let Some((address, addressing_type)) =
-            addresses.find(|(address, _)| schema.entry(address).is_some())
+        if let Some((address, addressing_type)) = lan_address(schema)
             && let Ok(path) = address.parse::<ParameterPath>()
         {
             let lens = match sources.get(&path) {
@@ -193,20 +201,9 @@ impl View {
                 sources.insert(path, Source::Count(count));
             }
         }
-        let acs_url = record.cpe.acs.url.clone().unwrap_or_else(|| {
-            let url = settings.acs_url.as_ref();
-            url.map(ToString::to_string).unwrap_or_default()
-        });
-        let acs_username = record
-            .cpe
-            .acs
-            .username
-            .clone()
-            .unwrap_or_else(|| settings.acs_credentials.username.clone());
-        let periodic_inform_interval = record
-            .cpe
-            .periodic_inform_interval
-            .unwrap_or(settings.periodic_inform_interval);
+        let acs_url = acs_url(&record, settings);
+        let acs_username = acs_username(&record, settings);
+        let periodic_inform_interval = periodic_inform_interval(&record, settings);
         Self {
             mac,
             record,
@@ -306,6 +303,19 @@ impl View {
             .collect()
     }
 
+    /// Every parameter that a pattern names: a path with `*` in the place of instance numbers.
+    pub(super) fn matching(&self, pattern: &str, now: Timestamp) -> Vec<Shown> {
+        let Some((prefix, _)) = pattern.split_once('*') else {
+            return self.parameter(pattern, now).into_iter().collect();
+        };
+        self.sources
+            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
+            .take_while(|(path, _)| path.as_str().starts_with(prefix))
+            .filter(|(path, _)| fits(pattern, path.as_str()))
+            .filter_map(|(path, source)| self.show(path, source, now))
+            .collect()
+    }
+
     fn below(&self, prefix: &str, now: Timestamp) -> Vec<Shown> {
         self.sources
             .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
@@ -337,7 +347,7 @@ impl View {
                 };
                 let is_dynamic = self
                     .lens_value(addressing_type)
-                    .is_none_or(|value| value == "DHCP");
+                    .is_none_or(|value| value == DYNAMIC);
                 if let Some(contact) = &self.record.contact
                     && is_dynamic
                 {
@@ -427,6 +437,30 @@ impl View {
     }
 }
 
+/// ManagementServer.URL.
+pub(super) fn acs_url(record: &DeviceRecord, settings: &GatewaySettings) -> String {
+    record.cpe.acs.url.clone().unwrap_or_else(|| {
+        let url = settings.acs_url.as_ref();
+        url.map(ToString::to_string).unwrap_or_default()
+    })
+}
+
+/// ManagementServer.Username.
+pub(super) fn acs_username(record: &DeviceRecord, settings: &GatewaySettings) -> String {
+    record
+        .cpe
+        .acs
+        .username
+        .clone()
+        .unwrap_or_else(|| settings.acs_credentials.username.clone())
+}
+
+/// ManagementServer.PeriodicInformInterval in seconds.
+pub(super) fn periodic_inform_interval(record: &DeviceRecord, settings: &GatewaySettings) -> u32 {
+    let set = record.cpe.periodic_inform_interval;
+    set.unwrap_or(settings.periodic_inform_interval)
+}
+
 /// Who the device would be if it were announced now.
 pub(super) fn provisional_identity(
     mac: Mac,
@@ -471,6 +505,18 @@ fn counters(objects: &BTreeSet<ObjectPath>, schema: &Schema) -> Vec<(ParameterPa
         }
     }
     counts.into_iter().collect()
+}
+
+/// Whether a path has the segments of a pattern, in which `*` stands for an instance number.
+fn fits(pattern: &str, path: &str) -> bool {
+    let mut segments = path.split('.');
+    let all_fit = pattern.split('.').all(|wanted| {
+        segments.next().is_some_and(|segment| match wanted {
+            "*" => segment.bytes().all(|byte| byte.is_ascii_digit()),
+            _ => segment == wanted,
+        })
+    });
+    all_fit && segments.next().is_none()
 }
 
 /// Whether an object is a row of a table: its last segment is a number.

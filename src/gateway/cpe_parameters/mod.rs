@@ -6,8 +6,10 @@ mod connection_requests;
 mod delivery;
 mod device;
 mod device_info;
+mod inform_parameters;
+mod inform_policy;
 mod management_server;
 mod parameter;
 
-pub(super) use catalogue::{cpe_parameters, cpe_tables};
+pub(super) use catalogue::{cpe_parameters, cpe_tables, own_parameter};
 pub(super) use parameter::{OwnParameter, Reading};

@@ -172,12 +172,18 @@ impl Gateway {
                     continue;
                 }
             };
-            if !self.owes_udp_address(&record) {
+            let Ok(pack) = self.lenses(&record) else {
                 continue;
-            }
+            };
+            let schema = pack.schema();
+            let Some(due) = self
+                .udp_address_due(&record, schema, now)
+                .and_then(|_| self.due(mac, &record, schema, now))
+            else {
+                continue;
+            };
             planned += 1;
             let spread = random::below(planned / TELL_RATE + 1).unwrap_or_default();
-            let due = self.udp_address_due(&record).unwrap_or(now).max(now);
             self.arm_session(mac, &record, after(due, Duration::from_secs(spread)));
             tokio::task::yield_now().await;
         }

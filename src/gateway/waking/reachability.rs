@@ -4,8 +4,11 @@ use std::net::SocketAddr;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::cwmp::Notification;
+use crate::datamodel::Schema;
 use crate::device::{CpeState, DeviceRecord};
 use crate::gateway::core::Gateway;
+use crate::gateway::notifications::in_force;
 
 /// The parameter that tells where connection requests over UDP go.
 pub(in crate::gateway) const UDP_ADDRESS: &str =
@@ -53,31 +56,40 @@ impl Gateway {
         }
     }
 
-    /// Whether the ACS knows the device under another UDPConnectionRequestAddress than the present
-    /// one. A device that has told none yet owes none: the ACS asks for it.
-    pub(in crate::gateway) fn owes_udp_address(&self, record: &DeviceRecord) -> bool {
-        record
-            .cpe
-            .told_udp_connection_request_address
-            .as_ref()
-            .is_some_and(|told| *told != self.reachability(record).udp_address)
+    /// How the ACS is to hear that the device has another UDPConnectionRequestAddress than it was
+    /// told; off when it has not. A device that has told none yet owes none: the ACS asks for it.
+    pub(in crate::gateway) fn udp_address_change(
+        &self,
+        record: &DeviceRecord,
+        schema: &Schema,
+    ) -> Notification {
+        let told = record.cpe.told_udp_connection_request_address.as_ref();
+        let is_another = told.is_some_and(|told| *told != self.reachability(record).udp_address);
+        match UDP_ADDRESS.parse() {
+            Ok(path) if is_another => in_force(schema, &record.cpe, &path),
+            _ => Notification::Off,
+        }
     }
 
-    /// The same, if that is worth a session of its own by now (cwmp.md U7).
-    pub(in crate::gateway) fn owes_udp_address_at_once(&self, record: &DeviceRecord) -> bool {
-        let now = self.inner.clock.now();
-        self.owes_udp_address(record) && self.udp_address_due(record).is_none_or(|due| due <= now)
-    }
-
-    /// Until when a changed address has to wait, because another one was told not long ago.
-    pub(super) fn udp_address_due(&self, record: &DeviceRecord) -> Option<Timestamp> {
+    /// When a changed UDPConnectionRequestAddress opens a session of its own, if it does: not so
+    /// soon after another one that the ACS would not have it (cwmp.md U7).
+    pub(in crate::gateway) fn udp_address_due(
+        &self,
+        record: &DeviceRecord,
+        schema: &Schema,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        if self.udp_address_change(record, schema) != Notification::Active {
+            return None;
+        }
         let limit = record.cpe.udp_connection_requests.notification_limit;
+        let limit = SignedDuration::from_secs(limit.into());
         let state = self.inner.waking.state();
         let told_at = state
             .address_told_at
-            .get(&record.cpe.connection_request_segment)?;
-        let limit = SignedDuration::from_secs(limit.into());
-        Some(told_at.saturating_add(limit).unwrap_or(Timestamp::MAX))
+            .get(&record.cpe.connection_request_segment);
+        let due = told_at.map(|told_at| told_at.saturating_add(limit).unwrap_or(Timestamp::MAX));
+        Some(due.map_or(now, |due| due.max(now)))
     }
 
     /// Notes in the record what an Inform that was taken has told of the device's ways.

@@ -254,7 +254,8 @@ impl UdpRequest {
         for datagram in datagrams {
             socket.send_to(datagram, address).await?;
         }
-        let answer = socket.recv_from(&mut [0; 16]);
+        let mut buffer = [0; 16];
+        let answer = socket.recv_from(&mut buffer);
         Ok(tokio::time::timeout(Duration::from_millis(300), answer)
             .await
             .is_ok())
