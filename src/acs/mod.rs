@@ -3,6 +3,7 @@
 mod connect;
 mod connection_request;
 mod conversation;
+mod lightweight;
 #[cfg(test)]
 mod scripted;
 mod session;
@@ -14,6 +15,7 @@ mod work;
 
 pub use connect::ConnectorError;
 pub use connection_request::{ConnectionRequestError, ConnectionRequestServer};
+pub use lightweight::LightweightNotifier;
 pub use session::Driver;
 pub use settings::{
     AcsSettings, AllowedTarget, AllowedTargetError, ConnectionRequestSettings, TransferSettings,

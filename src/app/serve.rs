@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::gateway::{OpenError, open_gateway};
 use super::settings::Settings;
 use crate::acs::{
-    ConnectionRequestError, ConnectionRequestServer, ConnectorError, Driver, Transfers,
-    UdpConnectionRequestServer,
+    ConnectionRequestError, ConnectionRequestServer, ConnectorError, Driver, LightweightNotifier,
+    Transfers, UdpConnectionRequestServer,
 };
 use crate::admin::{AdminKey, AdminKeyError, AdminServer, AdminServerError};
 use crate::gateway::{Gateway, GatewayError};
@@ -162,6 +162,12 @@ impl Server {
         let token = shutdown.clone();
         doors.spawn(async move {
             transfers.run(token).await;
+            Ok(())
+        });
+        let notifier = LightweightNotifier::new(gateway.clone(), &acs_settings);
+        let token = shutdown.clone();
+        doors.spawn(async move {
+            notifier.run(token).await;
             Ok(())
         });
         let control = ControlSender::new(gateway.clone());

@@ -24,7 +24,8 @@ pub use session::{
     Delivered, MAX_SENDS, Reply, Session, SessionEnd, SessionFailure, SessionStart, Step,
 };
 pub use soap::{
-    AcsBody, AcsFault, AcsMessage, MAX_ATTRIBUTES, MAX_BODY, MAX_DEPTH, MAX_ELEMENTS, SoapError,
-    decode, encode_fault, encode_must_understand_fault, encode_request, encode_response,
+    AcsBody, AcsFault, AcsMessage, LightweightNotification, MAX_ATTRIBUTES, MAX_BODY, MAX_DEPTH,
+    MAX_ELEMENTS, SoapError, decode, encode_fault, encode_lightweight_notification,
+    encode_must_understand_fault, encode_request, encode_response,
 };
 pub use version::{CwmpVersion, UnknownVersion};

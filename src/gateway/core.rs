@@ -41,6 +41,8 @@ pub(super) struct Inner {
     pub(super) periods: TimedQueue<Mac>,
     pub(super) transfers: TimedQueue<(Mac, u64)>,
     pub(super) controls: TimedQueue<Mac>,
+    /// Devices whose next lightweight notification is due.
+    pub(super) lightweight: TimedQueue<Mac>,
     pub(super) waking: Waking,
     /// Informs that an ACS has asked for: the earliest of each device.
     pub(super) scheduled_informs: TimedQueue<Mac>,
@@ -108,6 +110,7 @@ impl Gateway {
                 periods: TimedQueue::new(),
                 transfers: TimedQueue::new(),
                 controls: TimedQueue::new(),
+                lightweight: TimedQueue::new(),
                 waking: Waking::new(),
                 scheduled_informs: TimedQueue::new(),
                 heartbeats: TimedQueue::new(),

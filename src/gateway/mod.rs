@@ -19,6 +19,7 @@ mod file_index;
 mod file_passwords;
 mod import;
 mod inform_parameters;
+mod lightweight;
 mod live;
 mod notifications;
 mod overview;
@@ -65,7 +66,7 @@ pub use edit_report::{EditReport, SetReport};
 pub use explain::PhoneExplanation;
 pub use file_passwords::{FilePassword, FilePasswords, ModelPattern};
 pub use import::{ImportError, ImportOptions};
-pub use notifications::LightweightChanges;
+pub use lightweight::LightweightJob;
 pub use overview::{DeviceDetail, DeviceSummary, ParameterLine, TransferSummary};
 pub use report::{
     CheckReport, ExportReport, Finding, FindingKind, ImportReport, ImportSummary, KindError,

@@ -42,6 +42,7 @@ impl Gateway {
             };
             self.plan_period(mac, &record, now);
             self.plan_heartbeat(mac, &record, now);
+            self.plan_lightweight(mac, &record, pack.schema(), now);
             let is_due = self.due(mac, &record, pack.schema(), now).is_some();
             let mut scheduled = record.cpe.scheduled_informs.iter();
             let is_overdue = scheduled.any(|inform| inform.due <= now);
@@ -160,6 +161,7 @@ impl Gateway {
         let now = self.inner.clock.now();
         self.plan_period(mac, record, now);
         self.plan_heartbeat(mac, record, now);
+        self.plan_lightweight(mac, record, schema, now);
         self.plan_scheduled_informs(mac, record, Timestamp::MIN);
         if live.session.is_some() {
             return;
@@ -207,7 +209,7 @@ impl Gateway {
     }
 
     /// Plans the next moment of something that comes round; `None` is never.
-    fn plan_phase(
+    pub(super) fn plan_phase(
         &self,
         queue: &TimedQueue<Mac>,
         mac: Mac,
