@@ -6,7 +6,8 @@ use tokio::io::AsyncWriteExt;
 use trestle::sim::acs::{Reply, Shown};
 
 use crate::catalogue::{Check, checks};
-use crate::subject::{CR_USERNAME, PROVISIONING_CODE, Subject, check};
+use crate::private::{Options, Private};
+use crate::subject::{CR_USERNAME, PROVISIONING_CODE, Subject, check, check_alone};
 
 /// The checks of this file.
 pub(crate) const CHECKS: &[Check] = checks![
@@ -25,7 +26,14 @@ pub(crate) const CHECKS: &[Check] = checks![
 const QUIET: Duration = Duration::from_secs(2);
 
 fn c157_without_credentials_there_is_a_challenge_and_no_session() {
-    check(157, async |mut subject| {
+    check_alone(157, async || {
+        // A minute of the gateway's time is what is watched.
+        let options = Options {
+            speed: 30,
+            ..Options::default()
+        };
+        let private = Private::start(157, options).await;
+        let mut subject = private.subject(0).await;
         let requester = subject.waker().requester.clone();
         let mut challenges = Vec::new();
         for _ in 0..2 {
@@ -37,7 +45,8 @@ fn c157_without_credentials_there_is_a_challenge_and_no_session() {
             challenges.push(challenge);
         }
         assert_ne!(challenges[0], challenges[1], "each nonce is fresh");
-        assert!(subject.device.is_silent_for(QUIET).await);
+        let minute = private.scaled(Duration::from_secs(60));
+        assert!(subject.device.is_silent_for(minute).await);
     });
 }
 
@@ -132,16 +141,9 @@ fn c161_five_requests_at_once_are_one_session() {
             });
         }
         let statuses = requests.join_all().await;
-        // One that comes when the session runs already may be refused, or leads to one more
-        // session (cwmp.md C7).
-        assert!(statuses.iter().any(|status| matches!(status, 200 | 204)));
-        assert!(
-            statuses
-                .iter()
-                .all(|status| matches!(status, 200 | 204 | 503))
-        );
-        let sessions = count_sessions(&mut subject).await;
-        assert!((1..=2).contains(&sessions), "{sessions} sessions");
+        let good = |status: &u16| matches!(status, 200 | 204);
+        assert!(statuses.iter().all(good), "{statuses:?}");
+        assert_eq!(count_sessions(&mut subject).await, 1);
     });
 }
 
@@ -231,28 +233,24 @@ fn c212_many_requests_are_answered_in_a_second() {
         assert_eq!(path.matches('/').count(), 1, "{path} has one segment");
         assert!(!path.contains('?'), "{path}");
         let mut requests = tokio::task::JoinSet::new();
-        for number in 0..300 {
+        for _ in 0..1000 {
             let waker = waker.clone();
             requests.spawn(async move {
-                let shown = if number == 299 {
-                    waker.shown()
-                } else {
-                    Shown::Nothing
-                };
-                let limit = Duration::from_secs(1);
-                tokio::time::timeout(limit, waker.requester.request(shown))
-                    .await
-                    .map(|outcome| outcome.unwrap().answer.status)
+                let outcome = waker.requester.request(Shown::Nothing).await;
+                outcome.unwrap().answer.status
             });
         }
-        let mut woken = 0;
+        let limit = Duration::from_secs(1);
+        let asked = waker.requester.request(waker.shown());
+        let outcome = tokio::time::timeout(limit, asked).await;
+        let answer = outcome
+            .expect("both answers within a second")
+            .unwrap()
+            .answer;
+        assert!(matches!(answer.status, 200 | 204), "{}", answer.status);
         for status in requests.join_all().await {
-            match status.expect("an answer within a second") {
-                200 | 204 => woken += 1,
-                other => assert_eq!(other, 401),
-            }
+            assert_eq!(status, 401);
         }
-        assert_eq!(woken, 1);
         let mut session = subject.device.session().await.unwrap();
         session.begin().await.unwrap();
         session.end().unwrap();

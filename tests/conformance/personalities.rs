@@ -5,7 +5,7 @@ use trestle::sim::acs::message::{AttributeChange, Style};
 
 use crate::catalogue::{Check, checks};
 use crate::get::empty_table;
-use crate::subject::{MS, PROVISIONING_CODE, check};
+use crate::subject::{MS, PROVISIONING_CODE, check, check_new};
 use crate::transfers::download;
 
 /// The checks of this file.
@@ -43,7 +43,20 @@ fn c204_genieacs_discovers_the_device() {
             access_list: Some(&["Subscriber"]),
         };
         session.set_attributes(&[change]).await.unwrap();
+        let number = session.number();
+        let exchanges = session.device().exchanges();
         session.end().unwrap();
+        // GenieACS answers 400 to a request that does not show the cookie of its session.
+        let later = exchanges.iter().filter(|one| one.session == number).skip(1);
+        for exchange in later {
+            let cookies = exchange.header("cookie").unwrap_or_default();
+            let shown = format!("acs-session={number}");
+            assert!(
+                cookies.contains(&shown),
+                "{} with {cookies:?}",
+                exchange.rpc()
+            );
+        }
     });
 }
 
@@ -129,10 +142,15 @@ fn c207_freeacs_provisions_the_device() {
 }
 
 fn c209_204_in_answer_to_inform_is_no_success() {
-    check(209, async |mut subject| {
-        subject.wake().await.end().unwrap();
-        let mut session = subject.wake().await;
+    check_new(209, async |mut subject| {
+        subject.running.boot().await;
+        let session = subject.device.session().await.unwrap();
+        let events = session.inform().events.clone();
+        assert!(session.inform().has_event("0 BOOTSTRAP"));
+        session.end().unwrap();
+        let mut session = subject.device.session().await.unwrap();
         assert_eq!(session.inform().retry_count, 1);
+        assert_eq!(session.inform().events, events);
         session.begin().await.unwrap();
         session.end().unwrap();
     });

@@ -1,4 +1,4 @@
-//! C088 to C099: SetParameterValues.
+//! C088 to C101: SetParameterValues.
 
 use trestle::sim::acs::message::Style;
 use trestle::sim::acs::{ScriptError, Session};
@@ -12,11 +12,14 @@ pub(crate) const CHECKS: &[Check] = checks![
     c089_one_bad_name_changes_nothing,
     c090_every_bad_parameter_has_its_detail,
     c091_a_name_that_is_there_twice_is_refused,
+    c092_a_partial_path_can_not_be_set,
     c094_a_text_that_is_too_long_is_refused_not_cut,
     c095_every_character_survives,
     c096_passwords_read_as_empty,
     c097_every_spelling_of_a_value_reads_back_in_one,
+    c098_a_type_may_be_missing_or_spelt_otherwise,
     c099_a_parameter_key_has_32_characters_at_most,
+    c101_an_empty_list_sets_the_key_alone,
 ];
 
 const STRING: &str = "xsd:string";
@@ -263,6 +266,48 @@ fn c099_a_parameter_key_has_32_characters_at_most() {
         assert_eq!(session.get_value(&key).await.unwrap(), fits);
         session.set_values(&value, "").await.unwrap();
         assert_eq!(session.get_value(&key).await.unwrap(), "");
+        session.end().unwrap();
+    });
+}
+
+fn c092_a_partial_path_can_not_be_set() {
+    check(92, async |mut subject| {
+        let mut session = subject.turn().await;
+        let refusal = refused(&mut session, &[(DI, "x", STRING)]).await;
+        assert_eq!(refusal, (9003, vec![(DI.to_owned(), 9005)]));
+        session.end().unwrap();
+    });
+}
+
+fn c098_a_type_may_be_missing_or_spelt_otherwise() {
+    check(98, async |mut subject| {
+        let mut session = subject.turn().await;
+        let usual = " xsi:type=\"xsd:unsignedInt\"";
+        for (value, written) in [
+            ("7201", String::new()),
+            ("7202", usual.replace("unsignedInt", "string")),
+            (
+                "7203",
+                " xmlns:q=\"http://www.w3.org/2001/XMLSchema\" xsi:type=\"q:unsignedInt\""
+                    .to_owned(),
+            ),
+        ] {
+            let values = [(INTERVAL, value, "xsd:unsignedInt")];
+            let body = session.style().set_parameter_values(&values, "");
+            assert!(body.contains(usual));
+            session.call(&body.replace(usual, &written)).await.unwrap();
+            assert_eq!(session.get_value(INTERVAL).await.unwrap(), value);
+        }
+        session.end().unwrap();
+    });
+}
+
+fn c101_an_empty_list_sets_the_key_alone() {
+    check(101, async |mut subject| {
+        let mut session = subject.turn().await;
+        session.set_values(&[], "K2").await.unwrap();
+        let key = format!("{MS}ParameterKey");
+        assert_eq!(session.get_value(&key).await.unwrap(), "K2");
         session.end().unwrap();
     });
 }
