@@ -34,8 +34,9 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 /// How long a connection waits for the answer to a challenge.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// The answer must have left before the session begins (cwmp.md C4). The server doesn't tell when
-/// it has written an answer, so the wake-up follows this much later.
-const ANSWER_LEAD: Duration = Duration::from_millis(20);
+/// it has written an answer, so the wake-up follows this much later; requests that come at once
+/// are one session by that (C6).
+const ANSWER_LEAD: Duration = Duration::from_millis(100);
 
 /// The listener can't be opened.
 #[derive(Debug, thiserror::Error)]

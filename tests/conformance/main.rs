@@ -44,7 +44,9 @@ mod subject;
 #[path = "../support/mod.rs"]
 mod support;
 mod transfers;
+mod udp;
 mod variant;
+mod waking;
 
 fn main() -> std::process::ExitCode {
     runner::run(&[
@@ -60,6 +62,8 @@ fn main() -> std::process::ExitCode {
         attributes::CHECKS,
         transfers::CHECKS,
         connection_request::CHECKS,
+        udp::CHECKS,
+        waking::CHECKS,
         restart::CHECKS,
         security::CHECKS,
         personalities::CHECKS,
