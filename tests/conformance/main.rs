@@ -27,6 +27,7 @@ mod get;
 mod http;
 mod invariants;
 mod ledger;
+mod lightweight;
 mod methods;
 mod model;
 mod names;
@@ -63,6 +64,7 @@ fn main() -> std::process::ExitCode {
         transfers::CHECKS,
         connection_request::CHECKS,
         udp::CHECKS,
+        lightweight::CHECKS,
         waking::CHECKS,
         restart::CHECKS,
         security::CHECKS,

@@ -10,6 +10,7 @@ use trestle::sim::stun_server::{StunRequest, StunServer};
 use crate::catalogue::{Check, checks};
 use crate::private::{Options, Private};
 use crate::subject::{CR_USERNAME, MS, Subject, check_alone};
+use crate::variant::{Template, Variant};
 
 /// The checks of this file.
 pub(crate) const CHECKS: &[Check] = checks![
@@ -41,7 +42,11 @@ struct Lab {
 impl Lab {
     async fn open(check: u16, speed: u16) -> Self {
         let options = Options {
-            settings: "[connection_request]\nudp = \"127.0.0.1:0\"\n".to_owned(),
+            // The same after a restart.
+            settings: format!(
+                "[connection_request]\nudp = \"127.{}.199.{check}:7547\"\n",
+                Variant::current().network()
+            ),
             speed,
             phones: 1,
             ..Options::default()
@@ -72,13 +77,29 @@ impl Lab {
 
     /// Reads parameters below ManagementServer.
     async fn read<const N: usize>(&mut self, names: [&str; N]) -> [String; N] {
-        let mut session = self.subject.turn().await;
         let mut values = names.map(str::to_owned);
-        for value in &mut values {
-            *value = get(&mut session, value).await;
-        }
-        session.end().unwrap();
+        self.in_a_session(async |session| {
+            for (name, value) in names.iter().zip(&mut values) {
+                *value = get(session, name).await;
+            }
+        })
+        .await;
         values
+    }
+
+    /// Wakes the device and does something when it is the turn of the ACS. A changed address may
+    /// open a session before that.
+    async fn in_a_session(&mut self, work: impl AsyncFnOnce(&mut Session<'_>)) {
+        self.subject.waker().knock().await;
+        loop {
+            let mut session = self.subject.device.session().await.unwrap();
+            session.begin().await.unwrap();
+            if session.inform().has_event("6 CONNECTION REQUEST") {
+                work(&mut session).await;
+                return session.end().unwrap();
+            }
+            session.end().unwrap();
+        }
     }
 
     /// Reads one until it has a value, for a while.
@@ -137,7 +158,7 @@ async fn get(session: &mut Session<'_>, name: &str) -> String {
     session.get_value(&format!("{MS}{name}")).await.unwrap()
 }
 
-/// The spans between requests, retransmissions and what tells a change left out.
+/// The spans between requests.
 fn spans(requests: &[StunRequest]) -> Vec<Duration> {
     requests
         .windows(2)
@@ -203,7 +224,7 @@ fn c171_a_change_of_the_mapping_is_told() {
         assert_eq!(told[0].attribute(BINDING_CHANGE), Some([].as_slice()));
     });
     check_alone(171, async || {
-        if crate::variant::Variant::current().template != crate::variant::Template::Device1 {
+        if Variant::current().template != Template::Device1 {
             return; // Only Device:1 has a limit.
         }
         let mut lab = Lab::open(171, 100).await;
@@ -263,9 +284,10 @@ fn c173_nat_is_what_differs() {
         assert_eq!(lab.read(["NATDetected"]).await, ["0"]);
         lab.stun.map_to(Some("203.0.113.9:4000".parse().unwrap()));
         lab.read_until("NATDetected", "1").await;
-        let mut session = lab.subject.turn().await;
-        set(&mut session, &[("STUNEnable", "0", "xsd:boolean")]).await;
-        session.end().unwrap();
+        lab.in_a_session(async |session| {
+            set(session, &[("STUNEnable", "0", "xsd:boolean")]).await;
+        })
+        .await;
         assert_eq!(lab.read(["NATDetected"]).await, ["0"]);
     });
 }
