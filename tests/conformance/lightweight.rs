@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
-use tokio::process::Command;
 use trestle::sim::acs::message::AttributeChange;
-use trestle::sim::acs::xml::Element;
+use trestle::sim::acs::xml;
 
 use crate::catalogue::{Check, checks};
+use crate::local::{self, display_name};
 use crate::private::{Options, Private};
-use crate::subject::{MS, Subject, VP, check_alone};
+use crate::subject::{MS, Subject, check_alone};
 
 /// The checks of this file.
 pub(crate) const CHECKS: &[Check] = checks![c187_lightweight_notifications_go_out_by_udp];
@@ -31,21 +31,9 @@ impl Host {
     }
 }
 
-fn display_name() -> String {
-    format!("{VP}Line.1.CallingFeatures.CallerIDName")
-}
-
 /// The operator changes a value of the phone.
 async fn change_by_hand(private: &Private, value: &str) {
-    let output = Command::new(env!("CARGO_BIN_EXE_trestle"))
-        .args(["device", "set", "--config"])
-        .arg(private.folder().join("trestle.toml"))
-        .arg(private.phone(0).mac())
-        .arg(format!("{}={value}", display_name()))
-        .output()
-        .await
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
+    local::set(private.folder(), private.phone(0), &display_name(), value).await;
 }
 
 /// Sets how the ACS hears of a change, in CWMP 1.4.
@@ -65,11 +53,8 @@ async fn notify(subject: &mut Subject, number: &str) {
 
 /// Checks a document by the schema, and gives the one parameter in it.
 fn parameter_in(document: &str, subject: &Subject) -> (String, String) {
-    let root = Element::parse(document.as_bytes()).unwrap();
-    assert_eq!(
-        (root.namespace.as_str(), root.name.as_str()),
-        (NAMESPACE, "Notification")
-    );
+    let root = xml::parse(document.as_bytes()).unwrap();
+    assert!(root.is(NAMESPACE, "Notification"));
     let names: Vec<&str> = root
         .children
         .iter()
@@ -87,11 +72,8 @@ fn parameter_in(document: &str, subject: &Subject) -> (String, String) {
             "Param"
         ]
     );
-    assert!(
-        root.children
-            .iter()
-            .all(|child| child.namespace == NAMESPACE)
-    );
+    let is_qualified = |child: &xml::Element| child.is(NAMESPACE, &child.name);
+    assert!(root.children.iter().all(is_qualified));
     let text = |name: &str| root.child_text(name).to_owned();
     assert!(text("TS").parse::<i32>().is_ok());
     assert_eq!(text("UN"), crate::gateway::CPE_USERNAME);
@@ -150,7 +132,7 @@ fn c187_lightweight_notifications_go_out_by_udp() {
         change_by_hand(&private, "six").await;
         let document = host.next(QUIET).await.expect("a notification at once");
         assert_eq!(parameter_in(&document, &subject).1, "six");
-        let session = subject.wake().await;
+        let session = subject.turn().await;
         assert!(session.inform().has_event("4 VALUE CHANGE"));
         assert_eq!(session.inform().value(&display_name()), Some("six"));
         session.end().unwrap();

@@ -20,6 +20,7 @@ mod attributes;
 mod catalogue;
 mod certificates;
 mod connection_request;
+mod delivery;
 mod events;
 mod fleet;
 mod gateway;
@@ -28,9 +29,12 @@ mod http;
 mod invariants;
 mod ledger;
 mod lightweight;
+mod local;
 mod methods;
 mod model;
 mod names;
+mod notification;
+mod orders;
 mod personalities;
 mod phone;
 mod private;
@@ -44,6 +48,7 @@ mod set;
 mod subject;
 #[path = "../support/mod.rs"]
 mod support;
+mod timing;
 mod transfers;
 mod udp;
 mod variant;
@@ -56,11 +61,15 @@ fn main() -> std::process::ExitCode {
         http::CHECKS,
         redirects::CHECKS,
         events::CHECKS,
+        delivery::CHECKS,
+        timing::CHECKS,
         methods::CHECKS,
         set::CHECKS,
         get::CHECKS,
         names::CHECKS,
         attributes::CHECKS,
+        orders::CHECKS,
+        notification::CHECKS,
         transfers::CHECKS,
         connection_request::CHECKS,
         udp::CHECKS,
