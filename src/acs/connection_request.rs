@@ -33,10 +33,6 @@ const BACKLOG: u32 = 2048;
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 /// How long a connection waits for the answer to a challenge.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
-/// The answer must have left before the session begins (cwmp.md C4). The server doesn't tell when
-/// it has written an answer, so the wake-up follows this much later; requests that come at once
-/// are one session by that (C6).
-const ANSWER_LEAD: Duration = Duration::from_millis(100);
 
 /// The listener can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -251,10 +247,8 @@ impl<S: Switchboard> Door<S> {
         }
         tracing::info!(device = %target.mac, "connection request accepted");
         let wake = self.switchboard.wake(target.mac);
-        self.runtime.spawn(async move {
-            tokio::time::sleep(ANSWER_LEAD).await;
-            wake.await;
-        });
+        // The device may be busy for a while; the answer does not wait for it.
+        self.runtime.spawn(wake);
         HttpResponse::new(StatusCode::OK)
     }
 

@@ -71,6 +71,8 @@ pub(super) struct RunningSession {
     pub(super) is_heartbeat: bool,
     /// Whether the ACS has taken the Inform.
     pub(super) informed: bool,
+    /// A connection request came while the Inform of an earlier one was on its way.
+    pub(super) is_woken_again: bool,
     /// What the CPE says in it besides.
     pub(super) calls: Vec<u64>,
     /// The ACS that it goes to.

@@ -14,6 +14,7 @@ use super::door::{
 use super::inform_parameters::patterns;
 use super::live::{Live, RunningSession};
 use super::notifications::in_force;
+use super::schedule::after;
 use super::view::Shown;
 use super::waking::UDP_ADDRESS;
 use crate::cwmp::{CpeCall, Event, EventCode, Inform, Notification, ParameterValue};
@@ -22,6 +23,9 @@ use crate::device::{DeviceRecord, Transfer, TransferKind, TransferOrder, Transfe
 use crate::native::Mac;
 use crate::wire::Credentials;
 
+/// The answer to a connection request must have left before the session begins (cwmp.md C4). The
+/// HTTP server doesn't tell when it has written one, so the session follows this much later.
+const ANSWER_LEAD: Duration = Duration::from_millis(100);
 const CONNECTION_REQUEST_URL: &str = "Device.ManagementServer.ConnectionRequestURL";
 
 impl Gateway {
@@ -248,14 +252,26 @@ impl Gateway {
     }
 
     /// An authenticated connection request came in: a session with `6 CONNECTION REQUEST` is due
-    /// now, or right after the one that runs (cwmp.md C6, C7).
+    /// as soon as its answer has left, or right after the one that runs (cwmp.md C4, C6, C7).
     pub async fn wake(&self, mac: Mac) {
         let mut live = self.hold(mac).await;
+        let is_on_its_way = live.session.as_ref().is_some_and(|session| {
+            !session.informed
+                && session
+                    .passing_events
+                    .contains(&EventCode::ConnectionRequest)
+        });
+        if is_on_its_way {
+            // The ACS has not taken the Inform that an earlier request has led to: it is for this
+            // one too.
+            return;
+        }
         match self.load(mac) {
             Ok(Some((record, _))) if record.cpe.enable_cwmp => {
                 live.add_passing(EventCode::ConnectionRequest);
                 if live.session.is_none() {
-                    self.arm_session(mac, &record, self.inner.clock.now());
+                    let due = after(self.inner.clock.now(), ANSWER_LEAD);
+                    self.arm_session(mac, &record, due);
                 }
             }
             Ok(_) => {}

@@ -276,13 +276,27 @@ async fn a_connection_request_during_a_session_leads_to_one_more_after_it() {
     bench.gateway.wake(MAC).await;
     bench.session().await;
     bench.gateway.wake(MAC).await;
-    bench.gateway.wake(MAC).await;
-    assert_eq!(bench.gateway.open_session(MAC).await.unwrap(), None);
     bench
         .gateway
         .delivered(MAC, Delivery::Inform)
         .await
         .unwrap();
+    bench.end().await;
+    assert_eq!(
+        bench.wait(),
+        None,
+        "the Inform that was on its way was for it"
+    );
+    bench.gateway.wake(MAC).await;
+    bench.session().await;
+    bench
+        .gateway
+        .delivered(MAC, Delivery::Inform)
+        .await
+        .unwrap();
+    bench.gateway.wake(MAC).await;
+    bench.gateway.wake(MAC).await;
+    assert_eq!(bench.gateway.open_session(MAC).await.unwrap(), None);
     bench.end().await;
     assert_eq!(
         codes(&bench.session().await),

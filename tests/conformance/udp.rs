@@ -170,8 +170,16 @@ fn c170_bindings_run_from_the_port_that_hears_requests() {
     check_alone(170, async || {
         let mut lab = Lab::open(170, 1).await;
         assert!(lab.stun.requests().is_empty(), "STUN is off");
+        lab.stun.keep_silent(true);
         lab.switch_on(&[]).await;
         let requests = lab.stun.wait_for(1, PATIENCE).await.unwrap();
+        let began = Instant::now();
+        while lab.stun.packets() < 4 {
+            assert!(began.elapsed() < PATIENCE, "it is not repeated");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(lab.stun.requests().len(), 1, "a repetition has the same id");
+        lab.stun.keep_silent(false);
         let request = &requests[0];
         assert_eq!(request.message_type, 1);
         assert_eq!(

@@ -173,11 +173,9 @@ fn c197_a_phone_that_is_offline_is_told_when_that_is_wanted() {
             ..Options::default()
         };
         let private = Private::start(197, options).await;
-        let mut subject = private.subject(0).await;
+        let subject = private.subject(0).await;
         let waker = subject.waker().clone();
         let name = format!("{VP}Line.1.CallingFeatures.CallerIDName");
-        let session = subject.wake().await;
-        session.end_with(Reply::status(503)).unwrap();
         let Subject {
             phone,
             running,
@@ -186,6 +184,7 @@ fn c197_a_phone_that_is_offline_is_told_when_that_is_wanted() {
             ..
         } = subject;
         drop(running);
+        waker.knock().await;
         let mut session = device.session().await.unwrap();
         session.begin().await.unwrap();
         let values = [(name.as_str(), "Nobody home", "xsd:string")];
