@@ -71,6 +71,7 @@ impl Gateway {
             passing_events,
             is_heartbeat,
             informed: false,
+            is_woken_again: false,
             calls: calls.iter().map(|call| call.id).collect(),
             acs_url: endpoint.url.to_string(),
             reachability: self.reachability(&record),
@@ -170,6 +171,9 @@ impl Gateway {
         let Some(session) = live.session.take() else {
             return Ok(());
         };
+        if session.is_woken_again && !session.informed {
+            live.add_passing(EventCode::ConnectionRequest);
+        }
         let mut draft = self.draft(mac)?;
         let is_good = outcome == SessionOutcome::Ended;
         let came_meanwhile = !live.passing_events.is_empty()
@@ -255,20 +259,19 @@ impl Gateway {
     /// as soon as its answer has left, or right after the one that runs (cwmp.md C4, C6, C7).
     pub async fn wake(&self, mac: Mac) {
         let mut live = self.hold(mac).await;
-        let is_on_its_way = live.session.as_ref().is_some_and(|session| {
-            !session.informed
-                && session
-                    .passing_events
-                    .contains(&EventCode::ConnectionRequest)
-        });
-        if is_on_its_way {
-            // The ACS has not taken the Inform that an earlier request has led to: it is for this
-            // one too.
+        let asked = EventCode::ConnectionRequest;
+        if let Some(session) = &mut live.session
+            && !session.informed
+            && session.passing_events.contains(&asked)
+        {
+            // The Inform that an earlier request has led to is for this one too, if the ACS takes
+            // it.
+            session.is_woken_again = true;
             return;
         }
         match self.load(mac) {
             Ok(Some((record, _))) if record.cpe.enable_cwmp => {
-                live.add_passing(EventCode::ConnectionRequest);
+                live.add_passing(asked);
                 if live.session.is_none() {
                     let due = after(self.inner.clock.now(), ANSWER_LEAD);
                     self.arm_session(mac, &record, due);

@@ -289,6 +289,14 @@ async fn a_connection_request_during_a_session_leads_to_one_more_after_it() {
     );
     bench.gateway.wake(MAC).await;
     bench.session().await;
+    bench.gateway.wake(MAC).await;
+    bench.fail().await;
+    assert_eq!(
+        bench.wait(),
+        Some(0),
+        "it was on its way, and did not arrive"
+    );
+    bench.session().await;
     bench
         .gateway
         .delivered(MAC, Delivery::Inform)
