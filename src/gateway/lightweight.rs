@@ -39,11 +39,16 @@ impl Gateway {
     pub async fn next_lightweight(&self) -> LightweightJob {
         loop {
             let mac = self.inner.lightweight.next(&*self.inner.clock).await;
+            // Its end plans what has changed meanwhile.
+            if std::mem::replace(&mut self.hold(mac).await.lightweight_is_running, true) {
+                continue;
+            }
             match self.lightweight_job(mac).await {
                 Ok(Some(job)) => return job,
                 Ok(None) => {}
                 Err(error) => tracing::error!(%mac, %error, "a lightweight notification is lost"),
             }
+            self.hold(mac).await.lightweight_is_running = false;
         }
     }
 
@@ -52,12 +57,14 @@ impl Gateway {
     pub async fn finish_lightweight(&self, job: LightweightJob, was_sent: bool) {
         let mac = job.mac;
         if !was_sent {
+            self.hold(mac).await.lightweight_is_running = false;
             let due = after(self.inner.clock.now(), RETRY_WAIT);
             self.inner.lightweight.arm(mac, due);
             return;
         }
         if let Err(error) = self.lightweight_told(mac, &job.told).await {
             tracing::error!(%mac, %error, "a lightweight notification could not be noted");
+            self.hold(mac).await.lightweight_is_running = false;
         }
     }
 

@@ -31,6 +31,8 @@ pub(super) struct Live {
     pub(super) unacknowledged: u32,
     /// Transfers that were handed out and whose result is still to come.
     pub(super) running_transfers: BTreeSet<u64>,
+    /// A lightweight notification was handed out and is on its way.
+    pub(super) lightweight_is_running: bool,
     /// What is known of telling the phone something.
     pub(super) control: Control,
     /// What the data model shows, as of the record's present version; kept while a session runs.
@@ -97,6 +99,7 @@ impl Live {
             && self.failures == 0
             && self.unacknowledged == 0
             && self.running_transfers.is_empty()
+            && !self.lightweight_is_running
             && self.control.is_at_rest()
     }
 }

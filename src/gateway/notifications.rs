@@ -71,6 +71,7 @@ impl Gateway {
     ) -> Result<(), GatewayError> {
         self.change(mac, |draft, live| {
             let view = self.view(mac, live)?;
+            live.lightweight_is_running = false;
             let now = self.inner.clock.now();
             let changed = &mut draft.record.cpe.lightweight.changed;
             changed.retain(|path| match view.parameter(path.as_str(), now) {

@@ -161,7 +161,9 @@ impl Gateway {
         let now = self.inner.clock.now();
         self.plan_period(mac, record, now);
         self.plan_heartbeat(mac, record, now);
-        self.plan_lightweight(mac, record, schema, now);
+        if !live.lightweight_is_running {
+            self.plan_lightweight(mac, record, schema, now);
+        }
         self.plan_scheduled_informs(mac, record, Timestamp::MIN);
         if live.session.is_some() {
             return;

@@ -39,7 +39,7 @@ async fn change_by_hand(private: &Private, value: &str) {
 /// Sets how the ACS hears of a change, in CWMP 1.4.
 async fn notify(subject: &mut Subject, number: &str) {
     let mut session = subject.wake().await;
-    // session.set_use_version("1.4");
+    session.set_use_version("1.4");
     session.begin().await.unwrap();
     let name = display_name();
     let change = AttributeChange {

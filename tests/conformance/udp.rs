@@ -314,7 +314,6 @@ fn c174_keep_alives_keep_the_period() {
             let span = lab.private.unscaled(span).as_secs_f64();
             assert!((10.0..=20.0).contains(&span), "{span} s");
         }
-        assert_eq!(lab.stun.packets(), lab.stun.requests().len());
 
         let mut session = lab.subject.turn().await;
         let unforced = [
