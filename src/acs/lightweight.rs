@@ -20,15 +20,16 @@ const LOOKUP_DEADLINE: Duration = Duration::from_secs(5);
 /// Sends what devices have to tell without a session.
 pub struct LightweightNotifier {
     gateway: Gateway,
-    bind: Option<IpAddr>,
+    /// By the ACS's number.
+    bind: Vec<Option<IpAddr>>,
 }
 
 impl LightweightNotifier {
     /// A notifier for this gateway.
-    pub fn new(gateway: Gateway, settings: &AcsSettings) -> Self {
+    pub fn new(gateway: Gateway, settings: &[AcsSettings]) -> Self {
         Self {
             gateway,
-            bind: settings.bind,
+            bind: settings.iter().map(|settings| settings.bind).collect(),
         }
     }
 
@@ -36,7 +37,8 @@ impl LightweightNotifier {
     pub async fn run(self, shutdown: CancellationToken) {
         let next = || self.gateway.next_lightweight();
         let run = |job: LightweightJob| {
-            let (gateway, bind) = (self.gateway.clone(), self.bind);
+            let bind = self.bind.get(job.acs.0).copied().flatten();
+            let gateway = self.gateway.clone();
             async move {
                 let sent = send(&job, bind).await;
                 match &sent {

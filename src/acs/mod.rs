@@ -1,8 +1,10 @@
 //! The door towards the ACS: sessions, connection requests and file transfers.
 
+mod body;
 mod connect;
 mod connection_request;
 mod conversation;
+mod lane;
 mod lightweight;
 #[cfg(test)]
 mod scripted;
@@ -10,15 +12,17 @@ mod session;
 mod settings;
 mod stun;
 mod transfer;
+mod trust;
 mod udp_connection_request;
 mod work;
 
-pub use connect::ConnectorError;
 pub use connection_request::{ConnectionRequestError, ConnectionRequestServer};
 pub use lightweight::LightweightNotifier;
 pub use session::Driver;
 pub use settings::{
-    AcsSettings, AllowedTarget, AllowedTargetError, ConnectionRequestSettings, TransferSettings,
+    AcsSettings, AllowedTarget, AllowedTargetError, ClientCertificate, ConnectionRequestSettings,
+    TransferSettings,
 };
 pub use transfer::Transfers;
+pub use trust::{ConnectorError, Pin, PinError};
 pub use udp_connection_request::UdpConnectionRequestServer;

@@ -8,21 +8,32 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
 
+use super::trust::Pin;
 use crate::gateway::{Throttle, UnreachablePhone, WakingRules};
 
-/// Keys of `[acs]` about connections.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+/// How connections to one ACS are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcsSettings {
     /// Sessions at once; 64 by default.
     pub max_sessions: NonZeroU16,
-    /// Local address for connections to the ACS and to file servers; `""` leaves the choice to
-    /// the system.
-    #[serde(deserialize_with = "empty_is_none")]
+    /// Local address for connections to it and to the file servers of its devices; `None` leaves
+    /// the choice to the system.
     pub bind: Option<IpAddr>,
-    /// PEM file with further certificate authorities beside the system's; `""` for none.
-    #[serde(deserialize_with = "empty_is_none")]
+    /// PEM file with further certificate authorities beside the system's.
     pub ca_file: Option<PathBuf>,
+    /// What is shown to an ACS that asks for a certificate; `None`: nothing.
+    pub client: Option<ClientCertificate>,
+    /// Public keys of which one must be in the chain of the ACS's certificate; empty: any.
+    pub pins: Vec<Pin>,
+}
+
+/// A certificate that says who the gateway is (cwmp.md H21).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// PEM file with the certificate and those between it and its authority.
+    pub cert: PathBuf,
+    /// PEM file with its private key.
+    pub key: PathBuf,
 }
 
 impl Default for AcsSettings {
@@ -31,6 +42,8 @@ impl Default for AcsSettings {
             max_sessions: const { NonZeroU16::new(64).unwrap() },
             bind: None,
             ca_file: None,
+            client: None,
+            pins: Vec::new(),
         }
     }
 }
@@ -199,10 +212,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn defaults_and_empty_texts_are_those_of_the_design() {
-        let settings: AcsSettings = toml::from_str("bind = \"\"\nca_file = \"\"").unwrap();
-        assert_eq!(settings, AcsSettings::default());
-        assert_eq!(settings.max_sessions.get(), 64);
+    fn defaults_are_those_of_the_design() {
+        assert_eq!(AcsSettings::default().max_sessions.get(), 64);
         let settings: ConnectionRequestSettings = toml::from_str("").unwrap();
         assert_eq!(settings.listen.to_string(), "0.0.0.0:7547");
         assert!(settings.authentication);
@@ -215,7 +226,6 @@ mod tests {
         assert_eq!(rules.throttle.unwrap().requests.get(), 2);
         assert_eq!(rules.unreachable, UnreachablePhone::Refuse);
         assert!(toml::from_str::<TransferSettings>("allowed = []").is_err());
-        assert!(toml::from_str::<AcsSettings>("max_sessions = 0").is_err());
     }
 
     #[test]

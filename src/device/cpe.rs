@@ -156,4 +156,11 @@ impl CpeState {
             factory_reset_is_due: false,
         }
     }
+
+    /// Forgets what the CPE had to say under this id: a transfer, a report or a wish.
+    pub fn forget_call(&mut self, id: u64) {
+        self.transfers.retain(|transfer| transfer.id != id);
+        self.autonomous_reports.retain(|report| report.id != id);
+        self.wishes.retain(|wish| wish.id != id);
+    }
 }

@@ -10,6 +10,7 @@ use super::file_index::FileIndex;
 use super::live::Live;
 use super::settings::GatewaySettings;
 use super::timed_queue::TimedQueue;
+use super::trace::Traces;
 use super::waking::Waking;
 use crate::device::{DeviceRecord, FileRecord, StoredParameters, TreePath};
 use crate::mapping::{Pack, Packs};
@@ -53,6 +54,7 @@ pub(super) struct Inner {
     pub(super) phase_key: u64,
     /// Assets that are being served.
     pub(super) shared_assets: Mutex<HashMap<ContentHash, Weak<[u8]>>>,
+    pub(super) traces: Traces,
     cells: Mutex<HashMap<Mac, Arc<tokio::sync::Mutex<Live>>>>,
 }
 
@@ -117,6 +119,7 @@ impl Gateway {
                 throttled: TimedQueue::new(),
                 phase_key: installation.phase_key,
                 shared_assets: Mutex::new(HashMap::new()),
+                traces: Traces::default(),
                 cells: Mutex::new(HashMap::new()),
             }),
         };

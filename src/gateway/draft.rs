@@ -239,6 +239,7 @@ impl Draft {
         cpe.lightweight.changed.clear();
         cpe.retry_count = 0;
         cpe.informed_acs = None;
+        cpe.acs_version = None;
         cpe.events.add(Event::plain(EventCode::Bootstrap));
     }
 
@@ -499,7 +500,7 @@ impl Gateway {
         }
         let pack = Arc::clone(&draft.pack);
         let lenses = self.lens_parameters(&mut draft)?;
-        let reachability = self.reachability(&draft.record);
+        let reachability = self.reachability(mac, &draft.record);
         let settings = &self.inner.settings;
         let key = self.inner.phase_key;
         let view = View::new(mac, draft.record, pack, lenses, settings, reachability, key);

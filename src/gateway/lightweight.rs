@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::acs_choice::AcsNumber;
 use super::core::Gateway;
 use super::door::GatewayError;
 use super::notifications::{in_force, is_active_lightweight};
@@ -28,6 +29,8 @@ pub struct LightweightJob {
     pub host: String,
     /// Its port.
     pub port: u16,
+    /// The ACS of the device: whose local address holds.
+    pub acs: AcsNumber,
     /// What is sent.
     pub document: Vec<u8>,
     /// What it tells.
@@ -73,7 +76,8 @@ impl Gateway {
             return Ok(None);
         };
         let wanted = &record.cpe.lightweight;
-        let (Some(device_id), Some(endpoint)) = (&record.identity, self.endpoint(&record)) else {
+        let (Some(device_id), Some(endpoint)) = (&record.identity, self.endpoint(mac, &record))
+        else {
             return Ok(None);
         };
         if !wanted.over_udp {
@@ -108,6 +112,7 @@ impl Gateway {
             mac,
             host,
             port: wanted.port,
+            acs: endpoint.number,
             document,
             told,
         }))

@@ -1,6 +1,6 @@
 //! What is in memory of a device that is not at rest.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
@@ -8,9 +8,10 @@ use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::core::Gateway;
 use super::door::{ControlAction, ControlOutcome};
+use super::version::VersionTrial;
 use super::view::View;
 use super::waking::Reachability;
-use crate::cwmp::EventCode;
+use crate::cwmp::{CwmpVersion, EventCode};
 use crate::device::Mark;
 use crate::native::Mac;
 
@@ -29,6 +30,10 @@ pub(super) struct Live {
     pub(super) failures: u32,
     /// Good sessions in a row whose ACS has not acknowledged a TransferComplete.
     pub(super) unacknowledged: u32,
+    /// How many of them each call went through.
+    pub(super) sessions_of_calls: BTreeMap<u64, u32>,
+    /// Which version of CWMP is being tried with the ACS.
+    pub(super) version_trial: VersionTrial,
     /// Transfers that were handed out and whose result is still to come.
     pub(super) running_transfers: BTreeSet<u64>,
     /// A lightweight notification was handed out and is on its way.
@@ -77,6 +82,14 @@ pub(super) struct RunningSession {
     pub(super) is_woken_again: bool,
     /// What the CPE says in it besides.
     pub(super) calls: Vec<u64>,
+    /// Those of them whose methods the ACS does not have.
+    pub(super) unlisted: Vec<u64>,
+    /// Good sessions after which a call that is not acknowledged is given up.
+    pub(super) unacknowledged_limit: Option<u32>,
+    /// The version of its Inform.
+    pub(super) version: CwmpVersion,
+    /// The highest that is spoken with the ACS.
+    pub(super) highest_version: CwmpVersion,
     /// The ACS that it goes to.
     pub(super) acs_url: String,
     /// What its Inform tells of the ways to wake the device.

@@ -1,6 +1,7 @@
 //! What the product does, in verbs: import, change, transfer, observe, hand over; and the
 //! scheduler, which serves both sides. Only the gateway changes a device.
 
+mod acs_choice;
 mod another_tree;
 mod attributes;
 mod check;
@@ -28,6 +29,7 @@ mod phones;
 mod random;
 mod records;
 mod report;
+mod reports;
 mod retry;
 mod rpc;
 mod schedule;
@@ -36,9 +38,12 @@ mod sessions;
 mod settings;
 mod shared_affixes;
 mod timed_queue;
+mod trace;
+mod trace_view;
 mod transfers;
 mod tree;
 mod values;
+mod version;
 mod view;
 mod waking;
 
@@ -54,6 +59,7 @@ mod template_tests;
 mod tests;
 
 pub use self::core::Gateway;
+pub use acs_choice::{Acs, AcsNumber, AcsRule, DeviceMatch, MacPrefix, MacPrefixError};
 pub use check::{Progress, check};
 pub use clock::Clock;
 pub use convert::{ConvertError, ConvertRequest, ConvertedFile};
@@ -73,6 +79,8 @@ pub use report::{
     TreeSummary, UnknownKey, VerifyReport, VerifySummary, Weight,
 };
 pub use settings::{GatewaySettings, ProductClass, ProductClassError};
+pub use trace::{Direction, TraceId};
+pub use trace_view::{TracedMessage, TracedSession, Watch, Watched, WatchedEvent};
 pub use tree::TreeError;
 pub use values::ChangeError;
 pub use waking::{

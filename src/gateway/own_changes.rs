@@ -106,24 +106,25 @@ impl Gateway {
 
     fn own<'a>(&self, mac: Mac, record: &'a DeviceRecord, pack: &Pack) -> Own<'a> {
         let settings = &self.inner.settings;
+        let identity = record
+            .identity
+            .clone()
+            .unwrap_or_else(|| provisional_identity(mac, record, pack, settings));
         Own {
             mac,
             record,
-            identity: record
-                .identity
-                .clone()
-                .unwrap_or_else(|| provisional_identity(mac, record, pack, settings)),
-            acs_url: view::acs_url(record, settings),
-            acs_username: view::acs_username(record, settings),
-            periodic_inform_interval: view::periodic_inform_interval(record, settings),
-            reachability: self.reachability(record),
+            acs_url: view::acs_url(mac, record, settings),
+            acs_username: view::acs_username(mac, record, &identity, settings),
+            periodic_inform_interval: view::periodic_inform_interval(mac, record, settings),
+            identity,
+            reachability: self.reachability(mac, record),
             // It does not change.
             gateway_serial: String::new(),
         }
     }
 
     fn view_without_files(&self, draft: &Draft, record: &DeviceRecord) -> View {
-        let reachability = self.reachability(record);
+        let reachability = self.reachability(draft.mac, record);
         let pack = Arc::clone(&draft.pack);
         let settings = &self.inner.settings;
         let key = self.inner.phase_key;

@@ -6,11 +6,14 @@ use super::core::Gateway;
 use super::door::GatewayError;
 use super::random;
 use super::schedule::after;
+use crate::cwmp::RetryAfter;
 use crate::device::{DeviceRecord, RetryPolicy};
 use crate::native::Mac;
 
 /// The n at which the range of the waits stops growing (cwmp.md R1).
 const LAST_RANGE: u32 = 10;
+/// The longest wait that an ACS can ask for by Retry-After.
+const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(86_400);
 /// Waits before a TransferComplete that the ACS left unacknowledged is sent again: from the first
 /// to the last, doubling (cwmp.md T2b).
 const UNACKNOWLEDGED_FIRST_WAIT: u64 = 60;
@@ -40,6 +43,21 @@ impl Gateway {
         let wait = Duration::from_millis(wait).max(at_least);
         self.arm_session(mac, record, after(self.inner.clock.now(), wait));
         Ok(())
+    }
+
+    /// How long the ACS has asked to be left alone, a day at most. Devices that were asked together
+    /// do not all come back at one moment.
+    pub(super) fn wait_asked_for(
+        &self,
+        policy: RetryPolicy,
+        asked: Option<RetryAfter>,
+    ) -> Result<Duration, GatewayError> {
+        let Some(asked) = asked else {
+            return Ok(Duration::ZERO);
+        };
+        let wait = asked.wait(self.inner.clock.now()).min(RETRY_AFTER_LIMIT);
+        let spread = u64::from(policy.minimum_wait) * 1_000;
+        Ok(wait + Duration::from_millis(random::below(spread)?))
     }
 
     /// Plans the next report of transfers that the ACS has left unacknowledged.

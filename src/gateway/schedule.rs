@@ -119,7 +119,7 @@ impl Gateway {
         };
         let now = self.inner.clock.now();
         self.plan_period(mac, &record, now);
-        if record.cpe.periodic_inform_enable && self.has_acs(&record) {
+        if record.cpe.periodic_inform_enable && self.has_acs(mac, &record) {
             let periodic = EventCode::Periodic;
             let is_new =
                 !record.cpe.events.owes(periodic) && !live.passing_events.contains(&periodic);
@@ -139,7 +139,7 @@ impl Gateway {
         };
         let now = self.inner.clock.now();
         self.plan_heartbeat(mac, &record, now);
-        if record.cpe.heartbeat.enable && self.has_acs(&record) {
+        if record.cpe.heartbeat.enable && self.has_acs(mac, &record) {
             live.heartbeat_is_due = true;
             if live.session.is_none() {
                 self.arm_session(mac, &record, now);
@@ -185,27 +185,27 @@ impl Gateway {
     }
 
     pub(super) fn arm_session(&self, mac: Mac, record: &DeviceRecord, due: Timestamp) {
-        if self.has_acs(record) {
+        if self.has_acs(mac, record) {
             self.inner.sessions.arm_no_later(mac, due);
         }
     }
 
     /// Whether the device informs an ACS at all.
-    fn has_acs(&self, record: &DeviceRecord) -> bool {
-        record.identity.is_some() && self.endpoint(record).is_some()
+    fn has_acs(&self, mac: Mac, record: &DeviceRecord) -> bool {
+        record.identity.is_some() && self.endpoint(mac, record).is_some()
     }
 
     fn plan_period(&self, mac: Mac, record: &DeviceRecord, now: Timestamp) {
-        let interval = periodic_inform_interval(record, &self.inner.settings);
+        let interval = periodic_inform_interval(mac, record, &self.inner.settings);
         let reference = record.cpe.periodic_inform_time;
-        let is_wanted = record.cpe.periodic_inform_enable && self.has_acs(record);
+        let is_wanted = record.cpe.periodic_inform_enable && self.has_acs(mac, record);
         let phase = is_wanted.then_some((reference, interval));
         self.plan_phase(&self.inner.periods, mac, phase, now);
     }
 
     fn plan_heartbeat(&self, mac: Mac, record: &DeviceRecord, now: Timestamp) {
         let heartbeat = &record.cpe.heartbeat;
-        let is_wanted = heartbeat.enable && self.has_acs(record);
+        let is_wanted = heartbeat.enable && self.has_acs(mac, record);
         let phase = is_wanted.then_some((heartbeat.initiation, heartbeat.interval));
         self.plan_phase(&self.inner.heartbeats, mac, phase, now);
     }
@@ -261,7 +261,7 @@ impl Gateway {
         {
             now
         } else {
-            self.udp_address_due(record, schema, now)?
+            self.udp_address_due(mac, record, schema, now)?
         };
         let throttled = self.inner.throttled.due(&mac);
         Some(throttled.map_or(due, |until| until.max(due)))

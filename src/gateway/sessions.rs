@@ -14,7 +14,9 @@ use super::door::{
 use super::inform_parameters::patterns;
 use super::live::{Live, RunningSession};
 use super::notifications::in_force;
+use super::reports::{count_left, drop_unwanted, has_unwanted};
 use super::schedule::after;
+use super::version::{doubt_version, keep_version, version_to_speak};
 use super::view::Shown;
 use super::waking::UDP_ADDRESS;
 use crate::cwmp::{CpeCall, Event, EventCode, Inform, Notification, ParameterValue};
@@ -45,20 +47,25 @@ impl Gateway {
         let Some((record, _)) = self.load(mac)? else {
             return Ok(None);
         };
-        let (Some(identity), Some(endpoint)) = (record.identity.clone(), self.endpoint(&record))
+        let (Some(identity), Some(endpoint)) =
+            (record.identity.clone(), self.endpoint(mac, &record))
         else {
             return Ok(None);
         };
+        let profile = &endpoint.profile;
+        let version = version_to_speak(&record.cpe, &live, endpoint.url.as_str(), profile);
         // A heartbeat goes alone, and all else waits for the session after it; the first Inform
         // that an ACS gets is none.
         let is_heartbeat = std::mem::take(&mut live.heartbeat_is_due)
+            && EventCode::Heartbeat.since() <= version
             && record.cpe.informed_acs.is_some()
             && !record.cpe.events.owes(EventCode::Bootstrap);
         let (events, calls, passing_events) = if is_heartbeat {
             let heartbeat = Event::plain(EventCode::Heartbeat);
             (vec![heartbeat], Vec::new(), Vec::new())
         } else {
-            let events = self.events(&record, &live)?;
+            let mut events = self.events(mac, &record, &live)?;
+            events.retain(|event| event.code.since() <= version);
             let passing_events = std::mem::take(&mut live.passing_events);
             (events, pending_calls(&record), passing_events)
         };
@@ -73,8 +80,12 @@ impl Gateway {
             informed: false,
             is_woken_again: false,
             calls: calls.iter().map(|call| call.id).collect(),
+            unlisted: Vec::new(),
+            unacknowledged_limit: profile.unacknowledged_limit,
+            version,
+            highest_version: profile.version,
             acs_url: endpoint.url.to_string(),
-            reachability: self.reachability(&record),
+            reachability: self.reachability(mac, &record),
         });
         let parameters = match self.inform_parameters(mac, &mut live, &events) {
             Ok(parameters) => parameters,
@@ -95,6 +106,7 @@ impl Gateway {
                 retry_count: record.cpe.retry_count,
                 parameters,
             },
+            version,
             calls,
         }))
     }
@@ -106,15 +118,22 @@ impl Gateway {
         let Some((record, _)) = self.load(mac)? else {
             return Ok(false);
         };
-        let is_another = match (&record.cpe.informed_acs, self.endpoint(&record)) {
+        let endpoint = self.endpoint(mac, &record);
+        let is_another = match (&record.cpe.informed_acs, &endpoint) {
             (Some(informed), Some(endpoint)) => *informed != endpoint.url.as_str(),
             _ => false,
         };
-        if is_another || self.has_another_tree(&record)? {
+        let unwanted_by = endpoint
+            .map(|endpoint| endpoint.profile)
+            .filter(|profile| has_unwanted(&record.cpe, profile));
+        if is_another || unwanted_by.is_some() || self.has_another_tree(&record)? {
             let mut draft = self.draft(mac)?;
             if is_another {
                 draft.begin_with_a_new_acs();
                 live.failures = 0;
+            }
+            if let Some(profile) = unwanted_by {
+                drop_unwanted(mac, &mut draft.record.cpe, &profile);
             }
             self.commit(draft, live).await?;
         }
@@ -129,12 +148,14 @@ impl Gateway {
         self.change(mac, |draft, live| {
             match delivery {
                 Delivery::Inform => {
-                    if let Some(session) = &mut live.session {
+                    if let Some(mut session) = live.session.take() {
                         session.informed = true;
+                        let cpe = &mut draft.record.cpe;
+                        keep_version(cpe, live, &session);
                         if session.is_heartbeat {
+                            live.session = Some(session);
                             return Ok(());
                         }
-                        let cpe = &mut draft.record.cpe;
                         cpe.events.deliver(session.mark);
                         cpe.informed_acs = Some(session.acs_url.clone());
                         let reachability = &session.reachability;
@@ -144,13 +165,14 @@ impl Gateway {
                         if let Some(accepted) = self.last_udp_request(mac) {
                             cpe.udp_connection_requests.last_accepted = accepted;
                         }
+                        live.session = Some(session);
                     }
                 }
-                Delivery::Call(id) => {
-                    let cpe = &mut draft.record.cpe;
-                    cpe.transfers.retain(|transfer| transfer.id != id);
-                    cpe.autonomous_reports.retain(|report| report.id != id);
-                    cpe.wishes.retain(|wish| wish.id != id);
+                Delivery::Call(id) => draft.record.cpe.forget_call(id),
+                Delivery::Unlisted(ids) => {
+                    if let Some(session) = &mut live.session {
+                        session.unlisted = ids;
+                    }
                 }
             }
             Ok(())
@@ -181,22 +203,36 @@ impl Gateway {
             || pending_calls(&draft.record)
                 .iter()
                 .any(|call| !session.calls.contains(&call.id));
-        let left_unacknowledged = pending_calls(&draft.record)
+        let (unlisted, mut left): (Vec<u64>, Vec<u64>) = pending_calls(&draft.record)
             .iter()
-            .any(|call| session.calls.contains(&call.id));
+            .map(|call| call.id)
+            .filter(|id| session.calls.contains(id))
+            .partition(|id| session.unlisted.contains(id));
+        let mut at_least = Duration::ZERO;
+        if let SessionOutcome::Failed {
+            retry_after,
+            version_doubt,
+            ..
+        } = outcome
+        {
+            let policy = draft.record.cpe.retry_policy;
+            at_least = self.wait_asked_for(policy, retry_after)?;
+            doubt_version(&draft.record.cpe, &mut live, &session, version_doubt);
+        }
         // What went wrong with the ACS that the device had is no failure with the new one
         // (cwmp.md G1).
-        let endpoint = self.endpoint(&draft.record);
+        let endpoint = self.endpoint(mac, &draft.record);
         let has_another_acs =
             endpoint.is_some_and(|endpoint| endpoint.url.as_str() != session.acs_url);
         let cpe = &mut draft.record.cpe;
         if is_good {
             cpe.retry_count = 0;
             live.failures = 0;
-            live.unacknowledged = if left_unacknowledged {
-                live.unacknowledged.saturating_add(1)
-            } else {
+            count_left(mac, cpe, &mut live, &session, &mut left);
+            live.unacknowledged = if left.is_empty() && unlisted.is_empty() {
                 0
+            } else {
+                live.unacknowledged.saturating_add(1)
             };
             self.begin_throttle(mac, &draft.record);
         } else if has_another_acs {
@@ -221,9 +257,9 @@ impl Gateway {
         } else if let Some(due) = due.filter(|_| came_meanwhile) {
             // A new event does not wait for the retry of old ones (cwmp.md R3).
             self.arm_session(mac, &record, due);
-        } else if !is_good && !self.events(&record, &live)?.is_empty() {
-            self.plan_retry(mac, &record, live.failures, Duration::ZERO)?;
-        } else if live.unacknowledged > 0 {
+        } else if !is_good && !self.events(mac, &record, &live)?.is_empty() {
+            self.plan_retry(mac, &record, live.failures, at_least)?;
+        } else if is_good && !left.is_empty() {
             self.plan_unacknowledged(mac, &record, live.unacknowledged);
         }
         Ok(())
@@ -298,30 +334,34 @@ impl Gateway {
     }
 
     /// Where a device's ACS is; `None` when it has none, when its URL is no http or https one, or
-    /// when the device is to be silent (cwmp.md G3).
-    pub(super) fn endpoint(&self, record: &DeviceRecord) -> Option<AcsEndpoint> {
+    /// when the device is to be silent (cwmp.md G3). One that the ACS has set goes before the
+    /// operator's, and is reached in the same way.
+    pub(super) fn endpoint(&self, mac: Mac, record: &DeviceRecord) -> Option<AcsEndpoint> {
         if !record.cpe.enable_cwmp {
             return None;
         }
-        let settings = &self.inner.settings;
-        let acs = &record.cpe.acs;
-        let url = match &acs.url {
+        let (number, acs) = self.inner.settings.acs_of(mac, record);
+        let own = &record.cpe.acs;
+        let url = match &own.url {
             Some(text) => Url::parse(text).ok()?,
-            None => settings.acs_url.clone()?,
+            None => acs.url.clone()?,
+        };
+        let username = match (&own.username, &record.identity) {
+            (Some(username), _) => username.clone(),
+            (None, Some(identity)) => acs.username(identity),
+            (None, None) => String::new(),
         };
         matches!(url.scheme(), "http" | "https").then(|| AcsEndpoint {
             url,
             credentials: Credentials {
-                username: acs
-                    .username
-                    .clone()
-                    .unwrap_or_else(|| settings.acs_credentials.username.clone()),
-                password: acs
+                username,
+                password: own
                     .password
                     .clone()
-                    .unwrap_or_else(|| settings.acs_credentials.password.clone()),
+                    .unwrap_or_else(|| acs.credentials.password.clone()),
             },
-            profile: Arc::default(),
+            profile: Arc::clone(&acs.profile),
+            number,
         })
     }
 
@@ -337,7 +377,10 @@ impl Gateway {
         let now = self.inner.clock.now();
         let mut shown = view.forced(now);
         let schema = view.pack.schema();
-        if self.udp_address_change(&view.record, schema).is_in_inform() {
+        if self
+            .udp_address_change(mac, &view.record, schema)
+            .is_in_inform()
+        {
             shown.extend(view.parameter(UDP_ADDRESS, now));
         }
         let cpe = &view.record.cpe;
@@ -383,12 +426,17 @@ fn pending_calls(record: &DeviceRecord) -> Vec<PendingCall> {
 
 impl Gateway {
     /// Everything that an Inform has to report now.
-    fn events(&self, record: &DeviceRecord, live: &Live) -> Result<Vec<Event>, GatewayError> {
+    fn events(
+        &self,
+        mac: Mac,
+        record: &DeviceRecord,
+        live: &Live,
+    ) -> Result<Vec<Event>, GatewayError> {
         let owed = &record.cpe.events;
         let mut events: Vec<Event> = owed.events().cloned().collect();
         let pack = self.lenses(record)?;
         let url_change = self.connection_request_url_change(record, pack.schema());
-        let udp_address_change = self.udp_address_change(record, pack.schema());
+        let udp_address_change = self.udp_address_change(mac, record, pack.schema());
         let has_other_way = url_change.is_in_inform() || udp_address_change.is_in_inform();
         if !owed.owes(EventCode::ValueChange) && has_other_way {
             // The URL itself is in every Inform; the address is added to this one.

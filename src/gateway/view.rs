@@ -201,9 +201,9 @@ impl View {
                 sources.insert(path, Source::Count(count));
             }
         }
-        let acs_url = acs_url(&record, settings);
-        let acs_username = acs_username(&record, settings);
-        let periodic_inform_interval = periodic_inform_interval(&record, settings);
+        let acs_url = acs_url(mac, &record, settings);
+        let acs_username = acs_username(mac, &record, &identity, settings);
+        let periodic_inform_interval = periodic_inform_interval(mac, &record, settings);
         Self {
             mac,
             record,
@@ -438,27 +438,33 @@ impl View {
 }
 
 /// ManagementServer.URL.
-pub(super) fn acs_url(record: &DeviceRecord, settings: &GatewaySettings) -> String {
+pub(super) fn acs_url(mac: Mac, record: &DeviceRecord, settings: &GatewaySettings) -> String {
     record.cpe.acs.url.clone().unwrap_or_else(|| {
-        let url = settings.acs_url.as_ref();
+        let (_, acs) = settings.acs_of(mac, record);
+        let url = acs.url.as_ref();
         url.map(ToString::to_string).unwrap_or_default()
     })
 }
 
 /// ManagementServer.Username.
-pub(super) fn acs_username(record: &DeviceRecord, settings: &GatewaySettings) -> String {
-    record
-        .cpe
-        .acs
-        .username
-        .clone()
-        .unwrap_or_else(|| settings.acs_credentials.username.clone())
+pub(super) fn acs_username(
+    mac: Mac,
+    record: &DeviceRecord,
+    identity: &DeviceId,
+    settings: &GatewaySettings,
+) -> String {
+    let set = record.cpe.acs.username.clone();
+    set.unwrap_or_else(|| settings.acs_of(mac, record).1.username(identity))
 }
 
 /// ManagementServer.PeriodicInformInterval in seconds.
-pub(super) fn periodic_inform_interval(record: &DeviceRecord, settings: &GatewaySettings) -> u32 {
+pub(super) fn periodic_inform_interval(
+    mac: Mac,
+    record: &DeviceRecord,
+    settings: &GatewaySettings,
+) -> u32 {
     let set = record.cpe.periodic_inform_interval;
-    set.unwrap_or(settings.periodic_inform_interval)
+    set.unwrap_or_else(|| settings.acs_of(mac, record).1.periodic_inform_interval)
 }
 
 /// Who the device would be if it were announced now.

@@ -36,6 +36,7 @@ mod reading;
 mod redirect;
 mod rows;
 mod scratch;
+mod secrecy;
 mod section;
 mod template;
 mod template_view;

@@ -1,7 +1,7 @@
-//! The SOAP form of CWMP 1.2 messages (cwmp.md section 2): what the CPE sends is written in one
+//! The SOAP form of CWMP messages (cwmp.md section 2): what the CPE sends is written in one
 //! exact form, what the ACS sends is read in any form that a reader can make sense of.
 //!
-//! No HTTP here; a body comes in or goes out whole.
+//! No HTTP here; a body comes in whole and goes out in pieces.
 
 mod arguments;
 mod decode;
@@ -9,8 +9,11 @@ mod encode;
 mod error;
 mod lightweight;
 mod limits;
+mod outgoing;
+mod shown;
 mod text;
 mod tree;
+mod writer;
 
 #[cfg(test)]
 mod decode_tests;
@@ -24,7 +27,11 @@ pub(in crate::cwmp) mod samples;
 mod schema_tests;
 
 pub use decode::{AcsBody, AcsFault, AcsMessage, decode};
-pub use encode::{encode_fault, encode_must_understand_fault, encode_request, encode_response};
+pub use encode::{
+    Voice, encode_fault, encode_must_understand_fault, encode_request, encode_response,
+};
 pub use error::SoapError;
 pub use lightweight::{LightweightNotification, encode_lightweight_notification};
 pub use limits::{MAX_ATTRIBUTES, MAX_BODY, MAX_DEPTH, MAX_ELEMENTS};
+pub use outgoing::{MAX_PIECE, Outgoing, Pieces};
+pub use shown::{show, show_text};

@@ -177,7 +177,7 @@ impl Gateway {
             };
             let schema = pack.schema();
             let Some(due) = self
-                .udp_address_due(&record, schema, now)
+                .udp_address_due(mac, &record, schema, now)
                 .and_then(|_| self.due(mac, &record, schema, now))
             else {
                 continue;
@@ -190,13 +190,13 @@ impl Gateway {
     }
 
     /// The binding that a device needs; `None` when its ACS wants none.
-    pub(super) fn binding_key(&self, record: &DeviceRecord) -> Option<BindingKey> {
+    pub(super) fn binding_key(&self, mac: Mac, record: &DeviceRecord) -> Option<BindingKey> {
         let wanted = &record.cpe.udp_connection_requests;
         if !wanted.stun_enable || !record.cpe.enable_cwmp || record.identity.is_none() {
             return None;
         }
         let host = if wanted.server_address.is_empty() {
-            let host = self.endpoint(record)?.url.host_str()?.to_owned();
+            let host = self.endpoint(mac, record)?.url.host_str()?.to_owned();
             host.trim_matches(['[', ']']).to_owned()
         } else {
             wanted.server_address.clone()

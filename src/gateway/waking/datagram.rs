@@ -85,7 +85,7 @@ impl Gateway {
 
     /// Keeps a device's place among those that UDP can wake, after a change of its record.
     pub(in crate::gateway) fn index_udp(&self, mac: Mac, record: &DeviceRecord) {
-        let key = self.binding_key(record);
+        let key = self.binding_key(mac, record);
         let now = self.inner.clock.now();
         let mut state = self.inner.waking.state();
         if !state.udp_is_heard {

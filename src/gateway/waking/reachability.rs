@@ -9,6 +9,7 @@ use crate::datamodel::Schema;
 use crate::device::{CpeState, DeviceRecord};
 use crate::gateway::core::Gateway;
 use crate::gateway::notifications::in_force;
+use crate::native::Mac;
 
 /// The parameter that tells where connection requests over UDP go.
 pub(in crate::gateway) const UDP_ADDRESS: &str =
@@ -32,8 +33,8 @@ pub(in crate::gateway) struct Reachability {
 
 impl Gateway {
     /// Where a device can be reached, as of now.
-    pub(in crate::gateway) fn reachability(&self, record: &DeviceRecord) -> Reachability {
-        let key = self.binding_key(record);
+    pub(in crate::gateway) fn reachability(&self, mac: Mac, record: &DeviceRecord) -> Reachability {
+        let key = self.binding_key(mac, record);
         let state = self.inner.waking.state();
         let mapping = key.as_ref().and_then(|key| state.mapping(key));
         let told = &record.cpe.told_udp_connection_request_address;
@@ -60,11 +61,13 @@ impl Gateway {
     /// told; off when it has not. A device that has told none yet owes none: the ACS asks for it.
     pub(in crate::gateway) fn udp_address_change(
         &self,
+        mac: Mac,
         record: &DeviceRecord,
         schema: &Schema,
     ) -> Notification {
         let told = record.cpe.told_udp_connection_request_address.as_ref();
-        let is_another = told.is_some_and(|told| *told != self.reachability(record).udp_address);
+        let is_another =
+            told.is_some_and(|told| *told != self.reachability(mac, record).udp_address);
         match UDP_ADDRESS.parse() {
             Ok(path) if is_another => in_force(schema, &record.cpe, &path),
             _ => Notification::Off,
@@ -75,11 +78,12 @@ impl Gateway {
     /// soon after another one that the ACS would not have it (cwmp.md U7).
     pub(in crate::gateway) fn udp_address_due(
         &self,
+        mac: Mac,
         record: &DeviceRecord,
         schema: &Schema,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        if self.udp_address_change(record, schema) != Notification::Active {
+        if self.udp_address_change(mac, record, schema) != Notification::Active {
             return None;
         }
         let limit = record.cpe.udp_connection_requests.notification_limit;
