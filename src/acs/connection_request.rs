@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::settings::ConnectionRequestSettings;
-use crate::gateway::{ConnectionRequestTarget, Gateway};
+use crate::gateway::{Admission, ConnectionRequestTarget, Gateway, WakingRules};
 use crate::native::Mac;
 use crate::wire::digest::{Credentials, Verdict, Verifier};
 
@@ -33,9 +33,6 @@ const BACKLOG: u32 = 2048;
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 /// How long a connection waits for the answer to a challenge.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
-/// The answer must have left before the session begins (cwmp.md C4). The server doesn't tell when
-/// it has written an answer, so the wake-up follows this much later.
-const ANSWER_LEAD: Duration = Duration::from_millis(20);
 
 /// The listener can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +77,7 @@ impl ConnectionRequestServer {
         let door = web::Data::new(Door {
             switchboard,
             authentication: settings.authentication,
+            rules: settings.rules(),
             verifier: Mutex::new(Verifier::new(key, REALM)),
             started: Instant::now(),
             runtime: Handle::try_current()?,
@@ -130,6 +128,7 @@ trait Switchboard: Clone + Send + Sync + 'static {
         &self,
         segment: String,
     ) -> impl Future<Output = Option<ConnectionRequestTarget>> + Send + 'static;
+    fn admit(&self, mac: Mac, rules: WakingRules) -> Admission;
     fn wake(&self, mac: Mac) -> impl Future<Output = ()> + Send + 'static;
 }
 
@@ -142,6 +141,10 @@ impl Switchboard for Gateway {
         async move { gateway.connection_request_target(&segment).await }
     }
 
+    fn admit(&self, mac: Mac, rules: WakingRules) -> Admission {
+        self.admit_connection_request(mac, rules)
+    }
+
     fn wake(&self, mac: Mac) -> impl Future<Output = ()> + Send + 'static {
         let gateway = self.clone();
         async move { gateway.wake(mac).await }
@@ -152,6 +155,7 @@ impl Switchboard for Gateway {
 struct Door<S> {
     switchboard: S,
     authentication: bool,
+    rules: WakingRules,
     verifier: Mutex<Verifier>,
     /// Nonces count from here: their key lives no longer than the process, so a clock that
     /// someone sets cannot make them old or young.
@@ -235,12 +239,16 @@ impl<S: Switchboard> Door<S> {
                 .insert_header((header::WWW_AUTHENTICATE, challenge))
                 .finish();
         }
+        let admission = self.switchboard.admit(target.mac, self.rules);
+        if admission != Admission::Admitted {
+            tracing::info!(device = %target.mac, ?admission, "connection request refused");
+            // Without Retry-After (cwmp.md C8).
+            return HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE);
+        }
         tracing::info!(device = %target.mac, "connection request accepted");
         let wake = self.switchboard.wake(target.mac);
-        self.runtime.spawn(async move {
-            tokio::time::sleep(ANSWER_LEAD).await;
-            wake.await;
-        });
+        // The device may be busy for a while; the answer does not wait for it.
+        self.runtime.spawn(wake);
         HttpResponse::new(StatusCode::OK)
     }
 
@@ -281,6 +289,7 @@ impl<S: Switchboard> Door<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
     use std::sync::Arc;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -295,6 +304,7 @@ mod tests {
     #[derive(Clone)]
     struct TwoDevices {
         woken: Arc<UnboundedSender<Mac>>,
+        admitted: Arc<Mutex<HashSet<Mac>>>,
     }
 
     fn mac(segment: &str) -> Option<Mac> {
@@ -320,6 +330,15 @@ mod tests {
             async move { target }
         }
 
+        fn admit(&self, mac: Mac, rules: WakingRules) -> Admission {
+            let is_first = self.admitted.lock().unwrap().insert(mac);
+            if is_first || rules.throttle.is_none() {
+                Admission::Admitted
+            } else {
+                Admission::Throttled
+            }
+        }
+
         fn wake(&self, mac: Mac) -> impl Future<Output = ()> + Send + 'static {
             let woken = Arc::clone(&self.woken);
             async move {
@@ -336,13 +355,21 @@ mod tests {
     }
 
     fn start(authentication: bool) -> Running {
+        start_with(ConnectionRequestSettings {
+            authentication,
+            ..ConnectionRequestSettings::default()
+        })
+    }
+
+    fn start_with(settings: ConnectionRequestSettings) -> Running {
         let (woken, receiver) = unbounded_channel();
         let settings = ConnectionRequestSettings {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            authentication,
+            ..settings
         };
         let switchboard = TwoDevices {
             woken: Arc::new(woken),
+            admitted: Arc::default(),
         };
         let server = ConnectionRequestServer::bind_to(switchboard, &settings).unwrap();
         let address = server.addresses()[0];
@@ -492,6 +519,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn c163_what_is_not_admitted_gets_503_without_retry_after_and_only_with_credentials() {
+        let server = start_with(ConnectionRequestSettings {
+            throttle: Some("1/60".parse().unwrap()),
+            ..ConnectionRequestSettings::default()
+        });
+        let answer = server.get("/one", "/one", "acs", "password of one").await;
+        assert_eq!(status(&answer), "200");
+        let answer = server.get("/one", "/one", "acs", "password of one").await;
+        assert_eq!(status(&answer), "503");
+        assert!(!answer.to_lowercase().contains("retry-after"), "{answer}");
+        let answer = server.get("/one", "/one", "acs", "wrong").await;
+        assert_eq!(status(&answer), "401");
+        assert_eq!(server.stop().await.len(), 1);
+    }
+
+    #[tokio::test]
     async fn c165_odd_requests_get_an_error_and_the_listener_lives() {
         let server = start(false);
         let long = format!("/{}", "x".repeat(16 * 1024));
@@ -554,11 +597,12 @@ mod tests {
         let (woken, _receiver) = unbounded_channel();
         let switchboard = TwoDevices {
             woken: Arc::new(woken),
+            admitted: Arc::default(),
         };
         let listen = taken.local_addr().unwrap();
         let settings = ConnectionRequestSettings {
             listen,
-            authentication: true,
+            ..ConnectionRequestSettings::default()
         };
         let error = ConnectionRequestServer::bind_to(switchboard, &settings)
             .err()

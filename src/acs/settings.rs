@@ -1,5 +1,6 @@
 //! What an operator may set about this door (DESIGN.md section 5).
 
+use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 
 use super::trust::Pin;
+use crate::gateway::{Throttle, UnreachablePhone, WakingRules};
 
 /// How connections to one ACS are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,8 +55,29 @@ impl Default for AcsSettings {
 pub struct ConnectionRequestSettings {
     /// Where connection requests are taken; `0.0.0.0:7547` by default.
     pub listen: SocketAddr,
-    /// Whether the ACS has to show the device's credentials by Digest; true by default.
+    /// Whether the ACS has to show the device's credentials by Digest; true by default. A request
+    /// over UDP is always signed.
     pub authentication: bool,
+    /// Where connection requests over UDP are taken, and from where STUN is spoken; `""`, the
+    /// default, for neither.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub udp: Option<SocketAddr>,
+    /// `"20/60"`: at most 20 requests of one device are taken in 60 seconds; `""`, the default,
+    /// for all.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub throttle: Option<Throttle>,
+    /// What a request for a phone that does not answer gets; `accept` by default.
+    pub unreachable: UnreachablePhone,
+}
+
+impl ConnectionRequestSettings {
+    /// When an authenticated request is refused all the same.
+    pub(super) fn rules(&self) -> WakingRules {
+        WakingRules {
+            throttle: self.throttle,
+            unreachable: self.unreachable,
+        }
+    }
 }
 
 impl Default for ConnectionRequestSettings {
@@ -62,6 +85,9 @@ impl Default for ConnectionRequestSettings {
         Self {
             listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 7547)),
             authentication: true,
+            udp: None,
+            throttle: None,
+            unreachable: UnreachablePhone::default(),
         }
     }
 }
@@ -198,6 +224,18 @@ impl<'de> Deserialize<'de> for AllowedTarget {
     }
 }
 
+fn empty_is_none<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,6 +246,14 @@ mod tests {
         let settings: ConnectionRequestSettings = toml::from_str("").unwrap();
         assert_eq!(settings.listen.to_string(), "0.0.0.0:7547");
         assert!(settings.authentication);
+        assert_eq!(settings.udp, None);
+        assert_eq!(settings.rules(), WakingRules::default());
+        let settings: ConnectionRequestSettings =
+            toml::from_str("udp = \"\"\nthrottle = \"2/10\"\nunreachable = \"refuse\"").unwrap();
+        assert_eq!(settings.udp, None);
+        let rules = settings.rules();
+        assert_eq!(rules.throttle.unwrap().requests.get(), 2);
+        assert_eq!(rules.unreachable, UnreachablePhone::Refuse);
         assert!(toml::from_str::<TransferSettings>("allowed = []").is_err());
     }
 

@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::gateway::{OpenError, open_gateway};
 use super::settings::Settings;
 use crate::acs::{
-    ConnectionRequestError, ConnectionRequestServer, ConnectorError, Driver, Transfers,
+    ConnectionRequestError, ConnectionRequestServer, ConnectorError, Driver, LightweightNotifier,
+    Transfers, UdpConnectionRequestServer,
 };
 use crate::admin::{AdminKey, AdminKeyError, AdminServer, AdminServerError};
 use crate::gateway::{Gateway, GatewayError};
@@ -59,6 +60,8 @@ pub struct Addresses {
     pub phones_https: Option<SocketAddr>,
     /// Connection requests of the ACS.
     pub connection_requests: Vec<SocketAddr>,
+    /// Connection requests over UDP.
+    pub udp_connection_requests: Option<SocketAddr>,
     /// API of the commands.
     pub admin: Option<SocketAddr>,
 }
@@ -92,6 +95,8 @@ impl Server {
         let phones = PhoneServer::bind(&settings.phones(), gateway.clone())?;
         let connection_requests =
             ConnectionRequestServer::bind(gateway.clone(), &settings.connection_requests())?;
+        let udp_connection_requests =
+            UdpConnectionRequestServer::bind(gateway.clone(), &settings.connection_requests())?;
         let driver = Driver::new(gateway.clone(), &acss)?;
         let transfers = Transfers::new(gateway.clone(), &settings.transfers, &acss)?;
         let listen = settings.admin.listen;
@@ -107,10 +112,16 @@ impl Server {
             phones_http: phones.http,
             phones_https: phones.https,
             connection_requests: connection_requests.addresses().to_vec(),
+            udp_connection_requests: udp_connection_requests
+                .as_ref()
+                .map(UdpConnectionRequestServer::address),
             admin: Some(admin.address()),
         };
         if let Some(base) = connection_request_base(settings, &addresses) {
             gateway.announce_connection_requests(&base).await?;
+        }
+        if let Some(address) = addresses.udp_connection_requests {
+            gateway.listen_by_udp(own_address(settings, address));
         }
         key.write(&settings.store.path)?;
 
@@ -134,6 +145,13 @@ impl Server {
             let ended = connection_requests.run(token).await;
             stopped("the listener for connection requests", ended)
         });
+        if let Some(server) = udp_connection_requests {
+            let token = shutdown.clone();
+            doors.spawn(async move {
+                server.run(token).await;
+                Ok(())
+            });
+        }
         let token = shutdown.clone();
         doors.spawn(async move { stopped("the API", admin.run(token).await) });
         let token = shutdown.clone();
@@ -144,6 +162,12 @@ impl Server {
         let token = shutdown.clone();
         doors.spawn(async move {
             transfers.run(token).await;
+            Ok(())
+        });
+        let notifier = LightweightNotifier::new(gateway.clone(), &acss);
+        let token = shutdown.clone();
+        doors.spawn(async move {
+            notifier.run(token).await;
             Ok(())
         });
         let control = ControlSender::new(gateway.clone());
@@ -215,14 +239,18 @@ fn connection_request_base(settings: &Settings, addresses: &Addresses) -> Option
     if let Some(url) = &settings.connection_request.url {
         return Some(url.to_string());
     }
-    let listening = addresses.connection_requests.first()?;
+    let address = own_address(settings, *addresses.connection_requests.first()?)?;
+    Some(format!("http://{address}"))
+}
+
+/// The address of a listener as others reach it; `None` when that can't be told.
+fn own_address(settings: &Settings, listening: SocketAddr) -> Option<SocketAddr> {
     let address = if listening.ip().is_unspecified() {
         address_towards_acs(settings)?
     } else {
         listening.ip()
     };
-    let address = SocketAddr::new(address, listening.port());
-    Some(format!("http://{address}"))
+    Some(SocketAddr::new(address, listening.port()))
 }
 
 /// The local address that the system would use for packets to the ACS. Nothing is sent.

@@ -10,7 +10,7 @@ use url::Url;
 use super::acs_section::AcsSection;
 use crate::acs::{ConnectionRequestSettings, TransferSettings};
 use crate::cwmp::AcsProfiles;
-use crate::gateway::{FilePassword, FilePasswords, GatewaySettings};
+use crate::gateway::{FilePassword, FilePasswords, GatewaySettings, Throttle, UnreachablePhone};
 use crate::mapping::Packs;
 use crate::phone::PhoneSettings;
 
@@ -116,6 +116,14 @@ pub struct ConnectionRequestSection {
     pub url: Option<Url>,
     /// Whether the ACS has to show a device's credentials.
     pub authentication: bool,
+    /// Address and port for requests over UDP, and for STUN; empty: neither.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub udp: Option<SocketAddr>,
+    /// `20/60`: at most 20 requests of one device in 60 seconds; empty: all.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub throttle: Option<Throttle>,
+    /// Whether a request for a phone that does not answer is taken: `accept` or `refuse`.
+    pub unreachable: UnreachablePhone,
 }
 
 impl Default for ConnectionRequestSection {
@@ -125,6 +133,9 @@ impl Default for ConnectionRequestSection {
             listen: settings.listen,
             url: None,
             authentication: settings.authentication,
+            udp: settings.udp,
+            throttle: settings.throttle,
+            unreachable: settings.unreachable,
         }
     }
 }
@@ -325,6 +336,9 @@ impl Settings {
         ConnectionRequestSettings {
             listen: self.connection_request.listen,
             authentication: self.connection_request.authentication,
+            udp: self.connection_request.udp,
+            throttle: self.connection_request.throttle,
+            unreachable: self.connection_request.unreachable,
         }
     }
 
@@ -388,6 +402,16 @@ mod tests {
         assert_eq!(settings.connection_request.listen.port(), 7547);
         assert_eq!(settings.phones.http, "0.0.0.0:8080");
         assert!(settings.connection_request.authentication);
+    }
+
+    #[test]
+    fn a_throttle_says_how_it_is_written_when_it_is_wrong() {
+        let settings = read("[connection_request]\nthrottle = \"20/60\"\nudp = \"0.0.0.0:7547\"\n");
+        let settings = settings.unwrap().connection_requests();
+        assert_eq!(settings.udp.unwrap().port(), 7547);
+        assert_eq!(settings.throttle.unwrap().seconds.get(), 60);
+        let error = read("[connection_request]\nthrottle = \"20\"\n").unwrap_err();
+        assert!(error.to_string().contains("20/60"), "{error}");
     }
 
     #[test]

@@ -52,6 +52,9 @@ pub(super) async fn run(
     for address in &addresses.connection_requests {
         output::line(&format!("listening connection-request http {address}"));
     }
+    if let Some(address) = addresses.udp_connection_requests {
+        output::line(&format!("listening connection-request udp {address}"));
+    }
     if let Some(address) = addresses.admin {
         output::line(&format!("listening admin http {address}"));
     }

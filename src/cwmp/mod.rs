@@ -29,8 +29,9 @@ pub use session::{
     VersionDoubt,
 };
 pub use soap::{
-    AcsBody, AcsFault, AcsMessage, MAX_ATTRIBUTES, MAX_BODY, MAX_DEPTH, MAX_ELEMENTS, MAX_PIECE,
-    Outgoing, Pieces, SoapError, Voice, decode, encode_fault, encode_must_understand_fault,
-    encode_request, encode_response, show, show_text,
+    AcsBody, AcsFault, AcsMessage, LightweightNotification, MAX_ATTRIBUTES, MAX_BODY, MAX_DEPTH,
+    MAX_ELEMENTS, MAX_PIECE, Outgoing, Pieces, SoapError, Voice, decode, encode_fault,
+    encode_lightweight_notification, encode_must_understand_fault, encode_request, encode_response,
+    show, show_text,
 };
 pub use version::{CwmpVersion, UnknownVersion};

@@ -24,6 +24,9 @@ pub struct UdpConnectionRequests {
     /// UDPConnectionRequestAddressNotificationLimit in seconds: least time between two
     /// notifications of a changed address.
     pub notification_limit: u32,
+    /// `ts` of the last request that was accepted and led to a session, by the ACS's clock; what is
+    /// not newer is a replay.
+    pub last_accepted: u64,
 }
 
 impl Default for UdpConnectionRequests {
@@ -37,6 +40,7 @@ impl Default for UdpConnectionRequests {
             maximum_keep_alive: -1,
             minimum_keep_alive: 50,
             notification_limit: 0,
+            last_accepted: 0,
         }
     }
 }

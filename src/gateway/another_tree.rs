@@ -57,7 +57,7 @@ impl Gateway {
             Arc::clone(&draft.pack),
             lenses,
             &self.inner.settings,
-            self.connection_request_url(&draft.record),
+            self.reachability(draft.mac, &draft.record),
             self.inner.phase_key,
         );
         let now = self.inner.clock.now();

@@ -220,6 +220,7 @@ impl Gateway {
     /// repeated.
     pub async fn finish_control(&self, mac: Mac, id: u64, outcome: ControlOutcome) {
         let now = self.inner.clock.now();
+        self.note_answer(mac, &outcome);
         let result = self
             .change(mac, |draft, live| {
                 if live.control.id != id {

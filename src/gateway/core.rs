@@ -12,6 +12,7 @@ use super::live::Live;
 use super::settings::GatewaySettings;
 use super::timed_queue::TimedQueue;
 use super::trace::Traces;
+use super::waking::Waking;
 use crate::device::{DeviceRecord, FileRecord, StoredParameters, TreePath};
 use crate::mapping::{Pack, Packs};
 use crate::native::Mac;
@@ -42,6 +43,9 @@ pub(super) struct Inner {
     pub(super) periods: TimedQueue<Mac>,
     pub(super) transfers: TimedQueue<(Mac, u64)>,
     pub(super) controls: TimedQueue<Mac>,
+    /// Devices whose next lightweight notification is due.
+    pub(super) lightweight: TimedQueue<Mac>,
+    pub(super) waking: Waking,
     /// Informs that an ACS has asked for: the earliest of each device.
     pub(super) scheduled_informs: TimedQueue<Mac>,
     pub(super) heartbeats: TimedQueue<Mac>,
@@ -111,6 +115,8 @@ impl Gateway {
                 periods: TimedQueue::new(),
                 transfers: TimedQueue::new(),
                 controls: TimedQueue::new(),
+                lightweight: TimedQueue::new(),
+                waking: Waking::new(),
                 scheduled_informs: TimedQueue::new(),
                 heartbeats: TimedQueue::new(),
                 throttled: TimedQueue::new(),
@@ -249,7 +255,7 @@ impl Gateway {
             .connection_request_base
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        if base.is_empty() {
+        if base.is_empty() || !record.cpe.http_connection_requests {
             String::new()
         } else {
             format!("{base}/{}", record.cpe.connection_request_segment)

@@ -400,6 +400,7 @@ impl Gateway {
             self.write_log(mac, &mut batch)?;
             let ticket = self.inner.store.commit(batch)?;
             self.index_segment(&draft.record.cpe.connection_request_segment, mac);
+            self.index_udp(mac, &draft.record);
             Some(ticket)
         };
         // Planned before the wait for the disk: a caller that goes away while it waits must not
@@ -537,10 +538,10 @@ impl Gateway {
         }
         let pack = Arc::clone(&draft.pack);
         let lenses = self.lens_parameters(&mut draft)?;
-        let url = self.connection_request_url(&draft.record);
+        let reachability = self.reachability(mac, &draft.record);
         let settings = &self.inner.settings;
         let key = self.inner.phase_key;
-        let view = View::new(mac, draft.record, pack, lenses, settings, url, key);
+        let view = View::new(mac, draft.record, pack, lenses, settings, reachability, key);
         let view = Arc::new(view);
         if live.session.is_some() {
             live.view = Some(Arc::clone(&view));

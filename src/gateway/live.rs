@@ -10,6 +10,7 @@ use super::core::Gateway;
 use super::door::{ControlAction, ControlOutcome};
 use super::version::VersionTrial;
 use super::view::View;
+use super::waking::Reachability;
 use crate::cwmp::{CwmpVersion, EventCode};
 use crate::device::Mark;
 use crate::native::Mac;
@@ -35,6 +36,8 @@ pub(super) struct Live {
     pub(super) version_trial: VersionTrial,
     /// Transfers that were handed out and whose result is still to come.
     pub(super) running_transfers: BTreeSet<u64>,
+    /// A lightweight notification was handed out and is on its way.
+    pub(super) lightweight_is_running: bool,
     /// What is known of telling the phone something.
     pub(super) control: Control,
     /// What the data model shows, as of the record's present version; kept while a session runs.
@@ -75,8 +78,8 @@ pub(super) struct RunningSession {
     pub(super) is_heartbeat: bool,
     /// Whether the ACS has taken the Inform.
     pub(super) informed: bool,
-    /// Whether another connection request came before that, which this session answers too.
-    pub(super) woken_again: bool,
+    /// A connection request came while the Inform of an earlier one was on its way.
+    pub(super) is_woken_again: bool,
     /// What the CPE says in it besides.
     pub(super) calls: Vec<u64>,
     /// Those of them whose methods the ACS does not have.
@@ -89,8 +92,8 @@ pub(super) struct RunningSession {
     pub(super) highest_version: CwmpVersion,
     /// The ACS that it goes to.
     pub(super) acs_url: String,
-    /// The ConnectionRequestURL in its Inform.
-    pub(super) connection_request_url: String,
+    /// What its Inform tells of the ways to wake the device.
+    pub(super) reachability: Reachability,
 }
 
 impl Live {
@@ -109,6 +112,7 @@ impl Live {
             && self.failures == 0
             && self.unacknowledged == 0
             && self.running_transfers.is_empty()
+            && !self.lightweight_is_running
             && self.control.is_at_rest()
     }
 }

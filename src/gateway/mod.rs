@@ -22,6 +22,7 @@ mod file_index;
 mod file_passwords;
 mod import;
 mod inform_parameters;
+mod lightweight;
 mod live;
 mod notifications;
 mod objects;
@@ -48,6 +49,7 @@ mod unique_keys;
 mod values;
 mod version;
 mod view;
+mod waking;
 
 #[cfg(test)]
 mod event_tests;
@@ -80,7 +82,7 @@ pub use edit_report::{EditReport, SetReport};
 pub use explain::PhoneExplanation;
 pub use file_passwords::{FilePassword, FilePasswords, ModelPattern};
 pub use import::{ImportError, ImportOptions};
-pub use notifications::LightweightChanges;
+pub use lightweight::LightweightJob;
 pub use overview::{DeviceDetail, DeviceSummary, ParameterLine, TransferSummary};
 pub use report::{
     CheckReport, ExportReport, Finding, FindingKind, ImportReport, ImportSummary, KindError,
@@ -92,3 +94,6 @@ pub use trace_view::{TracedMessage, TracedSession, Watch, Watched, WatchedEvent}
 pub use transfers::WishError;
 pub use tree::TreeError;
 pub use values::ChangeError;
+pub use waking::{
+    Admission, BindingJob, BindingResult, Throttle, ThrottleError, UnreachablePhone, WakingRules,
+};

@@ -3,7 +3,7 @@
 use super::core::Gateway;
 use super::door::GatewayError;
 use super::draft::Draft;
-use super::view::lan_address;
+use super::view::{Shown, lan_address};
 use crate::cwmp::{Notification, ParameterValue};
 use crate::datamodel::{ActiveNotification, Entry, ParameterPath, Schema};
 use crate::device::{CpeState, StoredParameters};
@@ -40,55 +40,44 @@ pub(super) fn owes_active_change(schema: &Schema, cpe: &CpeState) -> bool {
         .any(|path| in_force(schema, cpe, path) == Notification::Active)
 }
 
-/// What a lightweight notification has to tell (cwmp.md A10).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LightweightChanges {
-    /// Part of it is to be told at once. If not, all of it waits for the next trigger.
-    pub active: bool,
-    /// The parameters that have changed, with their present values.
-    pub parameters: Vec<ParameterValue>,
-}
-
 impl Gateway {
-    /// The changes that lightweight notifications of a device have to tell; `None` when there are
-    /// none. They are owed until [`Gateway::lightweight_told`].
-    ///
-    /// # Errors
-    /// [`GatewayError`] when the device's record or files can't be read.
-    pub async fn lightweight_changes(
+    /// What lightweight notifications of a device have to tell, with the present values; `None`
+    /// when there is nothing (cwmp.md A10). It is owed until [`Gateway::lightweight_told`].
+    pub(super) async fn lightweight_changes(
         &self,
         mac: Mac,
-    ) -> Result<Option<LightweightChanges>, GatewayError> {
+    ) -> Result<Option<Vec<ParameterValue>>, GatewayError> {
         let view = self.view(mac, &mut *self.hold(mac).await)?;
         let (schema, cpe) = (view.pack.schema(), &view.record.cpe);
         let now = self.inner.clock.now();
-        let mut active = false;
-        let mut parameters = Vec::new();
-        for path in &cpe.lightweight.changed {
-            let notification = in_force(schema, cpe, path);
-            // A parameter that is gone has no value to tell.
-            if let Some(shown) = view.parameter(path.as_str(), now)
-                && notification.is_lightweight()
-            {
-                active |= is_active_lightweight(notification);
-                parameters.push(shown.into_wire());
-            }
-        }
-        Ok((!parameters.is_empty()).then_some(LightweightChanges { active, parameters }))
+        // A parameter that is gone has no value to tell.
+        let changes: Vec<ParameterValue> = cpe
+            .lightweight
+            .changed
+            .iter()
+            .filter(|path| in_force(schema, cpe, path).is_lightweight())
+            .filter_map(|path| view.parameter(path.as_str(), now))
+            .map(Shown::into_wire)
+            .collect();
+        Ok((!changes.is_empty()).then_some(changes))
     }
 
-    /// Notes that a lightweight notification has told these parameters.
-    ///
-    /// # Errors
-    /// [`GatewayError`] when that can't be written.
-    pub async fn lightweight_told(
+    /// Notes that a lightweight notification has told these parameters. One that has another value
+    /// by now goes on being owed.
+    pub(super) async fn lightweight_told(
         &self,
         mac: Mac,
         told: &[ParameterValue],
     ) -> Result<(), GatewayError> {
-        self.change(mac, |draft, _| {
+        self.change(mac, |draft, live| {
+            let view = self.view(mac, live)?;
+            live.lightweight_is_running = false;
+            let now = self.inner.clock.now();
             let changed = &mut draft.record.cpe.lightweight.changed;
-            changed.retain(|path| told.iter().all(|told| told.name != path.as_str()));
+            changed.retain(|path| match view.parameter(path.as_str(), now) {
+                Some(shown) => !told.contains(&shown.into_wire()),
+                None => false,
+            });
             Ok(())
         })
         .await
@@ -96,7 +85,7 @@ impl Gateway {
 }
 
 /// Whether a lightweight notification goes out at once.
-fn is_active_lightweight(notification: Notification) -> bool {
+pub(super) fn is_active_lightweight(notification: Notification) -> bool {
     matches!(
         notification,
         Notification::ActiveLightweight | Notification::ActiveBoth

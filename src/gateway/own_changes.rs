@@ -9,6 +9,7 @@ use super::cpe_parameters::{Reading, own_parameter};
 use super::door::GatewayError;
 use super::draft::Draft;
 use super::view::{self, View, lan_address, provisional_identity};
+use super::waking::Reachability;
 use crate::cwmp::DeviceId;
 use crate::datamodel::{Entry, ParameterPath};
 use crate::device::{DeviceRecord, StoredParameters};
@@ -29,7 +30,7 @@ struct Own<'a> {
     acs_url: String,
     acs_username: String,
     periodic_inform_interval: u32,
-    connection_request_url: String,
+    reachability: Reachability,
     gateway_serial: String,
 }
 
@@ -42,7 +43,7 @@ impl Own<'_> {
             acs_url: &self.acs_url,
             acs_username: &self.acs_username,
             periodic_inform_interval: self.periodic_inform_interval,
-            connection_request_url: &self.connection_request_url,
+            reachability: &self.reachability,
             gateway_serial: &self.gateway_serial,
             now,
         }
@@ -112,14 +113,14 @@ impl Gateway {
             acs_username: view::acs_username(mac, record, &identity, settings),
             periodic_inform_interval: view::periodic_inform_interval(mac, record, settings),
             identity,
-            connection_request_url: self.connection_request_url(record),
+            reachability: self.reachability(mac, record),
             // It does not change.
             gateway_serial: String::new(),
         }
     }
 
     fn view_without_files(&self, draft: &Draft, record: &DeviceRecord) -> View {
-        let url = self.connection_request_url(record);
+        let reachability = self.reachability(draft.mac, record);
         let pack = Arc::clone(&draft.pack);
         let settings = &self.inner.settings;
         let key = self.inner.phase_key;
@@ -129,7 +130,7 @@ impl Gateway {
             pack,
             Vec::new(),
             settings,
-            url,
+            reachability,
             key,
         )
     }

@@ -59,6 +59,7 @@ impl Gateway {
         };
         let mut mac = known.as_ref().map(|(mac, _)| *mac);
         if let Some((mac, recognised)) = known {
+            self.note_sign_of_life(mac);
             let is_own = matches!(file.role, FileRole::Phone { .. });
             let reached_by = request.reached_by.clone().filter(|_| is_own);
             self.observe(mac, recognised, Contact { address, at }, reached_by)

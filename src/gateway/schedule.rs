@@ -49,6 +49,7 @@ impl Gateway {
             };
             self.plan_period(mac, &record, now);
             self.plan_heartbeat(mac, &record, now);
+            self.plan_lightweight(mac, &record, pack.schema(), now);
             let is_due = self.due(mac, &record, pack.schema(), now).is_some();
             let mut scheduled = record.cpe.scheduled_informs.iter();
             let is_overdue = scheduled.any(|inform| inform.due <= now);
@@ -167,6 +168,9 @@ impl Gateway {
         let now = self.inner.clock.now();
         self.plan_period(mac, record, now);
         self.plan_heartbeat(mac, record, now);
+        if !live.lightweight_is_running {
+            self.plan_lightweight(mac, record, schema, now);
+        }
         self.plan_scheduled_informs(mac, record, Timestamp::MIN);
         if live.session.is_some() {
             return;
@@ -214,7 +218,7 @@ impl Gateway {
     }
 
     /// Plans the next moment of something that comes round; `None` is never.
-    fn plan_phase(
+    pub(super) fn plan_phase(
         &self,
         queue: &TimedQueue<Mac>,
         mac: Mac,
@@ -247,15 +251,17 @@ impl Gateway {
         now: Timestamp,
     ) -> Option<Timestamp> {
         if owes_event_or_report(record) {
-            Some(now)
-        } else if owes_active_change(schema, &record.cpe)
+            return Some(now);
+        }
+        let due = if owes_active_change(schema, &record.cpe)
             || self.connection_request_url_change(record, schema) == Notification::Active
         {
-            let throttled = self.inner.throttled.due(&mac);
-            Some(throttled.map_or(now, |until| until.max(now)))
+            now
         } else {
-            None
-        }
+            self.udp_address_due(mac, record, schema, now)?
+        };
+        let throttled = self.inner.throttled.due(&mac);
+        Some(throttled.map_or(due, |until| until.max(due)))
     }
 
     /// A session has ended well: from now on the throttle counts.

@@ -14,14 +14,19 @@ use super::inform_parameters::patterns;
 use super::live::{Live, RunningSession};
 use super::notifications::in_force;
 use super::reports::{count_left, drop_unwanted, has_unwanted};
+use super::schedule::after;
 use super::version::{doubt_version, keep_version, version_to_speak};
 use super::view::Shown;
+use super::waking::UDP_ADDRESS;
 use crate::cwmp::{CpeCall, Event, EventCode, Inform, Notification, ParameterValue};
 use crate::datamodel::Schema;
 use crate::device::{DeviceRecord, Transfer, TransferKind, TransferOrder, TransferState};
 use crate::native::Mac;
 use crate::wire::Credentials;
 
+/// The answer to a connection request must have left before the session begins (cwmp.md C4). The
+/// HTTP server doesn't tell when it has written one, so the session follows this much later.
+const ANSWER_LEAD: Duration = Duration::from_millis(100);
 const CONNECTION_REQUEST_URL: &str = "Device.ManagementServer.ConnectionRequestURL";
 
 impl Gateway {
@@ -58,7 +63,7 @@ impl Gateway {
             let heartbeat = Event::plain(EventCode::Heartbeat);
             (vec![heartbeat], Vec::new(), Vec::new())
         } else {
-            let mut events = self.events(&record, &live)?;
+            let mut events = self.events(mac, &record, &live)?;
             events.retain(|event| event.code.since() <= version);
             let passing_events = std::mem::take(&mut live.passing_events);
             (events, pending_calls(&record), passing_events)
@@ -72,14 +77,14 @@ impl Gateway {
             passing_events,
             is_heartbeat,
             informed: false,
-            woken_again: false,
+            is_woken_again: false,
             calls: calls.iter().map(|call| call.id).collect(),
             unlisted: Vec::new(),
             unacknowledged_limit: profile.unacknowledged_limit,
             version,
             highest_version: profile.version,
             acs_url: endpoint.url.to_string(),
-            connection_request_url: self.connection_request_url(&record),
+            reachability: self.reachability(mac, &record),
         });
         let parameters = match self.inform_parameters(mac, &mut live, &events) {
             Ok(parameters) => parameters,
@@ -152,8 +157,13 @@ impl Gateway {
                         }
                         cpe.events.deliver(session.mark);
                         cpe.informed_acs = Some(session.acs_url.clone());
+                        let reachability = &session.reachability;
                         cpe.told_connection_request_url =
-                            Some(session.connection_request_url.clone());
+                            Some(reachability.connection_request_url.clone());
+                        self.note_told_udp_address(cpe, &reachability.udp_address);
+                        if let Some(accepted) = self.last_udp_request(mac) {
+                            cpe.udp_connection_requests.last_accepted = accepted;
+                        }
                         live.session = Some(session);
                     }
                 }
@@ -182,6 +192,10 @@ impl Gateway {
         let Some(session) = live.session.take() else {
             return Ok(());
         };
+        if session.is_woken_again && !session.informed {
+            // The session that was to answer that request too has not come about.
+            live.add_passing(EventCode::ConnectionRequest);
+        }
         let mut draft = self.draft(mac)?;
         match &outcome {
             SessionOutcome::Ended => self.log(mac, "session with the ACS ended well"),
@@ -190,10 +204,6 @@ impl Gateway {
             }
         }
         let is_good = outcome == SessionOutcome::Ended;
-        if session.woken_again && !session.informed {
-            // The session that was to answer that request too has not come about.
-            live.add_passing(EventCode::ConnectionRequest);
-        }
         let came_meanwhile = !live.passing_events.is_empty()
             || draft.record.cpe.events.has_news_since(session.mark)
             || pending_calls(&draft.record)
@@ -263,7 +273,7 @@ impl Gateway {
         } else if let Some(due) = due.filter(|_| came_meanwhile) {
             // A new event does not wait for the retry of old ones (cwmp.md R3).
             self.arm_session(mac, &record, due);
-        } else if !is_good && !self.events(&record, &live)?.is_empty() {
+        } else if !is_good && !self.events(mac, &record, &live)?.is_empty() {
             self.plan_retry(mac, &record, live.failures, at_least)?;
         } else if is_good && (!left.is_empty() || session.is_heartbeat && live.unacknowledged > 0) {
             self.plan_unacknowledged(mac, &record, live.unacknowledged);
@@ -283,10 +293,11 @@ impl Gateway {
             .unwrap_or_else(PoisonError::into_inner)
             .get(segment)?;
         let (record, _) = self.load(mac).ok()??;
-        record
-            .identity
-            .as_ref()
-            .filter(|_| record.cpe.enable_cwmp)?;
+        record.identity.as_ref()?;
+        if !record.cpe.enable_cwmp || !record.cpe.http_connection_requests {
+            // As if there were no such URL (cwmp.md C12, G3).
+            return None;
+        }
         Some(ConnectionRequestTarget {
             mac,
             credentials: Credentials {
@@ -297,24 +308,25 @@ impl Gateway {
     }
 
     /// An authenticated connection request came in: a session with `6 CONNECTION REQUEST` is due
-    /// now, or right after the one that runs (cwmp.md C7). One whose Inform has the event and waits
-    /// for the ACS's answer is that session (cwmp.md C6).
+    /// as soon as its answer has left, or right after the one that runs (cwmp.md C4, C6, C7).
     pub async fn wake(&self, mac: Mac) {
         let mut live = self.hold(mac).await;
+        let asked = EventCode::ConnectionRequest;
         if let Some(session) = &mut live.session
             && !session.informed
-            && session
-                .passing_events
-                .contains(&EventCode::ConnectionRequest)
+            && session.passing_events.contains(&asked)
         {
-            session.woken_again = true;
+            // The Inform that an earlier request has led to is for this one too, if the ACS takes
+            // it.
+            session.is_woken_again = true;
             return;
         }
         match self.load(mac) {
             Ok(Some((record, _))) if record.cpe.enable_cwmp => {
-                live.add_passing(EventCode::ConnectionRequest);
+                live.add_passing(asked);
                 if live.session.is_none() {
-                    self.arm_session(mac, &record, self.inner.clock.now());
+                    let due = after(self.inner.clock.now(), ANSWER_LEAD);
+                    self.arm_session(mac, &record, due);
                 }
             }
             Ok(_) => {}
@@ -380,6 +392,13 @@ impl Gateway {
         let view = self.view(mac, live)?;
         let now = self.inner.clock.now();
         let mut shown = view.forced(now);
+        let schema = view.pack.schema();
+        if self
+            .udp_address_change(mac, &view.record, schema)
+            .is_in_inform()
+        {
+            shown.extend(view.parameter(UDP_ADDRESS, now));
+        }
         let cpe = &view.record.cpe;
         for pattern in patterns(cpe, events) {
             shown.extend(view.matching(pattern, now));
@@ -423,13 +442,20 @@ fn pending_calls(record: &DeviceRecord) -> Vec<PendingCall> {
 
 impl Gateway {
     /// Everything that an Inform has to report now.
-    fn events(&self, record: &DeviceRecord, live: &Live) -> Result<Vec<Event>, GatewayError> {
+    fn events(
+        &self,
+        mac: Mac,
+        record: &DeviceRecord,
+        live: &Live,
+    ) -> Result<Vec<Event>, GatewayError> {
         let owed = &record.cpe.events;
         let mut events: Vec<Event> = owed.events().cloned().collect();
         let pack = self.lenses(record)?;
         let url_change = self.connection_request_url_change(record, pack.schema());
-        if !owed.owes(EventCode::ValueChange) && url_change.is_in_inform() {
-            // The URL itself is in every Inform.
+        let udp_address_change = self.udp_address_change(mac, record, pack.schema());
+        let has_other_way = url_change.is_in_inform() || udp_address_change.is_in_inform();
+        if !owed.owes(EventCode::ValueChange) && has_other_way {
+            // The URL itself is in every Inform; the address is added to this one.
             events.push(Event::plain(EventCode::ValueChange));
         }
         let passing = live.passing_events.iter().copied();

@@ -332,6 +332,40 @@ async fn a_connection_request_before_the_inform_is_answered_is_the_same_session(
         .await
         .unwrap();
     bench.end().await;
+    assert_eq!(
+        bench.wait(),
+        None,
+        "the Inform that was on its way was for it"
+    );
+    bench.gateway.wake(MAC).await;
+    bench.session().await;
+    bench.gateway.wake(MAC).await;
+    bench.fail().await;
+    assert_eq!(
+        bench.wait(),
+        Some(0),
+        "it was on its way, and did not arrive"
+    );
+    bench.session().await;
+    bench
+        .gateway
+        .delivered(MAC, Delivery::Inform)
+        .await
+        .unwrap();
+    bench.gateway.wake(MAC).await;
+    bench.gateway.wake(MAC).await;
+    assert_eq!(bench.gateway.open_session(MAC).await.unwrap(), None);
+    bench.end().await;
+    assert_eq!(
+        codes(&bench.session().await),
+        [EventCode::ConnectionRequest]
+    );
+    bench
+        .gateway
+        .delivered(MAC, Delivery::Inform)
+        .await
+        .unwrap();
+    bench.end().await;
     assert_eq!(bench.wait(), None);
     // Unless that one fails: the second request was not there when it began.
     bench.gateway.wake(MAC).await;

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::cpe_parameters::{OwnParameter, Reading, cpe_parameters, cpe_tables};
 use super::inform_parameters::INFORM_PARAMETERS;
 use super::settings::{GatewaySettings, ProductClass};
+use super::waking::Reachability;
 use crate::cwmp::{DeviceId, ParameterInfo, ParameterValue};
 use crate::datamodel::{Entry, ObjectPath, ParameterPath, PathQuery, Schema, ValueType};
 use crate::device::DeviceRecord;
@@ -110,7 +111,7 @@ pub(super) struct View {
     acs_url: String,
     acs_username: String,
     periodic_inform_interval: u32,
-    connection_request_url: String,
+    reachability: Reachability,
     gateway_serial: String,
 }
 
@@ -121,7 +122,7 @@ impl View {
         pack: Arc<Pack>,
         lenses: Vec<Parameter>,
         settings: &GatewaySettings,
-        connection_request_url: String,
+        reachability: Reachability,
         phase_key: u64,
     ) -> Self {
         let identity = record
@@ -227,7 +228,7 @@ impl View {
             acs_url,
             acs_username,
             periodic_inform_interval,
-            connection_request_url,
+            reachability,
             gateway_serial: gateway_serial(phase_key),
         }
     }
@@ -450,7 +451,7 @@ impl View {
             acs_url: &self.acs_url,
             acs_username: &self.acs_username,
             periodic_inform_interval: self.periodic_inform_interval,
-            connection_request_url: &self.connection_request_url,
+            reachability: &self.reachability,
             gateway_serial: &self.gateway_serial,
             now,
         }

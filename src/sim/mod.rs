@@ -4,5 +4,6 @@ pub mod acs;
 pub mod checks;
 pub mod file_server;
 mod phone;
+pub mod stun_server;
 
 pub use phone::{SimFetch, SimPhone, SimPhoneError, SimPhoneOptions};

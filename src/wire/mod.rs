@@ -5,6 +5,8 @@ pub mod cookies;
 pub mod digest;
 mod secret;
 pub mod sip;
+pub mod stun;
+pub mod udp_connection_request;
 
 pub use content_hash::{ContentHash, ContentHashError};
 pub use digest::Credentials;

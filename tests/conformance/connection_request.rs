@@ -3,12 +3,15 @@
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt;
+use trestle::sim::acs::digest::{DigestInput, digest_response, parse_fields};
+use trestle::sim::acs::http::Response;
 use trestle::sim::acs::{Reply, Shown};
 
 use crate::catalogue::{Check, checks};
+use crate::gateway::world;
 use crate::lag::Lag;
 use crate::private::{Options, Private};
-use crate::subject::{CR_USERNAME, PROVISIONING_CODE, Subject, check, check_alone};
+use crate::subject::{CR_USERNAME, PROVISIONING_CODE, Subject, Waker, check, check_alone};
 
 /// The checks of this file.
 pub(crate) const CHECKS: &[Check] = checks![
@@ -16,6 +19,7 @@ pub(crate) const CHECKS: &[Check] = checks![
     c158_a_right_request_is_answered_before_the_session,
     c159_wrong_credentials_wake_nobody,
     c160_a_replay_wakes_nobody,
+    c160_an_old_nonce_wakes_nobody,
     c161_five_requests_at_once_are_one_session,
     c162_a_request_does_not_disturb_a_session,
     c165_nothing_else_is_a_connection_request,
@@ -25,6 +29,8 @@ pub(crate) const CHECKS: &[Check] = checks![
 
 /// Long enough for a wrong session to show up.
 const QUIET: Duration = Duration::from_secs(2);
+/// A nonce is older than it may be after this.
+const NONCE_LIFETIME: Duration = Duration::from_secs(62);
 
 fn c157_without_credentials_there_is_a_challenge_and_no_session() {
     check_alone(157, async || {
@@ -108,14 +114,65 @@ fn c160_a_replay_wakes_nobody() {
         session.begin().await.unwrap();
         session.end().unwrap();
         let replay = outcome.authorization.unwrap();
-        let outcome = waker
-            .requester
-            .request(Shown::Authorization(&replay))
-            .await
-            .unwrap();
-        assert_eq!(outcome.answer.status, 401);
+        let challenge = outcome.challenge.unwrap();
+        let again = authorization(&waker, &challenge, "00000001", "another");
+        assert_ne!(again, replay);
+        for shown in [replay, again] {
+            let shown = Shown::Authorization(&shown);
+            let answer = waker.requester.request(shown).await.unwrap().answer;
+            assert_eq!(answer.status, 401);
+            let challenge = answer.header("www-authenticate").unwrap();
+            assert!(challenge.contains("stale=true"), "{challenge}");
+        }
+        assert!(subject.device.is_silent_for(QUIET).await);
+        // A higher count shows that it is a new request.
+        let higher = authorization(&waker, &challenge, "00000002", "another");
+        let shown = Shown::Authorization(&higher);
+        let answer = waker.requester.request(shown).await.unwrap().answer;
+        assert!(matches!(answer.status, 200 | 204));
+        assert_eq!(count_sessions(&mut subject).await, 1);
+    });
+}
+
+fn c160_an_old_nonce_wakes_nobody() {
+    world();
+    check_alone(160, async || {
+        let mut subject = Subject::announced(160, 1).await;
+        let waker = subject.waker().clone();
+        let outcome = waker.requester.request(Shown::Nothing).await.unwrap();
+        // Nonces go by the time of the process, which no clock can hasten; they are good for a
+        // minute.
+        tokio::time::sleep(NONCE_LIFETIME).await;
+        let old = authorization(&waker, &outcome.answer, "00000001", "c0");
+        let shown = Shown::Authorization(&old);
+        let answer = waker.requester.request(shown).await.unwrap().answer;
+        assert_eq!(answer.status, 401);
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert!(challenge.contains("stale=true"), "{challenge}");
         assert!(subject.device.is_silent_for(QUIET).await);
     });
+}
+
+/// A right answer to a challenge, with this count and client nonce.
+fn authorization(waker: &Waker, challenge: &Response, count: &str, client_nonce: &str) -> String {
+    let fields = challenge.header("www-authenticate").unwrap();
+    let fields = parse_fields(fields.strip_prefix("Digest ").unwrap());
+    let uri = waker.requester.target();
+    let response = digest_response(&DigestInput {
+        username: CR_USERNAME,
+        password: &waker.password,
+        realm: &fields["realm"],
+        nonce: &fields["nonce"],
+        method: "GET",
+        uri,
+        session: false,
+        quality: Some((count, client_nonce)),
+    });
+    format!(
+        "Digest username=\"{CR_USERNAME}\", realm=\"{}\", nonce=\"{}\", uri=\"{uri}\", \
+         response=\"{response}\", qop=auth, nc={count}, cnonce=\"{client_nonce}\"",
+        fields["realm"], fields["nonce"]
+    )
 }
 
 /// Ends sessions until the device is quiet, and counts them.

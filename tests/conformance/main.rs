@@ -32,6 +32,7 @@ mod http;
 mod invariants;
 mod lag;
 mod ledger;
+mod lightweight;
 mod local;
 mod methods;
 mod model;
@@ -57,8 +58,10 @@ mod support;
 mod timing;
 mod transfer_queue;
 mod transfers;
+mod udp;
 mod variant;
 mod versions;
+mod waking;
 
 fn main() -> std::process::ExitCode {
     runner::run(&[
@@ -83,6 +86,9 @@ fn main() -> std::process::ExitCode {
         firmware::CHECKS,
         connection_request::CHECKS,
         crowd::CHECKS,
+        udp::CHECKS,
+        lightweight::CHECKS,
+        waking::CHECKS,
         restart::CHECKS,
         proxier::CHECKS,
         security::CHECKS,

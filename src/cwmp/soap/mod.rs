@@ -7,6 +7,7 @@ mod arguments;
 mod decode;
 mod encode;
 mod error;
+mod lightweight;
 mod limits;
 mod outgoing;
 mod shown;
@@ -30,6 +31,7 @@ pub use encode::{
     Voice, encode_fault, encode_must_understand_fault, encode_request, encode_response,
 };
 pub use error::SoapError;
+pub use lightweight::{LightweightNotification, encode_lightweight_notification};
 pub use limits::{MAX_ATTRIBUTES, MAX_BODY, MAX_DEPTH, MAX_ELEMENTS};
 pub use outgoing::{MAX_PIECE, Outgoing, Pieces};
 pub use shown::{show, show_text};

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use super::parameter::{CpeParameter, CpeTable, OwnParameter};
 use super::{
     connection_requests, delivery, device, device_info, inform_parameters, inform_policy,
-    management_server, transfers,
+    lightweight, management_server, transfers,
 };
 
 /// Parameters that are there once, object by object, each in order of its paths.
@@ -16,6 +16,7 @@ static PARAMETERS: &[&[CpeParameter]] = &[
     device::PARAMETERS,
     device_info::PARAMETERS,
     inform_policy::PARAMETERS,
+    lightweight::PARAMETERS,
     management_server::PARAMETERS,
     transfers::PARAMETERS,
 ];

@@ -8,6 +8,7 @@ mod device;
 mod device_info;
 mod inform_parameters;
 mod inform_policy;
+mod lightweight;
 mod management_server;
 mod parameter;
 mod transfers;

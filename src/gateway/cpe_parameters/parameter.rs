@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::cwmp::DeviceId;
 use crate::datamodel::{UNKNOWN_TIME, ValueType};
 use crate::device::{CpeState, DeviceRecord};
+use crate::gateway::waking::Reachability;
 use crate::native::Mac;
 
 /// What a parameter's value is computed from.
@@ -15,7 +16,7 @@ pub(in crate::gateway) struct Reading<'a> {
     pub(in crate::gateway) acs_url: &'a str,
     pub(in crate::gateway) acs_username: &'a str,
     pub(in crate::gateway) periodic_inform_interval: u32,
-    pub(in crate::gateway) connection_request_url: &'a str,
+    pub(in crate::gateway) reachability: &'a Reachability,
     pub(in crate::gateway) gateway_serial: &'a str,
     pub(in crate::gateway) now: Timestamp,
 }

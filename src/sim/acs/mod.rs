@@ -21,6 +21,6 @@ mod tests;
 pub use device::{Device, ScriptError};
 pub use record::Exchange;
 pub use reply::Reply;
-pub use requester::{ConnectionRequester, Outcome, Shown};
+pub use requester::{ConnectionRequester, Outcome, Shown, UdpRequest};
 pub use server::{AcsOptions, Incoming, Observer, ScriptedAcs};
 pub use session::Session;

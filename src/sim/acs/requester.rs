@@ -1,9 +1,14 @@
-//! The sender of connection requests: a small HTTP client with its own Digest.
+//! The senders of connection requests: a small HTTP client with its own Digest, and signed
+//! datagrams.
 
 use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
 
+use hmac::{Hmac, KeyInit, Mac};
+use sha1::Sha1;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UdpSocket};
 
 use super::digest::{DigestInput, basic, digest_response, parse_fields};
 use super::http::{Connection, Response};
@@ -189,6 +194,71 @@ impl ConnectionRequester {
             }
         }
         Some(answer)
+    }
+}
+
+/// A connection request over UDP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UdpRequest {
+    /// UDPConnectionRequestAddress.
+    pub address: String,
+    /// Seconds since 1970.
+    pub timestamp: u64,
+    /// One number for all copies.
+    pub id: u64,
+    /// ConnectionRequestUsername.
+    pub username: String,
+    /// ConnectionRequestPassword.
+    pub password: String,
+}
+
+impl UdpRequest {
+    /// Forty hex digits in lower case.
+    pub fn signature(&self) -> String {
+        let text = format!("{}{}{}5ca1ab1e", self.timestamp, self.id, self.username);
+        let signature = Hmac::<Sha1>::new_from_slice(self.password.as_bytes())
+            .map(|mac| mac.chain_update(text).finalize().into_bytes().to_vec());
+        signature
+            .unwrap_or_default()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+
+    /// What is sent.
+    pub fn datagram(&self) -> String {
+        format!(
+            "GET http://{address}?ts={}&id={}&un={}&cn=5ca1ab1e&sig={} HTTP/1.1\r\n\
+             Host: {address}\r\n\r\n",
+            self.timestamp,
+            self.id,
+            self.username,
+            self.signature(),
+            address = self.address,
+        )
+    }
+
+    /// Sends copies of it. Whether anything was answered within a little while.
+    pub async fn send(&self, copies: usize) -> io::Result<bool> {
+        let datagram = self.datagram();
+        let datagrams = vec![datagram.as_bytes(); copies];
+        Self::send_raw(&self.address, &datagrams).await
+    }
+
+    /// The same for any datagrams.
+    pub async fn send_raw(address: &str, datagrams: &[&[u8]]) -> io::Result<bool> {
+        let address: SocketAddr = address
+            .parse()
+            .map_err(|_| invalid(format!("{address:?} is no address with a port")))?;
+        let socket = UdpSocket::bind((std::net::Ipv4Addr::UNSPECIFIED, 0)).await?;
+        for datagram in datagrams {
+            socket.send_to(datagram, address).await?;
+        }
+        let mut buffer = [0; 16];
+        let answer = socket.recv_from(&mut buffer);
+        Ok(tokio::time::timeout(Duration::from_millis(300), answer)
+            .await
+            .is_ok())
     }
 }
 

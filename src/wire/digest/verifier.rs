@@ -207,6 +207,13 @@ fn nanoseconds(moment: Timestamp) -> u64 {
 }
 
 #[cfg(test)]
+use crate::wire;
+
+#[cfg(test)]
+#[path = "../../../tests/fuzz/laws/digest.rs"]
+mod law;
+
+#[cfg(test)]
 mod tests {
     use super::super::{Challenge, ClientState};
     use super::*;
@@ -333,5 +340,24 @@ mod tests {
         }
         assert_eq!(verifier.counts.len(), MAX_REMEMBERED);
         assert_eq!(judge(&mut verifier, 1, &headers[0]), Verdict::Stale);
+    }
+
+    #[test]
+    fn the_law_holds_for_challenges_and_answers() {
+        for seed in [
+            include_str!("../../../tests/fuzz/seeds/digest/answer"),
+            include_str!("../../../tests/fuzz/seeds/digest/basic-answer"),
+            include_str!("../../../tests/fuzz/seeds/digest/challenge"),
+            include_str!("../../../tests/fuzz/seeds/digest/several-schemes"),
+        ] {
+            law::holds(seed);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_law_holds_for_any_text(text in "(Digest |Basic )?[ -~\\r\\n]{0,200}") {
+            law::holds(&text);
+        }
     }
 }
