@@ -148,6 +148,7 @@ fn open(folder: &Path) -> Gateway {
         },
         periodic_inform_interval: 3600,
         product_class: ProductClass::Model,
+        announce_gateway: false,
         file_passwords: FilePasswords::default(),
     };
     let packs = Packs::embedded().expect("the packs are right");

@@ -118,6 +118,8 @@ pub struct AcsSection {
     /// `{model}`, or one text for all phones.
     #[serde(deserialize_with = "from_text")]
     pub product_class: ProductClass,
+    /// Whether the gateway itself is a CPE, with a row for every phone.
+    pub announce_gateway: bool,
     /// Sessions at once.
     pub max_sessions: NonZeroU16,
     /// Local address for connections; empty: the system's choice.
@@ -138,6 +140,7 @@ impl Default for AcsSection {
             periodic_inform_interval: const { NonZeroU32::new(3600).unwrap() },
             template: Template::default(),
             product_class: ProductClass::Model,
+            announce_gateway: false,
             max_sessions: acs.max_sessions,
             bind: acs.bind,
             ca_file: acs.ca_file,
@@ -312,6 +315,7 @@ impl Settings {
             },
             periodic_inform_interval: self.acs.periodic_inform_interval.get(),
             product_class: self.acs.product_class.clone(),
+            announce_gateway: self.acs.announce_gateway,
             file_passwords: self.file_passwords(),
         }
     }

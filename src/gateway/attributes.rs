@@ -1,6 +1,7 @@
 //! SetParameterAttributes: all or nothing (cwmp.md M60–M65).
 
 use super::core::Gateway;
+use super::own_cpe::is_unwatched;
 use super::rpc::{printable, unknown_name};
 use crate::cwmp::{Fault, FaultCode, Notification, SetAttribute};
 use crate::datamodel::PathQuery;
@@ -22,7 +23,8 @@ impl Gateway {
         attributes: Vec<SetAttribute>,
     ) -> Result<(), Fault> {
         self.change(mac, |draft, live| {
-            let view = self.view(mac, live)?;
+            let names = attributes.iter().map(|wanted| wanted.name.as_str());
+            let view = self.view_naming(mac, live, names, false)?;
             let now = self.inner.clock.now();
             for wanted in attributes {
                 let query: PathQuery = wanted
@@ -41,6 +43,14 @@ impl Gateway {
                         .entry(parameter.path.as_str())
                         .and_then(|entry| entry.parameter())
                         .is_some_and(|facts| facts.can_deny_active_notification);
+                    if is_unwatched(mac, &view, &parameter.path)
+                        && notification.is_some_and(|wanted| wanted != Notification::Off)
+                    {
+                        return Err(Fault::new(
+                            FaultCode::NotificationRejected,
+                            format!("{} is not watched for changes", parameter.path),
+                        ));
+                    }
                     if can_deny && notification == Some(Notification::Active) {
                         return Err(Fault::new(
                             FaultCode::NotificationRejected,

@@ -8,6 +8,7 @@ use super::clock::Clock;
 use super::door::GatewayError;
 use super::file_index::FileIndex;
 use super::live::Live;
+use super::own_cpe::{self, OwnCpe};
 use super::settings::GatewaySettings;
 use super::timed_queue::TimedQueue;
 use crate::device::{DeviceRecord, FileRecord, StoredParameters, TreePath};
@@ -41,6 +42,7 @@ pub(super) struct Inner {
     pub(super) transfers: TimedQueue<(Mac, u64)>,
     pub(super) controls: TimedQueue<Mac>,
     pub(super) phase_key: u64,
+    pub(super) own_cpe: OwnCpe,
     /// Assets that are being served.
     pub(super) shared_assets: Mutex<HashMap<ContentHash, Weak<[u8]>>>,
     cells: Mutex<HashMap<Mac, Arc<tokio::sync::Mutex<Live>>>>,
@@ -86,6 +88,7 @@ impl Gateway {
                 installation
             }
         };
+        let own_cpe = OwnCpe::new(clock.now());
         let gateway = Self {
             inner: Arc::new(Inner {
                 store,
@@ -101,6 +104,7 @@ impl Gateway {
                 transfers: TimedQueue::new(),
                 controls: TimedQueue::new(),
                 phase_key: installation.phase_key,
+                own_cpe,
                 shared_assets: Mutex::new(HashMap::new()),
                 cells: Mutex::new(HashMap::new()),
             }),
@@ -109,7 +113,9 @@ impl Gateway {
         for device in gateway.devices() {
             let Ok((mac, record)) = device else { continue };
             gateway.index_segment(&record.cpe.connection_request_segment, mac);
+            gateway.inner.own_cpe.health.phone_changed(None, &record);
         }
+        gateway.open_virtual_devices()?;
         Ok(gateway)
     }
 
@@ -128,7 +134,8 @@ impl Gateway {
 
     /// A device's record with the bytes it was read from; `None` for an unknown phone.
     pub(super) fn load(&self, mac: Mac) -> Result<Option<(DeviceRecord, Vec<u8>)>, GatewayError> {
-        let Some(bytes) = self.inner.store.get(Table::Device, &mac.bytes())? else {
+        let (table, key) = own_cpe::place_of(mac);
+        let Some(bytes) = self.inner.store.get(table, &key)? else {
             return Ok(None);
         };
         let record = decode(&bytes).map_err(|source| GatewayError::Damaged { mac, source })?;
@@ -156,6 +163,9 @@ impl Gateway {
 
     /// The lenses for a device, as far as its model is known.
     pub(super) fn lenses(&self, record: &DeviceRecord) -> Result<Arc<Pack>, GatewayError> {
+        if record.vendor == own_cpe::NO_VENDOR {
+            return Ok(Arc::clone(&self.inner.own_cpe.pack));
+        }
         let model = record.model.as_deref();
         self.inner
             .packs

@@ -9,6 +9,7 @@ use super::core::Gateway;
 use super::door::GatewayError;
 use super::file_passwords::Whose;
 use super::live::Live;
+use super::own_cpe::{OWN_MAC, place_of};
 use super::tree::sealed;
 use super::view::{View, provisional_identity};
 use crate::cwmp::{Event, EventCode, Notification};
@@ -16,7 +17,7 @@ use crate::datamodel::ParameterPath;
 use crate::device::{DeviceRecord, FileRecord, FileRole, Mark, StoredParameters, TreePath};
 use crate::mapping::{Change, NativeEdit, Pack, Parameter, Refusal, ValueState};
 use crate::native::{Document, Layers, Mac, Seal};
-use crate::store::{Batch, Table, encode};
+use crate::store::{Batch, Table, decode, encode};
 use crate::wire::ContentHash;
 
 /// A device on which a change is worked out.
@@ -341,9 +342,15 @@ impl Gateway {
         }
         let record = encode(&draft.record)?;
         if draft.original.as_ref() != Some(&record) {
-            batch.require(Table::Device, &mac.bytes(), draft.original.take());
-            batch.put_long(Table::Device, &mac.bytes(), record);
+            let (table, key) = place_of(mac);
+            batch.require(table, &key, draft.original.clone());
+            batch.put_long(table, &key, record);
         }
+        let was_announced = draft
+            .before
+            .as_ref()
+            .is_some_and(|before| before.identity.is_some());
+        let has_new_row = !was_announced && self.give_row(mac, &draft.record, &mut batch)?;
         let has_new_event = draft.record.cpe.events.mark() != draft.events_before()
             && self.is_urgent(&draft.record);
         let ticket = if batch.is_empty() {
@@ -351,6 +358,7 @@ impl Gateway {
         } else {
             live.view = None;
             let ticket = self.inner.store.commit(batch)?;
+            self.count(&draft, has_new_row);
             self.index_segment(&draft.record.cpe.connection_request_segment, mac);
             Some(ticket)
         };
@@ -360,7 +368,28 @@ impl Gateway {
         if let Some(ticket) = ticket {
             ticket.durable().await?;
         }
+        if has_new_row {
+            self.tell_new_row().await;
+        }
         Ok(())
+    }
+
+    /// Counts what a commit has made of a phone.
+    fn count(&self, draft: &Draft, has_new_row: bool) {
+        if draft.mac == OWN_MAC {
+            return;
+        }
+        let own_cpe = &self.inner.own_cpe;
+        if has_new_row {
+            own_cpe.virtual_devices.row_added();
+        }
+        // A device that was taken from the tree anew is counted already if its record was readable.
+        let stored: Option<DeviceRecord> = match (&draft.before, &draft.original) {
+            (None, Some(bytes)) => decode(bytes).ok(),
+            _ => None,
+        };
+        let before = draft.before.as_ref().or(stored.as_ref());
+        own_cpe.health.phone_changed(before, &draft.record);
     }
 
     fn read_layers_anew(&self, draft: &mut Draft) -> Result<(), GatewayError> {
@@ -508,6 +537,9 @@ impl Gateway {
         if let Some(view) = &live.view {
             return Ok(Arc::clone(view));
         }
+        if mac == OWN_MAC {
+            return self.own_view(Vec::new());
+        }
         let mut draft = self.draft(mac)?;
         if let Some(model) = uncovered_model(&draft) {
             return Err(GatewayError::UncoveredModel {
@@ -547,7 +579,7 @@ impl Draft {
         self.queue_changes(changed);
     }
 
-    fn queue_changes(&mut self, changed: Vec<ParameterPath>) {
+    pub(super) fn queue_changes(&mut self, changed: Vec<ParameterPath>) {
         for path in changed {
             self.news |= self.record.cpe.notification(&path) == Notification::Active;
             self.record.cpe.events.note_change(path);

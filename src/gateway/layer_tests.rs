@@ -51,6 +51,7 @@ impl Bench {
             },
             periodic_inform_interval: 86_400,
             product_class: ProductClass::Model,
+            announce_gateway: false,
             file_passwords: FilePasswords::default(),
         };
         let gateway = Gateway::open(

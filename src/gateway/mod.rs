@@ -20,6 +20,7 @@ mod file_passwords;
 mod import;
 mod live;
 mod overview;
+mod own_cpe;
 mod phones;
 mod random;
 mod records;
@@ -35,6 +36,8 @@ mod tree;
 mod values;
 mod view;
 
+#[cfg(test)]
+mod delivery_tests;
 #[cfg(test)]
 mod layer_tests;
 #[cfg(test)]

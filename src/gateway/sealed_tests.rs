@@ -107,6 +107,7 @@ impl Bench {
             },
             periodic_inform_interval: 86_400,
             product_class: ProductClass::Model,
+            announce_gateway: false,
             file_passwords: passwords(texts),
         };
         Gateway::open(

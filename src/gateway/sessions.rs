@@ -58,6 +58,7 @@ impl Gateway {
                 return Err(error);
             }
         };
+        self.inner.own_cpe.health.session_began();
         // Whatever the session was planned for, it is here.
         self.inner.sessions.disarm(&mac);
         Ok(Some(OpenSession {
@@ -139,6 +140,7 @@ impl Gateway {
         };
         let mut draft = self.draft(mac)?;
         let is_good = outcome == SessionOutcome::Ended;
+        self.inner.own_cpe.health.session_ended(is_good);
         let came_meanwhile = !live.passing_events.is_empty()
             || draft.record.cpe.events.has_news_since(session.mark)
             || pending_calls(&draft.record)

@@ -22,6 +22,8 @@ pub struct GatewaySettings {
     pub periodic_inform_interval: u32,
     /// How the ProductClass is made.
     pub product_class: ProductClass,
+    /// Whether the gateway itself is a CPE of the ACS (cwmp.md J3).
+    pub announce_gateway: bool,
     /// What encrypted files of phones are opened with.
     pub file_passwords: FilePasswords,
 }

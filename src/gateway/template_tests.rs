@@ -53,6 +53,7 @@ fn open(folder: &Path, template: Template) -> Gateway {
         },
         periodic_inform_interval: 86_400,
         product_class: ProductClass::Model,
+        announce_gateway: false,
         file_passwords: FilePasswords::default(),
     };
     let packs = Packs::embedded().unwrap().with_template(template);

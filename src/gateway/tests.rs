@@ -55,6 +55,7 @@ fn open_with(folder: &Path, clock: &Arc<Hands>, packs: Packs) -> Gateway {
         },
         periodic_inform_interval: 86_400,
         product_class: ProductClass::Model,
+        announce_gateway: false,
         file_passwords: FilePasswords::default(),
     };
     Gateway::open(
@@ -106,7 +107,7 @@ impl Bench {
         }
     }
 
-    fn advance(&self, seconds: i64) {
+    pub(super) fn advance(&self, seconds: i64) {
         self.clock.0.fetch_add(seconds, Ordering::SeqCst);
     }
 
@@ -131,17 +132,17 @@ impl Bench {
     }
 
     /// Seconds until the next session is due.
-    fn wait(&self) -> Option<i64> {
+    pub(super) fn wait(&self) -> Option<i64> {
         let due = self.gateway.inner.sessions.due(&MAC)?;
         Some(due.as_second() - self.clock.now().as_second())
     }
 
-    async fn session(&self) -> OpenSession {
+    pub(super) async fn session(&self) -> OpenSession {
         self.gateway.inner.sessions.disarm(&MAC);
         self.gateway.open_session(MAC).await.unwrap().unwrap()
     }
 
-    async fn end(&self) {
+    pub(super) async fn end(&self) {
         self.gateway.close_session(MAC, SessionOutcome::Ended).await;
     }
 
@@ -157,7 +158,7 @@ impl Bench {
     }
 
     /// First contact, done with.
-    async fn announced() -> Self {
+    pub(super) async fn announced() -> Self {
         let bench = Self::new().await;
         bench.fetch().await;
         bench.session().await;

@@ -19,6 +19,8 @@ pub enum Table {
     Document = 0x04,
     /// Normalized models, derived from documents.
     Parameters = 0x05,
+    /// Instance numbers of phones in the gateway's own data model, and back.
+    VirtualDevice = 0x06,
 }
 
 impl Table {
@@ -44,6 +46,7 @@ impl fmt::Display for Table {
             Self::File => "file",
             Self::Document => "document",
             Self::Parameters => "parameters",
+            Self::VirtualDevice => "virtual device",
         })
     }
 }

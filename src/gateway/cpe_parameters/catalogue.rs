@@ -1,7 +1,7 @@
 //! All parameters of the virtual CPE.
 
 use super::parameter::{CpeParameter, CpeTable};
-use super::{connection_requests, delivery, device, device_info, management_server};
+use super::{connection_requests, delivery, device, device_info, management_server, proxier};
 
 /// Parameters that are there once, object by object, each in order of its paths.
 static PARAMETERS: &[&[CpeParameter]] = &[
@@ -10,6 +10,7 @@ static PARAMETERS: &[&[CpeParameter]] = &[
     device::PARAMETERS,
     device_info::PARAMETERS,
     management_server::PARAMETERS,
+    proxier::PARAMETERS,
 ];
 
 /// Tables, in order of their paths.

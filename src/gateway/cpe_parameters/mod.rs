@@ -8,6 +8,8 @@ mod device;
 mod device_info;
 mod management_server;
 mod parameter;
+mod proxier;
 
 pub(super) use catalogue::{cpe_parameters, cpe_tables};
-pub(super) use parameter::{OwnParameter, Reading};
+pub(super) use parameter::{OwnParameter, Reading, moment};
+pub(super) use proxier::{GATEWAY_OUI, GATEWAY_PRODUCT_CLASS, PROXY_PROTOCOL, stands_for};
