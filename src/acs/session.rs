@@ -268,6 +268,7 @@ mod tests {
                     username: "cpe".into(),
                     password: Secret::new("pw"),
                 },
+                profile: Arc::default(),
             },
             inform,
             calls: vec![PendingCall {

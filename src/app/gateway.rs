@@ -86,11 +86,20 @@ fn make_private(folder: &Path) -> std::io::Result<()> {
         .create(folder)
 }
 
-/// Opens the gateway on the store that the settings name. Nothing is due until it is started.
+/// Opens the gateway on the store that the settings name, with the system's clock. Nothing is due
+/// until it is started.
 ///
 /// # Errors
 /// [`OpenError`]; [`StoreError::InUse`] in it when another process has the store.
 pub fn open_gateway(settings: &Settings) -> Result<Gateway, OpenError> {
+    open_gateway_by(SystemClock::default(), settings)
+}
+
+/// The same with a clock that may run faster.
+///
+/// # Errors
+/// As for [`open_gateway`].
+pub fn open_gateway_by(clock: SystemClock, settings: &Settings) -> Result<Gateway, OpenError> {
     let packs = load_packs(settings.mappings.path.as_deref())?;
     let packs = packs.with_template(settings.acs.template);
     let options = StoreOptions {
@@ -107,6 +116,6 @@ pub fn open_gateway(settings: &Settings) -> Result<Gateway, OpenError> {
         assets,
         packs,
         settings.gateway(),
-        Arc::new(SystemClock),
+        Arc::new(clock),
     )?)
 }

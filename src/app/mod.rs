@@ -7,7 +7,7 @@ mod settings;
 mod telemetry;
 
 pub use clock::SystemClock;
-pub use gateway::{OpenError, load_packs, open_gateway};
+pub use gateway::{OpenError, load_packs, open_gateway, open_gateway_by};
 pub use serve::{Addresses, ServeError, Server};
 pub use settings::{Settings, SettingsError};
 pub use telemetry::start_telemetry;

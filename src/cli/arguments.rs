@@ -1,15 +1,17 @@
 //! What can be written on the command line.
 
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
 use url::Url;
 
 use super::exit::{CommandError, ERROR, Ending};
 use super::temporary::Temporary;
 use super::{check, convert, demo, device, explain, export, import, mapping_check, serve, verify};
-use crate::app::{Settings, start_telemetry};
+use crate::app::{Settings, SystemClock, start_telemetry};
 use crate::gateway::FindingKind;
 use crate::native::Mac;
 
@@ -151,6 +153,12 @@ enum Command {
         /// Write log events as JSON, one a line
         #[arg(long)]
         log_json: bool,
+        /// For rehearsals and tests: how many times as fast as the system's the gateway's clock runs
+        #[arg(long, value_name = "N", default_value = "1", hide = true)]
+        clock_speed: NonZeroU16,
+        /// For rehearsals and tests: the moment from which on it runs faster, if not the start
+        #[arg(long, value_name = "TIME", hide = true)]
+        clock_since: Option<Timestamp>,
     },
     /// Show the main job on loopback: a gateway, three simulated phones, a scripted ACS
     Demo {
@@ -358,7 +366,12 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
                 import,
                 acs,
                 log_json: _,
-            } => serve::run(&place, import.as_deref(), acs).await,
+                clock_speed,
+                clock_since,
+            } => {
+                let clock = SystemClock::hastened(clock_speed, clock_since);
+                serve::run(&place, import.as_deref(), acs, clock).await
+            }
             Command::Demo { once } => demo::run(once).await,
             Command::Explain {
                 what,

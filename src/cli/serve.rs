@@ -9,13 +9,14 @@ use super::arguments::Place;
 use super::exit::{CommandError, Ending};
 use super::import;
 use super::output::{self, Bar};
-use crate::app::{Server, open_gateway};
+use crate::app::{Server, SystemClock, open_gateway_by};
 use crate::gateway::ImportOptions;
 
 pub(super) async fn run(
     place: &Place,
     tree: Option<&Path>,
     acs: Option<Url>,
+    clock: SystemClock,
 ) -> Result<Ending, CommandError> {
     let mut settings = place.settings()?;
     if acs.is_some() {
@@ -25,7 +26,7 @@ pub(super) async fn run(
     // Asked for before anything is acknowledged, so that no signal finds the process unready.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let gateway = open_gateway(&settings)?;
+    let gateway = open_gateway_by(clock, &settings)?;
     if let Some(tree) = tree {
         let bar = Bar::new("importing");
         let show = |done, total| bar.set(done, total);
@@ -51,6 +52,12 @@ pub(super) async fn run(
     }
     if let Some(address) = addresses.admin {
         output::line(&format!("listening admin http {address}"));
+    }
+    if clock.speed().get() > 1 {
+        tracing::warn!(
+            speed = clock.speed(),
+            "the clock is hastened: for rehearsals and tests only"
+        );
     }
     match &settings.acs.url {
         Some(url) => tracing::info!(acs = %url, "devices inform this ACS"),

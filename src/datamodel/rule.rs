@@ -142,6 +142,17 @@ impl ValueRule {
         }
     }
 
+    /// The value of a parameter that nobody has set, when its model names no default: the zero of
+    /// its type, or the smallest number allowed where zero is not (check C005).
+    pub fn zero(&self) -> String {
+        let zero = self.wire_type().zero();
+        let first = self.ranges.iter().filter_map(|range| range.min).min();
+        match first {
+            Some(first) if self.admits(zero).is_err() => first.to_string(),
+            _ => zero.to_owned(),
+        }
+    }
+
     /// The canonical form of a text: its type is checked, its limits are not. Blanks around the
     /// items of a list go (data-model.md section 6).
     ///

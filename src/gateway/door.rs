@@ -1,13 +1,14 @@
 //! What the outer doors ask of the gateway, and what they get.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::cwmp::{CpeCall, Inform};
+use crate::cwmp::{AcsProfile, CpeCall, Inform};
 use crate::device::TreePath;
 use crate::native::{Mac, SealError};
 use crate::store::{AssetError, RecordError, StoreError};
@@ -87,6 +88,8 @@ pub struct AcsEndpoint {
     pub url: Url,
     /// For the ACS's challenge.
     pub credentials: Credentials,
+    /// What is particular to it.
+    pub profile: Arc<AcsProfile>,
 }
 
 /// Something that the CPE has to say and the ACS has not acknowledged.

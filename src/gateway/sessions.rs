@@ -1,6 +1,6 @@
 //! A device's sessions with its ACS: what they begin with, what they leave behind.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use url::Url;
 
@@ -257,6 +257,7 @@ impl Gateway {
                     .clone()
                     .unwrap_or_else(|| settings.acs_credentials.password.clone()),
             },
+            profile: Arc::default(),
         })
     }
 

@@ -94,8 +94,10 @@ impl<K: Copy + Ord + Hash> TimedQueue<K> {
                 None => self.earlier.notified().await,
                 Some((due, _)) => {
                     // A clock that is set back may make the wait long: look again every minute.
-                    let wait = Duration::try_from(due.duration_since(now))
-                        .unwrap_or(Duration::ZERO)
+                    let wait =
+                        Duration::try_from(due.duration_since(now)).unwrap_or(Duration::ZERO);
+                    let wait = clock
+                        .sleep_for(wait)
                         .clamp(Duration::from_millis(1), Duration::from_secs(60));
                     tokio::select! {
                         () = tokio::time::sleep(wait) => {}

@@ -492,8 +492,7 @@ fn finish_face(
             defaults
         }
         None => {
-            let zero = || draft.rule.wire_type().zero().to_owned();
-            let default = draft.schema_default.unwrap_or_else(zero);
+            let default = draft.schema_default.unwrap_or_else(|| draft.rule.zero());
             vec![default; slots as usize]
         }
     };

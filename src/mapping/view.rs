@@ -440,8 +440,7 @@ impl View {
         match facts.rule.admits(&parameter.value) {
             Ok(value) => parameter.value = value,
             Err(_) => {
-                let zero = || parameter.value_type.zero().to_owned();
-                let default = facts.default.clone().unwrap_or_else(zero);
+                let default = facts.default.clone().unwrap_or_else(|| facts.rule.zero());
                 let native = std::mem::replace(&mut parameter.value, default);
                 if !matches!(parameter.state, ValueState::Unreadable { .. }) {
                     parameter.state = ValueState::Unreadable { native };

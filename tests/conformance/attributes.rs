@@ -3,7 +3,17 @@
 use trestle::sim::acs::ScriptError;
 use trestle::sim::acs::message::AttributeChange;
 
+use crate::catalogue::{Check, checks};
 use crate::subject::{DI, PROVISIONING_CODE, VP, check, fault_code};
+
+/// The checks of this file.
+pub(crate) const CHECKS: &[Check] = checks![
+    c120_a_notification_reads_back,
+    c121_what_is_not_to_change_does_not,
+    c122_a_partial_path_is_every_parameter_below,
+    c123_one_bad_entry_changes_nothing,
+    c124_the_answer_on_active_notification_is_kept,
+];
 
 fn notify<'a>(name: &'a str, notification: &'a str) -> AttributeChange<'a> {
     AttributeChange {
@@ -13,7 +23,6 @@ fn notify<'a>(name: &'a str, notification: &'a str) -> AttributeChange<'a> {
     }
 }
 
-#[test]
 fn c120_a_notification_reads_back() {
     check(120, async |mut subject| {
         let mut session = subject.turn().await;
@@ -31,7 +40,6 @@ fn c120_a_notification_reads_back() {
     });
 }
 
-#[test]
 fn c121_what_is_not_to_change_does_not() {
     check(121, async |mut subject| {
         let mut session = subject.turn().await;
@@ -62,7 +70,6 @@ fn c121_what_is_not_to_change_does_not() {
     });
 }
 
-#[test]
 fn c122_a_partial_path_is_every_parameter_below() {
     check(122, async |mut subject| {
         let mut session = subject.turn().await;
@@ -80,7 +87,6 @@ fn c122_a_partial_path_is_every_parameter_below() {
     });
 }
 
-#[test]
 fn c123_one_bad_entry_changes_nothing() {
     check(123, async |mut subject| {
         let mut session = subject.turn().await;
@@ -105,7 +111,6 @@ fn c123_one_bad_entry_changes_nothing() {
     });
 }
 
-#[test]
 fn c124_the_answer_on_active_notification_is_kept() {
     check(124, async |mut subject| {
         let mut session = subject.turn().await;

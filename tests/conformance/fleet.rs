@@ -5,13 +5,14 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-/// Highest number of a check.
-const LAST_CHECK: u16 = 212;
-/// Phones for each check.
-const PHONES_PER_CHECK: u16 = 2;
+use crate::variant::Variant;
 
+/// From this number on phones have no address of their own to listen at.
+const FIRST_OF_A_CROWD: u16 = 200;
+
+/// Who made a phone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Vendor {
+pub(crate) enum Vendor {
     Grandstream,
     Htek,
     Aastra,
@@ -23,12 +24,13 @@ pub(crate) struct Phone {
     vendor: Vendor,
     check: u16,
     which: u16,
+    variant: Variant,
 }
 
 impl Phone {
-    /// The phone of a check; `which` is 0 or 1.
+    /// The phone of a check in this thread's variant. The shared gateway has the numbers 0 and 1
+    /// of each check; a private one has as many as it is told to.
     pub(crate) fn of_check(check: u16, which: u16) -> Self {
-        assert!((1..=LAST_CHECK).contains(&check) && which < PHONES_PER_CHECK);
         let vendor = match check % 3 {
             0 => Vendor::Grandstream,
             1 => Vendor::Htek,
@@ -38,17 +40,26 @@ impl Phone {
             vendor,
             check,
             which,
+            variant: Variant::current(),
         }
     }
 
-    /// Twelve lower-case hex digits; the last four are the number of the check.
+    /// The same place in the fleet with a phone of this vendor.
+    pub(crate) fn made_by(self, vendor: Vendor) -> Self {
+        Self { vendor, ..self }
+    }
+
+    /// Twelve lower-case hex digits; of the first phones of a check the last four are its number.
     pub(crate) fn mac(self) -> String {
         let oui = match self.vendor {
             Vendor::Grandstream => "000b82",
             Vendor::Htek => "001fc1",
             Vendor::Aastra => "00085d",
         };
-        format!("{oui}{:02x}{:04}", self.which, self.check)
+        match self.which {
+            0 | 1 => format!("{oui}{:02x}{:04}", self.which, self.check),
+            which => format!("{oui}{:06x}", 0x80_0000 + u32::from(which)),
+        }
     }
 
     /// The SerialNumber that the ACS sees.
@@ -56,11 +67,17 @@ impl Phone {
         self.mac().to_ascii_uppercase()
     }
 
-    /// Its own loopback address.
+    /// Its loopback address: its own, but for phones of a crowd, which only fetch.
     pub(crate) fn address(self) -> Ipv4Addr {
-        let number = self.which * 256 + self.check;
-        let [high, low] = number.to_be_bytes();
-        Ipv4Addr::new(127, 1, high, low)
+        let network = self.variant.network();
+        let [high, low] = self.which.to_be_bytes();
+        match self.which {
+            0..FIRST_OF_A_CROWD => {
+                let check = u8::try_from(self.check).expect("ids are below 256");
+                Ipv4Addr::new(127, network, low, check)
+            }
+            _ => Ipv4Addr::new(127, 100 + network, high, low),
+        }
     }
 
     /// Its User-Agent.
@@ -128,13 +145,10 @@ impl Phone {
     }
 }
 
-/// Writes the files of all phones into a folder.
-pub(crate) fn write_tree(folder: &Path) -> io::Result<()> {
-    for check in 1..=LAST_CHECK {
-        for which in 0..PHONES_PER_CHECK {
-            let phone = Phone::of_check(check, which);
-            fs::write(folder.join(phone.file_name()), phone.file())?;
-        }
+/// Writes the files of phones into a folder.
+pub(crate) fn write_tree(folder: &Path, phones: impl Iterator<Item = Phone>) -> io::Result<()> {
+    for phone in phones {
+        fs::write(folder.join(phone.file_name()), phone.file())?;
     }
     Ok(())
 }

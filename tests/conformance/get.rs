@@ -2,9 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use crate::catalogue::{Check, checks};
 use crate::subject::{DI, MS, PROVISIONING_CODE, check, fault_code};
 
-#[test]
+/// The checks of this file.
+pub(crate) const CHECKS: &[Check] = checks![
+    c103_exactly_what_was_asked_comes,
+    c104_one_unknown_name_faults_the_whole_call,
+    c105_a_table_without_rows_is_an_empty_list,
+    c106_no_name_is_an_empty_list,
+    c107_a_name_must_be_spelt_right,
+    c108_every_name_that_is_listed_can_be_read,
+    c109_overlapping_paths_give_no_name_twice,
+];
+
 fn c103_exactly_what_was_asked_comes() {
     check(103, async |mut subject| {
         let mut session = subject.turn().await;
@@ -35,7 +46,6 @@ fn c103_exactly_what_was_asked_comes() {
     });
 }
 
-#[test]
 fn c104_one_unknown_name_faults_the_whole_call() {
     check(104, async |mut subject| {
         let mut session = subject.turn().await;
@@ -53,7 +63,6 @@ fn c104_one_unknown_name_faults_the_whole_call() {
     });
 }
 
-#[test]
 fn c105_a_table_without_rows_is_an_empty_list() {
     check(105, async |mut subject| {
         let mut session = subject.turn().await;
@@ -79,7 +88,6 @@ pub(crate) async fn empty_table(session: &mut trestle::sim::acs::Session<'_>) ->
         .expect("some table is empty")
 }
 
-#[test]
 fn c107_a_name_must_be_spelt_right() {
     check(107, async |mut subject| {
         let mut session = subject.turn().await;
@@ -100,7 +108,6 @@ fn c107_a_name_must_be_spelt_right() {
     });
 }
 
-#[test]
 fn c108_every_name_that_is_listed_can_be_read() {
     check(108, async |mut subject| {
         let mut session = subject.turn().await;
@@ -110,15 +117,31 @@ fn c108_every_name_that_is_listed_can_be_read() {
             .map(|name| name.name.as_str())
             .filter(|name| !name.ends_with('.'))
             .collect();
-        let mut size_one = parameters.chunks(1).step_by(7);
-        for batch in parameters
-            .chunks(32)
-            .chain(parameters.chunks(500))
-            .chain(&mut size_one)
-        {
-            let values = session.get_values(batch).await.unwrap();
-            assert_eq!(values.len(), batch.len());
+        for size in [1, 32, 500] {
+            for batch in parameters.chunks(size) {
+                let values = session.get_values(batch).await.unwrap();
+                assert_eq!(values.len(), batch.len());
+            }
         }
+        session.end().unwrap();
+    });
+}
+
+fn c106_no_name_is_an_empty_list() {
+    check(106, async |mut subject| {
+        let mut session = subject.turn().await;
+        assert_eq!(session.get_values(&[]).await.unwrap(), []);
+        session.end().unwrap();
+    });
+}
+
+fn c109_overlapping_paths_give_no_name_twice() {
+    check(109, async |mut subject| {
+        let mut session = subject.turn().await;
+        let values = session.get_values(&["Device.", DI]).await.unwrap();
+        let names: BTreeSet<&str> = values.iter().map(|value| value.name.as_str()).collect();
+        assert_eq!(names.len(), values.len());
+        assert!(names.contains(PROVISIONING_CODE));
         session.end().unwrap();
     });
 }

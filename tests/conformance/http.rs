@@ -3,10 +3,25 @@
 use std::time::Duration;
 
 use trestle::sim::acs::digest::{Authentication, DigestTraits, Scheme, Verdict};
-use trestle::sim::acs::{Reply, ScriptError};
+use trestle::sim::acs::{Exchange, Reply, ScriptError};
 
+use crate::catalogue::{Check, checks};
 use crate::gateway::{CPE_PASSWORD, CPE_USERNAME};
 use crate::subject::{PROVISIONING_CODE, Subject, check};
+
+/// The checks of this file.
+pub(crate) const CHECKS: &[Check] = checks![
+    c033_digest_on_the_same_connection,
+    c034_every_later_request_shows_the_next_count,
+    c035_a_stale_nonce_is_renewed_in_the_middle,
+    c036_a_wrong_password_is_tried_twice_at_most,
+    c038_digest_is_chosen_where_both_are_offered,
+    c039_every_kind_of_digest_challenge_is_answered,
+    c040_a_challenge_that_closes_is_answered_on_a_new_connection,
+    c046_an_error_status_fails_the_session_only,
+    c048_every_legal_form_of_answer_is_understood,
+    c050_cookies_come_back_where_they_belong,
+];
 
 fn digest(traits: DigestTraits) -> Authentication {
     Authentication::digest_with(CPE_USERNAME, CPE_PASSWORD, traits)
@@ -31,7 +46,6 @@ async fn session_works(subject: &mut Subject) {
     assert!(verdicts[1..].iter().all(|one| one.passes()), "{verdicts:?}");
 }
 
-#[test]
 fn c033_digest_on_the_same_connection() {
     check(33, async |mut subject| {
         subject.device.require(Some(digest(DigestTraits {
@@ -50,7 +64,6 @@ fn c033_digest_on_the_same_connection() {
     });
 }
 
-#[test]
 fn c034_every_later_request_shows_the_next_count() {
     check(34, async |mut subject| {
         subject
@@ -74,7 +87,6 @@ fn c034_every_later_request_shows_the_next_count() {
     });
 }
 
-#[test]
 fn c035_a_stale_nonce_is_renewed_in_the_middle() {
     check(35, async |mut subject| {
         subject
@@ -95,7 +107,6 @@ fn c035_a_stale_nonce_is_renewed_in_the_middle() {
     });
 }
 
-#[test]
 fn c036_a_wrong_password_is_tried_twice_at_most() {
     check(36, async |mut subject| {
         let before = subject.device.exchanges().len();
@@ -113,7 +124,6 @@ fn c036_a_wrong_password_is_tried_twice_at_most() {
     });
 }
 
-#[test]
 fn c039_every_kind_of_digest_challenge_is_answered() {
     check(39, async |mut subject| {
         let plain = DigestTraits::default();
@@ -136,14 +146,12 @@ fn c039_every_kind_of_digest_challenge_is_answered() {
                 ..plain.clone()
             },
         ] {
-            println!("{traits:?}");
             subject.device.require(Some(digest(traits)));
             session_works(&mut subject).await;
         }
     });
 }
 
-#[test]
 fn c038_digest_is_chosen_where_both_are_offered() {
     check(38, async |mut subject| {
         subject.device.require(Some(Authentication {
@@ -160,7 +168,6 @@ fn c038_digest_is_chosen_where_both_are_offered() {
     });
 }
 
-#[test]
 fn c040_a_challenge_that_closes_is_answered_on_a_new_connection() {
     check(40, async |mut subject| {
         let session = subject.wake().await;
@@ -187,7 +194,6 @@ fn c040_a_challenge_that_closes_is_answered_on_a_new_connection() {
     });
 }
 
-#[test]
 fn c046_an_error_status_fails_the_session_only() {
     check(46, async |mut subject| {
         for (failed, status) in [400, 403, 404, 500, 503].into_iter().enumerate() {
@@ -202,7 +208,6 @@ fn c046_an_error_status_fails_the_session_only() {
     });
 }
 
-#[test]
 fn c048_every_legal_form_of_answer_is_understood() {
     check(48, async |mut subject| {
         let forms: [fn(Reply) -> Reply; 4] = [
@@ -226,4 +231,56 @@ fn c048_every_legal_form_of_answer_is_understood() {
             session.end().unwrap();
         }
     });
+}
+
+fn c050_cookies_come_back_where_they_belong() {
+    check(50, async |mut subject| {
+        let mut session = subject.wake().await;
+        let long = "x".repeat(400);
+        let moved = Reply::redirect(302, "/other/acs")
+            .with_header("Set-Cookie", "replaced=1")
+            .with_header("Set-Cookie", "elsewhere=2; Path=/other")
+            .with_header("Set-Cookie", "nowhere=3; Path=/third")
+            .with_header("Set-Cookie", &format!("long={long}"));
+        let there = session.exchange(moved).await.unwrap();
+        assert_eq!(there.rpc(), "Inform");
+        assert_eq!(
+            cookies(&there),
+            [
+                "elsewhere=2".to_owned(),
+                format!("long={long}"),
+                "replaced=1".to_owned()
+            ]
+        );
+        let reply = session
+            .inform_response()
+            .with_header("Set-Cookie", "replaced=4");
+        let next = session.exchange(reply).await.unwrap();
+        assert!(next.is_empty_post());
+        assert!(cookies(&next).contains(&"replaced=4".to_owned()));
+        session.end().unwrap();
+        // A cookie for another path does not come to this one.
+        let mut session = subject.wake().await;
+        let reply = session
+            .inform_response()
+            .with_header("Set-Cookie", "elsewhere=2; Path=/other")
+            .with_header("Set-Cookie", "here=5; Path=/acs");
+        let next = session.exchange(reply).await.unwrap();
+        let sent = cookies(&next);
+        assert!(sent.contains(&"here=5".to_owned()), "{sent:?}");
+        assert!(!sent.contains(&"elsewhere=2".to_owned()), "{sent:?}");
+        session.end().unwrap();
+    });
+}
+
+/// The cookies of a request, sorted, without that of the scripted ACS itself.
+fn cookies(exchange: &Exchange) -> Vec<String> {
+    let line = exchange.header("cookie").unwrap_or_default();
+    let parts = line.split(';').map(str::trim);
+    let mut cookies: Vec<String> = parts
+        .filter(|part| !part.is_empty() && !part.starts_with("acs-session="))
+        .map(str::to_owned)
+        .collect();
+    cookies.sort_unstable();
+    cookies
 }

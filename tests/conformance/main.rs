@@ -1,8 +1,13 @@
 //! Black-box conformance: the real binary between simulated phones and the scripted ACS.
 //!
-//! One gateway and one ACS serve all checks; each check has a phone of its own, whose MAC and
-//! vendor follow from the check's number. The ids are those of the conformance list and are never
-//! renumbered. Every check also demands that no message broke an invariant (C001 to C012).
+//! For each variant (template, scheme of the ACS) one gateway and one ACS serve all checks; each
+//! check has phones of its own, whose MAC and vendor follow from the check's number. A check that
+//! needs more than that starts a private gateway. The ids are those of the conformance list and
+//! are never renumbered. Every message of the run also counts for the invariants C001 to C012.
+//!
+//! `cargo test --test conformance` runs the list with device1 over http and device2 over https;
+//! `CONFORMANCE_VARIANTS=all`, or names such as `device1-https,device2-http`, chooses others. An
+//! argument is a filter: `c127`, `device2`. `-- --ignored` runs what is slow.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,6 +17,7 @@
 )]
 
 mod attributes;
+mod catalogue;
 mod certificates;
 mod connection_request;
 mod events;
@@ -20,11 +26,17 @@ mod gateway;
 mod get;
 mod http;
 mod invariants;
+mod ledger;
 mod methods;
+mod model;
 mod names;
 mod personalities;
 mod phone;
+mod private;
+mod process;
 mod redirects;
+mod restart;
+mod runner;
 mod security;
 mod session;
 mod set;
@@ -32,4 +44,24 @@ mod subject;
 #[path = "../support/mod.rs"]
 mod support;
 mod transfers;
-mod types;
+mod variant;
+
+fn main() -> std::process::ExitCode {
+    runner::run(&[
+        invariants::CHECKS,
+        session::CHECKS,
+        http::CHECKS,
+        redirects::CHECKS,
+        events::CHECKS,
+        methods::CHECKS,
+        set::CHECKS,
+        get::CHECKS,
+        names::CHECKS,
+        attributes::CHECKS,
+        transfers::CHECKS,
+        connection_request::CHECKS,
+        restart::CHECKS,
+        security::CHECKS,
+        personalities::CHECKS,
+    ])
+}

@@ -2,7 +2,14 @@
 
 use trestle::sim::acs::ScriptError;
 
+use crate::catalogue::{Check, checks};
 use crate::subject::{check, fault_code};
+
+/// The checks of this file.
+pub(crate) const CHECKS: &[Check] = checks![
+    c086_a_method_is_listed_if_and_only_if_it_is_there,
+    c087_an_unknown_method_is_fault_9000,
+];
 
 /// Every method of the schema that a CPE may have, with arguments that do no harm.
 const METHODS: [(&str, &str); 16] = [
@@ -69,7 +76,6 @@ const METHODS: [(&str, &str); 16] = [
     ("GetOptions", "<OptionName></OptionName>"),
 ];
 
-#[test]
 fn c086_a_method_is_listed_if_and_only_if_it_is_there() {
     check(86, async |mut subject| {
         let mut session = subject.turn().await;
@@ -88,7 +94,6 @@ fn c086_a_method_is_listed_if_and_only_if_it_is_there() {
     });
 }
 
-#[test]
 fn c087_an_unknown_method_is_fault_9000() {
     check(87, async |mut subject| {
         let mut session = subject.turn().await;

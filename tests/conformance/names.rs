@@ -4,8 +4,23 @@ use std::collections::BTreeSet;
 
 use trestle::sim::acs::Session;
 
+use crate::catalogue::{Check, checks};
 use crate::get::empty_table;
 use crate::subject::{DI, PROVISIONING_CODE, VP, check, fault_code};
+
+/// The checks of this file.
+pub(crate) const CHECKS: &[Check] = checks![
+    c110_the_root_has_one_child,
+    c111_the_whole_tree_is_complete,
+    c112_the_next_level_is_the_direct_children,
+    c113_a_whole_branch_has_its_root,
+    c114_the_next_level_of_a_table_is_its_rows,
+    c115_a_table_without_rows_has_no_next_level,
+    c116_a_parameter_has_no_next_level,
+    c117_an_unknown_path_is_fault_9005,
+    c118_both_spellings_of_next_level_are_one,
+    c134_a_path_with_an_alias_is_unknown,
+];
 
 async fn names(session: &mut Session<'_>, path: &str, next_level: bool) -> Vec<String> {
     let names = session.get_names(path, next_level).await.unwrap();
@@ -17,7 +32,6 @@ fn parent(name: &str) -> Option<&str> {
     trimmed.rfind('.').map(|dot| &trimmed[..=dot])
 }
 
-#[test]
 fn c110_the_root_has_one_child() {
     check(110, async |mut subject| {
         let mut session = subject.turn().await;
@@ -26,7 +40,6 @@ fn c110_the_root_has_one_child() {
     });
 }
 
-#[test]
 fn c111_the_whole_tree_is_complete() {
     check(111, async |mut subject| {
         let mut session = subject.turn().await;
@@ -43,7 +56,6 @@ fn c111_the_whole_tree_is_complete() {
     });
 }
 
-#[test]
 fn c112_the_next_level_is_the_direct_children() {
     check(112, async |mut subject| {
         let mut session = subject.turn().await;
@@ -57,7 +69,6 @@ fn c112_the_next_level_is_the_direct_children() {
     });
 }
 
-#[test]
 fn c113_a_whole_branch_has_its_root() {
     check(113, async |mut subject| {
         let mut session = subject.turn().await;
@@ -69,7 +80,6 @@ fn c113_a_whole_branch_has_its_root() {
     });
 }
 
-#[test]
 fn c114_the_next_level_of_a_table_is_its_rows() {
     check(114, async |mut subject| {
         let mut session = subject.turn().await;
@@ -86,7 +96,6 @@ fn c114_the_next_level_of_a_table_is_its_rows() {
     });
 }
 
-#[test]
 fn c115_a_table_without_rows_has_no_next_level() {
     check(115, async |mut subject| {
         let mut session = subject.turn().await;
@@ -97,7 +106,6 @@ fn c115_a_table_without_rows_has_no_next_level() {
     });
 }
 
-#[test]
 fn c116_a_parameter_has_no_next_level() {
     check(116, async |mut subject| {
         let mut session = subject.turn().await;
@@ -111,7 +119,6 @@ fn c116_a_parameter_has_no_next_level() {
     });
 }
 
-#[test]
 fn c117_an_unknown_path_is_fault_9005() {
     check(117, async |mut subject| {
         let mut session = subject.turn().await;
@@ -130,7 +137,6 @@ fn c117_an_unknown_path_is_fault_9005() {
     });
 }
 
-#[test]
 fn c118_both_spellings_of_next_level_are_one() {
     check(118, async |mut subject| {
         let mut session = subject.turn().await;
@@ -145,7 +151,6 @@ fn c118_both_spellings_of_next_level_are_one() {
     });
 }
 
-#[test]
 fn c134_a_path_with_an_alias_is_unknown() {
     check(134, async |mut subject| {
         let mut session = subject.turn().await;

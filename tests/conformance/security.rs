@@ -6,12 +6,21 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use trestle::sim::acs::Reply;
 
+use crate::catalogue::{Check, checks};
 use crate::certificates::{Authority, self_signed_server};
 use crate::gateway::CPE_PASSWORD;
 use crate::redirects::second_acs;
 use crate::subject::{MS, PROVISIONING_CODE, Subject, check};
 
-#[test]
+/// The checks of this file.
+pub(crate) const CHECKS: &[Check] = checks![
+    c188_a_bad_certificate_gets_no_request,
+    c189_an_old_tls_version_is_refused,
+    c192_no_password_is_read_in_clear,
+    c193_a_session_shows_its_own_device_only,
+    c194_bombs_fail_their_session_only,
+];
+
 fn c188_a_bad_certificate_gets_no_request() {
     check(188, async |mut subject| {
         let known = &subject.world.authority;
@@ -36,7 +45,6 @@ fn c188_a_bad_certificate_gets_no_request() {
     });
 }
 
-#[test]
 fn c189_an_old_tls_version_is_refused() {
     check(189, async |mut subject| {
         let listener = TcpListener::bind("127.0.0.89:0").await.unwrap();
@@ -65,7 +73,6 @@ fn c189_an_old_tls_version_is_refused() {
     });
 }
 
-#[test]
 fn c192_no_password_is_read_in_clear() {
     check(192, async |mut subject| {
         let secrets = [
@@ -83,7 +90,6 @@ fn c192_no_password_is_read_in_clear() {
     });
 }
 
-#[test]
 fn c193_a_session_shows_its_own_device_only() {
     check(193, async |mut subject| {
         let mut other = Subject::announced(193, 1).await;
@@ -133,7 +139,6 @@ fn bombs() -> Vec<(&'static str, Reply)> {
     ]
 }
 
-#[test]
 fn c194_bombs_fail_their_session_only() {
     check(194, async |mut subject| {
         let mut other = Subject::announced(194, 1).await;

@@ -5,7 +5,27 @@ use std::time::Duration;
 use trestle::sim::acs::message::Transfer;
 use trestle::sim::acs::{Reply, Session};
 
+use crate::catalogue::{Check, checks};
 use crate::subject::{INTERVAL, PROVISIONING_CODE, Subject, check, check_new, fault_code};
+
+/// The checks of this file.
+pub(crate) const CHECKS: &[Check] = checks![
+    c013_inform_is_first,
+    c014_one_empty_post_and_nothing_after_204,
+    c015_200_without_a_body_ends_a_session_too,
+    c016_each_answer_is_the_very_next_post,
+    c017_held_requests_wait_for_the_release,
+    c019_transfer_complete_precedes_the_empty_post,
+    c020_two_transfers_are_two_reports,
+    c021_fault_8005_repeats_the_same_inform_at_once,
+    c023_any_other_fault_to_inform_fails_the_session,
+    c025_what_is_no_soap_fails_the_session_only,
+    c027_a_clean_close_between_exchanges_is_no_failure,
+    c029_after_a_reboot_the_session_goes_on,
+    c030_the_whole_model_is_one_answer,
+    c031_odd_inform_responses_are_taken,
+    c032_only_a_header_that_must_be_understood_is_refused,
+];
 
 /// Long enough for a wrong message to show up.
 const QUIET: Duration = Duration::from_millis(1500);
@@ -38,7 +58,6 @@ async fn with_report_due<'a>(subject: &'a mut Subject, keys: &[&str]) -> Session
     }
 }
 
-#[test]
 fn c013_inform_is_first() {
     check_new(13, async |mut subject| {
         subject.running.boot().await;
@@ -71,21 +90,18 @@ async fn ends_after_one_empty_post(subject: &mut Subject, last: Reply) {
     session.end_with(Reply::status(503)).unwrap();
 }
 
-#[test]
 fn c014_one_empty_post_and_nothing_after_204() {
     check(14, async |mut subject| {
         ends_after_one_empty_post(&mut subject, Reply::status(204)).await;
     });
 }
 
-#[test]
 fn c015_200_without_a_body_ends_a_session_too() {
     check(15, async |mut subject| {
         ends_after_one_empty_post(&mut subject, Reply::status(200)).await;
     });
 }
 
-#[test]
 fn c016_each_answer_is_the_very_next_post() {
     check(16, async |mut subject| {
         let mut session = subject.turn().await;
@@ -118,7 +134,6 @@ fn c016_each_answer_is_the_very_next_post() {
     });
 }
 
-#[test]
 fn c017_held_requests_wait_for_the_release() {
     check(17, async |mut subject| {
         let mut session = with_report_due(&mut subject, &["held"]).await;
@@ -131,7 +146,6 @@ fn c017_held_requests_wait_for_the_release() {
     });
 }
 
-#[test]
 fn c019_transfer_complete_precedes_the_empty_post() {
     check(19, async |mut subject| {
         let mut session = with_report_due(&mut subject, &["before"]).await;
@@ -144,7 +158,6 @@ fn c019_transfer_complete_precedes_the_empty_post() {
     });
 }
 
-#[test]
 fn c020_two_transfers_are_two_reports() {
     check(20, async |mut subject| {
         let mut session = with_report_due(&mut subject, &["one", "two"]).await;
@@ -159,7 +172,6 @@ fn c020_two_transfers_are_two_reports() {
     });
 }
 
-#[test]
 fn c021_fault_8005_repeats_the_same_inform_at_once() {
     check(21, async |mut subject| {
         let mut session = subject.wake().await;
@@ -178,7 +190,6 @@ fn c021_fault_8005_repeats_the_same_inform_at_once() {
     });
 }
 
-#[test]
 fn c023_any_other_fault_to_inform_fails_the_session() {
     check(23, async |mut subject| {
         for (failed, code) in [8002, 8001, 8003, 8004, 8899].into_iter().enumerate() {
@@ -198,7 +209,6 @@ fn c023_any_other_fault_to_inform_fails_the_session() {
     });
 }
 
-#[test]
 fn c025_what_is_no_soap_fails_the_session_only() {
     check(25, async |mut subject| {
         let bomb = "<?xml version=\"1.0\"?><!DOCTYPE a [<!ENTITY b \"boom\">]><a>&b;</a>";
@@ -217,7 +227,6 @@ fn c025_what_is_no_soap_fails_the_session_only() {
     });
 }
 
-#[test]
 fn c027_a_clean_close_between_exchanges_is_no_failure() {
     check(27, async |mut subject| {
         let mut session = subject.wake().await;
@@ -235,7 +244,6 @@ fn c027_a_clean_close_between_exchanges_is_no_failure() {
     });
 }
 
-#[test]
 fn c029_after_a_reboot_the_session_goes_on() {
     check(29, async |mut subject| {
         let mut session = subject.turn().await;
@@ -245,7 +253,6 @@ fn c029_after_a_reboot_the_session_goes_on() {
     });
 }
 
-#[test]
 fn c030_the_whole_model_is_one_answer() {
     check(30, async |mut subject| {
         let mut session = subject.turn().await;
@@ -257,7 +264,6 @@ fn c030_the_whole_model_is_one_answer() {
     });
 }
 
-#[test]
 fn c031_odd_inform_responses_are_taken() {
     check(31, async |mut subject| {
         for arguments in [
@@ -274,7 +280,6 @@ fn c031_odd_inform_responses_are_taken() {
     });
 }
 
-#[test]
 fn c032_only_a_header_that_must_be_understood_is_refused() {
     check(32, async |mut subject| {
         let mut session = subject.turn().await;

@@ -1,9 +1,26 @@
-//! C088 to C099: SetParameterValues.
+//! C088 to C101: SetParameterValues.
 
 use trestle::sim::acs::message::Style;
 use trestle::sim::acs::{ScriptError, Session};
 
+use crate::catalogue::{Check, checks};
 use crate::subject::{DI, INTERVAL, MS, PROVISIONING_CODE, VP, check, fault_code};
+
+/// The checks of this file.
+pub(crate) const CHECKS: &[Check] = checks![
+    c088_what_is_set_reads_back_and_the_key_stays,
+    c089_one_bad_name_changes_nothing,
+    c090_every_bad_parameter_has_its_detail,
+    c091_a_name_that_is_there_twice_is_refused,
+    c092_a_partial_path_can_not_be_set,
+    c094_a_text_that_is_too_long_is_refused_not_cut,
+    c095_every_character_survives,
+    c096_passwords_read_as_empty,
+    c097_every_spelling_of_a_value_reads_back_in_one,
+    c098_a_type_may_be_missing_or_spelt_otherwise,
+    c099_a_parameter_key_has_32_characters_at_most,
+    c101_an_empty_list_sets_the_key_alone,
+];
 
 const STRING: &str = "xsd:string";
 
@@ -26,7 +43,6 @@ async fn refused(
     }
 }
 
-#[test]
 fn c088_what_is_set_reads_back_and_the_key_stays() {
     check(88, async |mut subject| {
         let mut session = subject.turn().await;
@@ -57,7 +73,6 @@ fn c088_what_is_set_reads_back_and_the_key_stays() {
     });
 }
 
-#[test]
 fn c089_one_bad_name_changes_nothing() {
     check(89, async |mut subject| {
         let mut session = subject.turn().await;
@@ -85,7 +100,6 @@ fn c089_one_bad_name_changes_nothing() {
     });
 }
 
-#[test]
 fn c090_every_bad_parameter_has_its_detail() {
     check(90, async |mut subject| {
         let mut session = subject.turn().await;
@@ -125,7 +139,6 @@ fn c090_every_bad_parameter_has_its_detail() {
     });
 }
 
-#[test]
 fn c091_a_name_that_is_there_twice_is_refused() {
     check(91, async |mut subject| {
         let mut session = subject.turn().await;
@@ -142,7 +155,6 @@ fn c091_a_name_that_is_there_twice_is_refused() {
     });
 }
 
-#[test]
 fn c094_a_text_that_is_too_long_is_refused_not_cut() {
     check(94, async |mut subject| {
         let mut session = subject.turn().await;
@@ -158,7 +170,6 @@ fn c094_a_text_that_is_too_long_is_refused_not_cut() {
     });
 }
 
-#[test]
 fn c095_every_character_survives() {
     check(95, async |mut subject| {
         let mut session = subject.turn().await;
@@ -180,7 +191,6 @@ fn c095_every_character_survives() {
     });
 }
 
-#[test]
 fn c096_passwords_read_as_empty() {
     check(96, async |mut subject| {
         let mut session = subject.turn().await;
@@ -204,7 +214,6 @@ fn c096_passwords_read_as_empty() {
     });
 }
 
-#[test]
 fn c097_every_spelling_of_a_value_reads_back_in_one() {
     check(97, async |mut subject| {
         let mut session = subject.turn().await;
@@ -242,7 +251,6 @@ fn c097_every_spelling_of_a_value_reads_back_in_one() {
     });
 }
 
-#[test]
 fn c099_a_parameter_key_has_32_characters_at_most() {
     check(99, async |mut subject| {
         let mut session = subject.turn().await;
@@ -258,6 +266,48 @@ fn c099_a_parameter_key_has_32_characters_at_most() {
         assert_eq!(session.get_value(&key).await.unwrap(), fits);
         session.set_values(&value, "").await.unwrap();
         assert_eq!(session.get_value(&key).await.unwrap(), "");
+        session.end().unwrap();
+    });
+}
+
+fn c092_a_partial_path_can_not_be_set() {
+    check(92, async |mut subject| {
+        let mut session = subject.turn().await;
+        let refusal = refused(&mut session, &[(DI, "x", STRING)]).await;
+        assert_eq!(refusal, (9003, vec![(DI.to_owned(), 9005)]));
+        session.end().unwrap();
+    });
+}
+
+fn c098_a_type_may_be_missing_or_spelt_otherwise() {
+    check(98, async |mut subject| {
+        let mut session = subject.turn().await;
+        let usual = " xsi:type=\"xsd:unsignedInt\"";
+        for (value, written) in [
+            ("7201", String::new()),
+            ("7202", usual.replace("unsignedInt", "string")),
+            (
+                "7203",
+                " xmlns:q=\"http://www.w3.org/2001/XMLSchema\" xsi:type=\"q:unsignedInt\""
+                    .to_owned(),
+            ),
+        ] {
+            let values = [(INTERVAL, value, "xsd:unsignedInt")];
+            let body = session.style().set_parameter_values(&values, "");
+            assert!(body.contains(usual));
+            session.call(&body.replace(usual, &written)).await.unwrap();
+            assert_eq!(session.get_value(INTERVAL).await.unwrap(), value);
+        }
+        session.end().unwrap();
+    });
+}
+
+fn c101_an_empty_list_sets_the_key_alone() {
+    check(101, async |mut subject| {
+        let mut session = subject.turn().await;
+        session.set_values(&[], "K2").await.unwrap();
+        let key = format!("{MS}ParameterKey");
+        assert_eq!(session.get_value(&key).await.unwrap(), "K2");
         session.end().unwrap();
     });
 }

@@ -8,8 +8,22 @@ use trestle::sim::acs::message::Transfer;
 use trestle::sim::acs::{Device, ScriptError};
 use trestle::sim::file_server::{Behaviour, FileServer};
 
+use crate::catalogue::{Check, checks};
 use crate::certificates::self_signed_server;
 use crate::subject::{Subject, check, fault_code};
+
+/// The checks of this file.
+pub(crate) const CHECKS: &[Check] = checks![
+    c140_a_download_is_reported_once,
+    c141_the_command_key_comes_back_unchanged,
+    c143_each_failure_has_its_code,
+    c144_a_bad_order_is_refused_at_once,
+    c145_credentials_are_shown_when_asked_and_tls_is_checked,
+    c146_a_broken_file_changes_nothing,
+    c147_every_accepted_download_is_reported_and_the_surplus_refused,
+    c149_an_acknowledged_transfer_is_forgotten,
+    c152_an_upload_sends_the_phones_own_file,
+];
 
 const CONFIGURATION: &str = "3 Vendor Configuration File";
 const UNKNOWN_TIME: &str = "0001-01-01T00:00:00Z";
@@ -65,7 +79,6 @@ fn changed_file(subject: &Subject) -> String {
     changed
 }
 
-#[test]
 fn c140_a_download_is_reported_once() {
     check(140, async |mut subject| {
         let changed = changed_file(&subject);
@@ -82,7 +95,6 @@ fn c140_a_download_is_reported_once() {
     });
 }
 
-#[test]
 fn c141_the_command_key_comes_back_unchanged() {
     check(141, async |mut subject| {
         let key = format!("<&\" é{}", "k".repeat(27));
@@ -96,7 +108,6 @@ fn c141_the_command_key_comes_back_unchanged() {
     });
 }
 
-#[test]
 fn c143_each_failure_has_its_code() {
     check(143, async |mut subject| {
         let files = &subject.world.files;
@@ -134,7 +145,6 @@ fn c143_each_failure_has_its_code() {
     });
 }
 
-#[test]
 fn c144_a_bad_order_is_refused_at_once() {
     check(144, async |mut subject| {
         let long = format!("http://127.0.0.1/{}", "x".repeat(240));
@@ -159,7 +169,6 @@ fn c144_a_bad_order_is_refused_at_once() {
     });
 }
 
-#[test]
 fn c145_credentials_are_shown_when_asked_and_tls_is_checked() {
     check(145, async |mut subject| {
         let content = changed_file(&subject);
@@ -201,7 +210,6 @@ fn c145_credentials_are_shown_when_asked_and_tls_is_checked() {
     });
 }
 
-#[test]
 fn c146_a_broken_file_changes_nothing() {
     check(146, async |mut subject| {
         let before = subject.running.boot().await.body;
@@ -224,7 +232,6 @@ fn c146_a_broken_file_changes_nothing() {
     });
 }
 
-#[test]
 fn c147_every_accepted_download_is_reported_and_the_surplus_refused() {
     check(147, async |mut subject| {
         let url = subject.world.files.url("/c147-missing");
@@ -250,7 +257,6 @@ fn c147_every_accepted_download_is_reported_and_the_surplus_refused() {
     });
 }
 
-#[test]
 fn c149_an_acknowledged_transfer_is_forgotten() {
     check(149, async |mut subject| {
         let url = subject.world.files.url("/c149-missing");
@@ -268,7 +274,6 @@ fn c149_an_acknowledged_transfer_is_forgotten() {
     });
 }
 
-#[test]
 fn c152_an_upload_sends_the_phones_own_file() {
     check(152, async |mut subject| {
         let served = subject.running.boot().await.body;

@@ -178,6 +178,58 @@ pub struct TransferComplete {
     pub complete_time: String,
 }
 
+/// The report of a transfer that the ACS did not order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AutonomousTransferComplete {
+    /// Where it was announced.
+    pub announce_url: String,
+    /// Where the file came from or went to.
+    pub transfer_url: String,
+    /// False for an upload.
+    pub is_download: bool,
+    /// `1 Firmware Upgrade Image`.
+    pub file_type: String,
+    /// Bytes.
+    pub file_size: u32,
+    /// Name of the file.
+    pub target_file_name: String,
+    /// 0 on success.
+    pub fault_code: u32,
+    /// Empty on success.
+    pub fault_text: String,
+    /// As written.
+    pub start_time: String,
+    /// As written.
+    pub complete_time: String,
+}
+
+/// The wish for a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestDownload {
+    /// `1 Firmware Upgrade Image`.
+    pub file_type: String,
+    /// Name and value of each argument.
+    pub arguments: Vec<(String, String)>,
+}
+
+/// An entry of GetQueuedTransfersResponse or GetAllQueuedTransfersResponse. In the former, all but
+/// key and state are empty, 0 or false.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueuedTransfer {
+    /// Key of the command.
+    pub command_key: String,
+    /// 1 waits, 2 runs, 3 is done.
+    pub state: u32,
+    /// False for an upload.
+    pub is_download: bool,
+    /// `3 Vendor Configuration File`.
+    pub file_type: String,
+    /// Bytes.
+    pub file_size: u32,
+    /// Name of the file.
+    pub target_file_name: String,
+}
+
 impl CpeMessage {
     /// Reads the body of a request.
     pub fn parse(body: &[u8]) -> Result<Self, MessageError> {
@@ -287,6 +339,64 @@ impl CpeMessage {
         })
     }
 
+    /// The AutonomousTransferComplete in it.
+    pub fn autonomous_transfer_complete(&self) -> Option<AutonomousTransferComplete> {
+        if self.method != "AutonomousTransferComplete" {
+            return None;
+        }
+        let text = |name| self.body.child_text(name).to_owned();
+        let fault = self.body.child("FaultStruct")?;
+        Some(AutonomousTransferComplete {
+            announce_url: text("AnnounceURL"),
+            transfer_url: text("TransferURL"),
+            is_download: truth(self.body.child_text("IsDownload")),
+            file_type: text("FileType"),
+            file_size: number(self.body.child_text("FileSize")),
+            target_file_name: text("TargetFileName"),
+            fault_code: number(fault.child_text("FaultCode")),
+            fault_text: fault.child_text("FaultString").to_owned(),
+            start_time: text("StartTime"),
+            complete_time: text("CompleteTime"),
+        })
+    }
+
+    /// The RequestDownload in it.
+    pub fn request_download(&self) -> Option<RequestDownload> {
+        if self.method != "RequestDownload" {
+            return None;
+        }
+        let argument = |item: &Element| {
+            let (name, value) = (item.child_text("Name"), item.child_text("Value"));
+            (name.to_owned(), value.to_owned())
+        };
+        Some(RequestDownload {
+            file_type: self.body.child_text("FileType").to_owned(),
+            arguments: self.items("FileTypeArg").map(argument).collect(),
+        })
+    }
+
+    /// The transfers in its TransferList.
+    pub fn queued_transfers(&self) -> Vec<QueuedTransfer> {
+        self.items("TransferList")
+            .map(|item| QueuedTransfer {
+                command_key: item.child_text("CommandKey").to_owned(),
+                state: number(item.child_text("State")),
+                is_download: truth(item.child_text("IsDownload")),
+                file_type: item.child_text("FileType").to_owned(),
+                file_size: item.child("FileSize").map_or(0, |size| number(&size.text)),
+                target_file_name: item.child_text("TargetFileName").to_owned(),
+            })
+            .collect()
+    }
+
+    /// The text of a header block with this name.
+    pub fn header_text(&self, name: &str) -> Option<&str> {
+        self.header
+            .iter()
+            .find(|block| block.name == name)
+            .map(|block| block.text.as_str())
+    }
+
     /// The values in its ParameterList.
     pub fn values(&self) -> Vec<ParameterValue> {
         self.items("ParameterList")
@@ -307,7 +417,7 @@ impl CpeMessage {
         self.items("ParameterList")
             .map(|item| ParameterName {
                 name: item.child_text("Name").to_owned(),
-                writable: matches!(item.child_text("Writable"), "1" | "true"),
+                writable: truth(item.child_text("Writable")),
             })
             .collect()
     }
@@ -334,6 +444,10 @@ impl CpeMessage {
             .into_iter()
             .flat_map(|list| &list.children)
     }
+}
+
+fn truth(text: &str) -> bool {
+    matches!(text, "1" | "true")
 }
 
 /// A number of the protocol; what is none reads as the largest, which no script expects.

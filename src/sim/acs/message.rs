@@ -19,6 +19,9 @@ pub struct Style {
     pub root_attributes: String,
     /// Truth values as `true` and `false`, else as `1` and `0`.
     pub literal_booleans: bool,
+    /// The methods that a CPE may call: what GetRPCMethods tells, and what is not answered with
+    /// fault 8000.
+    pub methods: Vec<String>,
 }
 
 impl Style {
@@ -32,6 +35,15 @@ impl Style {
             declaration: true,
             root_attributes: String::new(),
             literal_booleans: false,
+            methods: [
+                "Inform",
+                "GetRPCMethods",
+                "TransferComplete",
+                "AutonomousTransferComplete",
+                "RequestDownload",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
         }
     }
 
@@ -40,6 +52,9 @@ impl Style {
         Self {
             envelope: "soap-env".to_owned(),
             encoding: "soap-enc".to_owned(),
+            methods: ["Inform", "GetRPCMethods", "TransferComplete"]
+                .map(str::to_owned)
+                .to_vec(),
             ..Self::standard()
         }
     }
@@ -64,6 +79,7 @@ impl Style {
             root_attributes:
                 r#" xmlns:schemaLocation="urn:dslforum-org:cwmp-1-0 ..\schemas\wt121.xsd""#
                     .to_owned(),
+            methods: ["Inform", "TransferComplete"].map(str::to_owned).to_vec(),
             ..Self::standard()
         }
     }
@@ -119,17 +135,43 @@ impl Style {
         self.method("TransferCompleteResponse", "")
     }
 
-    /// GetRPCMethodsResponse with the methods of an ACS.
+    /// GetRPCMethodsResponse with the methods of this ACS.
     pub fn rpc_methods_response(&self) -> String {
-        let methods = ["Inform", "GetRPCMethods", "TransferComplete"];
         let list = self.array(
             "MethodList",
             "xsd:string",
-            methods
+            self.methods
                 .iter()
-                .map(|name| format!("<string>{name}</string>")),
+                .map(|name| format!("<string>{}</string>", escape(name))),
         );
         self.method("GetRPCMethodsResponse", &list)
+    }
+
+    /// The answer to a request of a CPE; fault 8000 for a method that this ACS has not.
+    pub fn answer(&self, method: &str) -> String {
+        if !self.methods.iter().any(|known| known == method) {
+            return self.fault(8000);
+        }
+        match method {
+            "Inform" => self.inform_response(),
+            "GetRPCMethods" => self.rpc_methods_response(),
+            other => self.method(&format!("{other}Response"), ""),
+        }
+    }
+
+    /// A whole document with a fault as GenieACS writes its own: no body, and an element whose name
+    /// has two colons, which is not well-formed with namespaces (cwmp.md E18).
+    pub fn fault_with_two_colons(&self, heading: &Heading<'_>, code: u32) -> String {
+        let envelope = &self.envelope;
+        self.envelope(heading, &self.fault(code))
+            .replace(
+                &format!("<{envelope}:Body><{envelope}:Fault>"),
+                &format!("<{envelope}:Body:Fault>"),
+            )
+            .replace(
+                &format!("</{envelope}:Fault></{envelope}:Body>"),
+                &format!("</{envelope}:Body:Fault>"),
+            )
     }
 
     /// A fault of the ACS, 8000 to 8899.
@@ -238,6 +280,68 @@ impl Style {
         )
     }
 
+    /// AddObject.
+    pub fn add_object(&self, name: &str, key: &str) -> String {
+        self.object("AddObject", name, key)
+    }
+
+    /// DeleteObject.
+    pub fn delete_object(&self, name: &str, key: &str) -> String {
+        self.object("DeleteObject", name, key)
+    }
+
+    /// FactoryReset.
+    pub fn factory_reset(&self) -> String {
+        self.method("FactoryReset", "")
+    }
+
+    /// ScheduleInform.
+    pub fn schedule_inform(&self, delay_seconds: u32, key: &str) -> String {
+        self.method(
+            "ScheduleInform",
+            &format!(
+                "<DelaySeconds>{delay_seconds}</DelaySeconds><CommandKey>{}</CommandKey>",
+                escape(key)
+            ),
+        )
+    }
+
+    /// ScheduleDownload; the windows take the place of DelaySeconds.
+    pub fn schedule_download(&self, transfer: &Transfer<'_>, windows: &[Window<'_>]) -> String {
+        let list = self.array(
+            "TimeWindowList",
+            &format!("{}:TimeWindowStruct", self.cwmp),
+            windows.iter().map(|window| {
+                format!(
+                    "<TimeWindowStruct><WindowStart>{}</WindowStart><WindowEnd>{}</WindowEnd>\
+                     <WindowMode>{}</WindowMode><UserMessage>{}</UserMessage>\
+                     <MaxRetries>{}</MaxRetries></TimeWindowStruct>",
+                    window.start,
+                    window.end,
+                    escape(window.mode),
+                    escape(window.user_message),
+                    window.max_retries
+                )
+            }),
+        );
+        self.method(
+            "ScheduleDownload",
+            &format!(
+                "{}<FileSize>{}</FileSize><TargetFileName></TargetFileName>{list}",
+                transfer.arguments(),
+                transfer.file_size
+            ),
+        )
+    }
+
+    /// CancelTransfer.
+    pub fn cancel_transfer(&self, key: &str) -> String {
+        self.method(
+            "CancelTransfer",
+            &format!("<CommandKey>{}</CommandKey>", escape(key)),
+        )
+    }
+
     /// Reboot.
     pub fn reboot(&self, key: &str) -> String {
         self.method(
@@ -246,24 +350,44 @@ impl Style {
         )
     }
 
-    /// Download.
+    /// Download, at once and without a name for the file.
     pub fn download(&self, transfer: &Transfer<'_>) -> String {
+        self.download_after(transfer, 0, "")
+    }
+
+    /// Download after so many seconds, with the name that the file should get.
+    pub fn download_after(
+        &self,
+        transfer: &Transfer<'_>,
+        delay_seconds: u32,
+        target_file_name: &str,
+    ) -> String {
         self.method(
             "Download",
             &format!(
-                "{}<FileSize>{}</FileSize><TargetFileName></TargetFileName>\
-                 <DelaySeconds>0</DelaySeconds><SuccessURL></SuccessURL><FailureURL></FailureURL>",
+                "{}<FileSize>{}</FileSize><TargetFileName>{}</TargetFileName>\
+                 <DelaySeconds>{delay_seconds}</DelaySeconds><SuccessURL></SuccessURL>\
+                 <FailureURL></FailureURL>",
                 transfer.arguments(),
-                transfer.file_size
+                transfer.file_size,
+                escape(target_file_name),
             ),
         )
     }
 
-    /// Upload.
+    /// Upload at once.
     pub fn upload(&self, transfer: &Transfer<'_>) -> String {
+        self.upload_after(transfer, 0)
+    }
+
+    /// Upload after so many seconds.
+    pub fn upload_after(&self, transfer: &Transfer<'_>, delay_seconds: u32) -> String {
         self.method(
             "Upload",
-            &format!("{}<DelaySeconds>0</DelaySeconds>", transfer.arguments()),
+            &format!(
+                "{}<DelaySeconds>{delay_seconds}</DelaySeconds>",
+                transfer.arguments(),
+            ),
         )
     }
 
@@ -322,8 +446,8 @@ pub struct AttributeChange<'a> {
     pub access_list: Option<&'a [&'a str]>,
 }
 
-/// The arguments of a Download or Upload that tests vary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The arguments of a Download, ScheduleDownload or Upload that tests vary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Transfer<'a> {
     /// CommandKey.
     pub command_key: &'a str,
@@ -337,6 +461,21 @@ pub struct Transfer<'a> {
     pub password: &'a str,
     /// FileSize of a Download; 0: not known.
     pub file_size: u32,
+}
+
+/// A window of a ScheduleDownload; numbers as text, so that a script can send what is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window<'a> {
+    /// WindowStart, seconds from receipt.
+    pub start: &'a str,
+    /// WindowEnd, seconds from receipt.
+    pub end: &'a str,
+    /// `1 At Any Time`.
+    pub mode: &'a str,
+    /// UserMessage.
+    pub user_message: &'a str,
+    /// MaxRetries; `-1`: as many as needed.
+    pub max_retries: &'a str,
 }
 
 impl Transfer<'_> {

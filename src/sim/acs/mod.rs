@@ -22,5 +22,5 @@ pub use device::{Device, ScriptError};
 pub use record::Exchange;
 pub use reply::Reply;
 pub use requester::{ConnectionRequester, Outcome, Shown};
-pub use server::{AcsOptions, Incoming, ScriptedAcs};
+pub use server::{AcsOptions, Incoming, Observer, ScriptedAcs};
 pub use session::Session;

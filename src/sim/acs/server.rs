@@ -42,7 +42,12 @@ pub struct AcsOptions {
     pub session_cookie: bool,
     /// Types of known paths, for check C005.
     pub expected_type: Option<Arc<ExpectedType>>,
+    /// Sees every request as soon as it is recorded.
+    pub observer: Option<Arc<Observer>>,
 }
+
+/// Looks at a request that the ACS has recorded.
+pub type Observer = dyn Fn(&Exchange) + Send + Sync;
 
 impl Default for AcsOptions {
     fn default() -> Self {
@@ -53,6 +58,7 @@ impl Default for AcsOptions {
             style: Style::standard(),
             session_cookie: true,
             expected_type: None,
+            observer: None,
         }
     }
 }
@@ -62,12 +68,12 @@ pub struct ScriptedAcs {
     shared: Arc<Shared>,
     address: SocketAddr,
     url: String,
-    acceptor: JoinHandle<()>,
+    acceptor: Mutex<JoinHandle<()>>,
 }
 
 impl ScriptedAcs {
-    /// Starts to listen. Devices without a script get the default answers: InformResponse,
-    /// TransferCompleteResponse, 204 at the empty POST.
+    /// Starts to listen. Devices without a script get the default answers: those of
+    /// [`Style::answer`] to their requests, 204 at the empty POST.
     pub async fn start(options: AcsOptions) -> io::Result<Self> {
         let listener = TcpListener::bind(options.bind).await?;
         let address = listener.local_addr()?;
@@ -92,8 +98,27 @@ impl ScriptedAcs {
             shared,
             address,
             url: format!("{base}/acs"),
-            acceptor,
+            acceptor: Mutex::new(acceptor),
         })
+    }
+
+    /// Goes away, as an ACS that is stopped: connections break, new ones are refused. Scripts and
+    /// records stay.
+    pub fn close(&self) {
+        self.lock_acceptor().abort();
+    }
+
+    /// Comes back at the same address after [`ScriptedAcs::close`].
+    ///
+    /// # Errors
+    /// Somebody else has its port.
+    pub async fn reopen(&self) -> io::Result<()> {
+        let listener = TcpListener::bind(self.address).await?;
+        let tls = self.shared.options.tls.clone().map(TlsAcceptor::from);
+        let acceptor = tokio::spawn(accept(listener, tls, Arc::clone(&self.shared)));
+        let before = std::mem::replace(&mut *self.lock_acceptor(), acceptor);
+        before.abort();
+        Ok(())
     }
 
     /// The URL for a CPE: `http://127.0.0.1:40001/acs`. Any other path is served alike.
@@ -165,11 +190,15 @@ impl ScriptedAcs {
     pub fn connections(&self) -> u64 {
         self.shared.state().connections
     }
+
+    fn lock_acceptor(&self) -> MutexGuard<'_, JoinHandle<()>> {
+        self.acceptor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Drop for ScriptedAcs {
     fn drop(&mut self) {
-        self.acceptor.abort();
+        self.close();
     }
 }
 
@@ -328,6 +357,10 @@ impl Shared {
             status: AtomicU16::new(0),
         });
         state.exchanges.push(Arc::clone(&exchange));
+        drop(state);
+        if let Some(observer) = &self.options.observer {
+            observer(&exchange);
+        }
         Admission { exchange, refusal }
     }
 
@@ -359,12 +392,9 @@ impl Shared {
         };
         let style = self.style(exchange.serial.as_deref().unwrap_or_default());
         let body = match message.method.as_str() {
-            "Inform" => style.inform_response(),
-            "TransferComplete" => style.transfer_complete_response(),
-            "GetRPCMethods" => style.rpc_methods_response(),
             "Fault" => return Reply::status(204),
             response if response.ends_with("Response") => return Reply::status(204),
-            _ => style.fault(8000),
+            method => style.answer(method),
         };
         let namespace = if message.namespace.is_empty() {
             DEFAULT_NAMESPACE

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use super::cpe::{CpeMessage, Inform, ParameterAttribute, ParameterName, ParameterValue};
+use super::cpe::{
+    CpeMessage, Inform, ParameterAttribute, ParameterName, ParameterValue, QueuedTransfer,
+};
 use super::device::{Device, ScriptError};
-use super::message::{AttributeChange, Heading, Style, Transfer};
+use super::message::{AttributeChange, Heading, Style, Transfer, Window};
 use super::record::Exchange;
 use super::reply::Reply;
 use super::server::Incoming;
@@ -88,6 +90,20 @@ impl<'a> Session<'a> {
         self.hold_requests = Some(hold);
     }
 
+    /// Puts `UseCWMPVersion` into the next message of the ACS; it belongs into the InformResponse.
+    pub fn set_use_version(&mut self, version: &str) {
+        let Style { envelope, cwmp, .. } = &self.style;
+        self.more_header = format!(
+            "<{cwmp}:UseCWMPVersion {envelope}:mustUnderstand=\"1\">{version}\
+             </{cwmp}:UseCWMPVersion>"
+        );
+    }
+
+    /// Speaks in this namespace from now on, whatever the style and the Inform have.
+    pub fn set_namespace(&mut self, namespace: &str) {
+        self.style.namespace = Some(namespace.to_owned());
+    }
+
     /// Puts more header blocks, written as they are, into the next message of the ACS.
     pub fn set_more_header(&mut self, blocks: &str) {
         blocks.clone_into(&mut self.more_header);
@@ -166,8 +182,10 @@ impl<'a> Session<'a> {
                 return Err(self.unexpected("a request or the empty POST", "no message".into()));
             };
             let body = match message.method.as_str() {
-                "TransferComplete" => self.style.transfer_complete_response(),
-                "GetRPCMethods" => self.style.rpc_methods_response(),
+                method @ ("TransferComplete"
+                | "AutonomousTransferComplete"
+                | "RequestDownload"
+                | "GetRPCMethods") => self.style.answer(method),
                 other => {
                     return Err(self.unexpected("a request or the empty POST", other.to_owned()));
                 }
@@ -266,6 +284,72 @@ impl<'a> Session<'a> {
         changes: &[AttributeChange<'_>],
     ) -> Result<(), ScriptError> {
         let body = self.style.set_parameter_attributes(changes);
+        self.call(&body).await.map(drop)
+    }
+
+    /// AddObject: instance number and Status.
+    pub async fn add_object(
+        &mut self,
+        name: &str,
+        key: &str,
+    ) -> Result<(u32, String), ScriptError> {
+        let body = self.style.add_object(name, key);
+        let message = self.call(&body).await?;
+        let number = message.body.child_text("InstanceNumber");
+        let Ok(instance) = number.parse() else {
+            return Err(self.unexpected("an InstanceNumber", number.to_owned()));
+        };
+        Ok((instance, message.body.child_text("Status").to_owned()))
+    }
+
+    /// DeleteObject: Status.
+    pub async fn delete_object(&mut self, name: &str, key: &str) -> Result<String, ScriptError> {
+        let body = self.style.delete_object(name, key);
+        let message = self.call(&body).await?;
+        Ok(message.body.child_text("Status").to_owned())
+    }
+
+    /// FactoryReset.
+    pub async fn factory_reset(&mut self) -> Result<(), ScriptError> {
+        let body = self.style.factory_reset();
+        self.call(&body).await.map(drop)
+    }
+
+    /// ScheduleInform.
+    pub async fn schedule_inform(
+        &mut self,
+        delay_seconds: u32,
+        key: &str,
+    ) -> Result<(), ScriptError> {
+        let body = self.style.schedule_inform(delay_seconds, key);
+        self.call(&body).await.map(drop)
+    }
+
+    /// GetQueuedTransfers.
+    pub async fn queued_transfers(&mut self) -> Result<Vec<QueuedTransfer>, ScriptError> {
+        let body = self.style.method("GetQueuedTransfers", "");
+        Ok(self.call(&body).await?.queued_transfers())
+    }
+
+    /// GetAllQueuedTransfers.
+    pub async fn all_queued_transfers(&mut self) -> Result<Vec<QueuedTransfer>, ScriptError> {
+        let body = self.style.method("GetAllQueuedTransfers", "");
+        Ok(self.call(&body).await?.queued_transfers())
+    }
+
+    /// ScheduleDownload.
+    pub async fn schedule_download(
+        &mut self,
+        transfer: &Transfer<'_>,
+        windows: &[Window<'_>],
+    ) -> Result<(), ScriptError> {
+        let body = self.style.schedule_download(transfer, windows);
+        self.call(&body).await.map(drop)
+    }
+
+    /// CancelTransfer.
+    pub async fn cancel_transfer(&mut self, key: &str) -> Result<(), ScriptError> {
+        let body = self.style.cancel_transfer(key);
         self.call(&body).await.map(drop)
     }
 

@@ -5,7 +5,7 @@ use tokio::net::TcpStream;
 
 use super::digest::{Authentication, DigestInput, digest_response, parse_fields};
 use super::http::{Connection, Response};
-use super::message::{Style, Transfer};
+use super::message::{Style, Transfer, Window};
 use super::{AcsOptions, ConnectionRequester, Reply, ScriptError, ScriptedAcs, Shown};
 
 struct FakeCpe {
@@ -240,6 +240,13 @@ fn the_messages_of_every_style_are_well_formed() {
         password: "",
         file_size: 0,
     };
+    let window = Window {
+        start: "0",
+        end: "60",
+        mode: "1 At Any Time",
+        user_message: "<&>",
+        max_retries: "-1",
+    };
     for style in [
         Style::standard(),
         Style::genieacs(),
@@ -252,7 +259,15 @@ fn the_messages_of_every_style_are_well_formed() {
             style.set_parameter_values(&[("A", "<&>", "xsd:string")], "k"),
             style.download(&transfer),
             style.upload(&transfer),
-            style.rpc_methods_response(),
+            style.schedule_download(&transfer, &[window, window]),
+            style.add_object("Device.<X>.", "k&"),
+            style.delete_object("Device.<X>.1.", "k&"),
+            style.schedule_inform(5, "<k>"),
+            style.cancel_transfer("<k>"),
+            style.factory_reset(),
+            style.answer("AutonomousTransferComplete"),
+            style.answer("RequestDownload"),
+            style.answer("GetRPCMethods"),
             style.fault(8005),
         ] {
             let heading = super::message::Heading {
