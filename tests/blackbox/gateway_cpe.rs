@@ -6,7 +6,7 @@ use trestle::sim::acs::message::{AttributeChange, Transfer};
 use trestle::sim::acs::{ScriptError, Session};
 
 use crate::bench::Bench;
-use crate::command::CLEAN;
+use crate::command::{CLEAN, FINDINGS};
 use crate::managed::{DOWNLOAD_TYPE, Managed, finish};
 use crate::phones::{GRANDSTREAM, HTEK, PHONES};
 
@@ -48,7 +48,7 @@ fn code<T: std::fmt::Debug>(outcome: Result<T, ScriptError>) -> u32 {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_gateway_shows_itself_and_a_row_for_every_announced_phone() {
     let bench = Bench::set_with("announce_gateway = true", CONNECTION_REQUESTS).await;
-    bench.import().with_code(CLEAN);
+    bench.import().with_code(FINDINGS);
     let serial = serial_of_gateway(&bench);
     let device = bench.acs.device(&serial);
     let gateway = bench.serve_again();
@@ -122,7 +122,7 @@ async fn the_gateway_shows_itself_and_a_row_for_every_announced_phone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_of_the_gateway_is_its_own_boot_and_none_of_its_phones() {
     let bench = Bench::set_with("announce_gateway = true", CONNECTION_REQUESTS).await;
-    bench.import().with_code(CLEAN);
+    bench.import().with_code(FINDINGS);
     let serial = serial_of_gateway(&bench);
     let device = bench.acs.device(&serial);
     let gateway = bench.serve_again();
@@ -156,7 +156,7 @@ async fn a_start_of_the_gateway_is_its_own_boot_and_none_of_its_phones() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_that_appears_is_told_to_an_acs_that_watches_the_number_of_rows() {
     let bench = Bench::set_with("announce_gateway = true", CONNECTION_REQUESTS).await;
-    bench.import().with_code(CLEAN);
+    bench.import().with_code(FINDINGS);
     let serial = serial_of_gateway(&bench);
     let device = bench.acs.device(&serial);
     let gateway = bench.serve_again();
@@ -181,7 +181,7 @@ async fn a_phone_that_appears_is_told_to_an_acs_that_watches_the_number_of_rows(
 #[tokio::test(flavor = "multi_thread")]
 async fn the_gateway_is_no_cpe_when_nobody_wants_that() {
     let bench = Bench::set().await;
-    bench.import().with_code(CLEAN);
+    bench.import().with_code(FINDINGS);
     let serial = serial_of_gateway(&bench);
     let gateway = bench.serve_again();
     Managed::first_seen(&bench, &gateway, GRANDSTREAM).await;

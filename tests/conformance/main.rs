@@ -34,6 +34,7 @@ mod personalities;
 mod phone;
 mod private;
 mod process;
+mod proxier;
 mod redirects;
 mod restart;
 mod runner;
@@ -62,6 +63,7 @@ fn main() -> std::process::ExitCode {
         connection_request::CHECKS,
         restart::CHECKS,
         security::CHECKS,
+        proxier::CHECKS,
         personalities::CHECKS,
     ])
 }

@@ -1,7 +1,7 @@
 //! A phone that boots and answers SIP NOTIFY; kept apart from the simulator in the library.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, UdpSocket};
@@ -28,7 +28,12 @@ impl RunningPhone {
 
     /// Fetches its file, as it does when it boots.
     pub(crate) async fn boot(&self) -> Response {
-        let response = fetch(self.phone, self.server).await;
+        self.boot_at(self.phone.address()).await
+    }
+
+    /// The same from another address: its network has given it a new one.
+    pub(crate) async fn boot_at(&self, address: Ipv4Addr) -> Response {
+        let response = fetch(self.phone, address, self.server).await;
         assert_eq!(response.status, 200, "the phone's own file is served");
         response
     }
@@ -40,10 +45,10 @@ impl Drop for RunningPhone {
     }
 }
 
-async fn fetch(phone: Phone, server: SocketAddr) -> Response {
+async fn fetch(phone: Phone, address: Ipv4Addr, server: SocketAddr) -> Response {
     let socket = TcpSocket::new_v4().unwrap();
     socket
-        .bind(SocketAddr::new(IpAddr::V4(phone.address()), 0))
+        .bind(SocketAddr::new(IpAddr::V4(address), 0))
         .unwrap();
     let mut connection = Connection::new(socket.connect(server).await.unwrap());
     let request = format!(
@@ -95,6 +100,6 @@ async fn answer_sip(socket: UdpSocket, phone: Phone, server: SocketAddr) {
         if socket.send_to(answer.as_bytes(), from).await.is_err() {
             return;
         }
-        fetch(phone, server).await;
+        fetch(phone, phone.address(), server).await;
     }
 }
