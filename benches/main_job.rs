@@ -13,13 +13,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use trestle::gateway::{
-    Clock, FilePasswords, Gateway, GatewaySettings, ImportOptions, ProductClass,
-};
+use trestle::gateway::{Acs, Clock, Gateway, GatewaySettings, ImportOptions};
 use trestle::mapping::{Packs, Rows};
 use trestle::native::{Document, Layer, LayerKind, Layers, Mac};
 use trestle::store::{AssetStore, SledStore, StoreOptions};
-use trestle::wire::{Credentials, Secret};
 
 const PHONES: u64 = 5_000;
 const CHANGES: u64 = 5_000;
@@ -141,15 +138,11 @@ fn open(folder: &Path) -> Gateway {
     let store = SledStore::open(folder, StoreOptions::default()).expect("a store");
     let assets = AssetStore::open(folder).expect("a folder of assets");
     let settings = GatewaySettings {
-        acs_url: None,
-        acs_credentials: Credentials {
-            username: String::new(),
-            password: Secret::default(),
+        acs: Acs {
+            periodic_inform_interval: 3600,
+            ..Acs::default()
         },
-        periodic_inform_interval: 3600,
-        product_class: ProductClass::Model,
-        announce_gateway: false,
-        file_passwords: FilePasswords::default(),
+        ..GatewaySettings::default()
     };
     let packs = Packs::embedded().expect("the packs are right");
     Gateway::open(Arc::new(store), assets, packs, settings, Arc::new(Standing)).expect("a gateway")

@@ -10,13 +10,10 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use trestle::acs::{AcsSettings, Driver};
 use trestle::cwmp::{AcsRequest, CpeResponse};
-use trestle::gateway::{
-    Clock, FilePasswords, Gateway, GatewaySettings, ImportOptions, ProductClass,
-};
+use trestle::gateway::{Clock, Gateway, GatewaySettings, ImportOptions, ProductClass};
 use trestle::mapping::Packs;
 use trestle::native::Mac;
 use trestle::store::{AssetStore, SledStore, StoreOptions};
-use trestle::wire::{Credentials, Secret};
 
 use crate::acs::Acs;
 
@@ -84,7 +81,7 @@ impl Subject {
                 .expect("at least one"),
             ..AcsSettings::default()
         };
-        let driver = Driver::new(self.gateway.clone(), settings).expect("a driver");
+        let driver = Driver::new(self.gateway.clone(), &[settings]).expect("a driver");
         let before = acs.sessions();
         for mac in devices {
             self.gateway.wake(*mac).await;
@@ -140,15 +137,13 @@ fn open(folder: &Path, acs: &Acs) -> Gateway {
     let assets = AssetStore::open(folder).expect("a folder of assets");
     let url = format!("http://{}/acs", acs.address);
     let settings = GatewaySettings {
-        acs_url: Some(url.parse().expect("a URL")),
-        acs_credentials: Credentials {
-            username: String::new(),
-            password: Secret::default(),
+        acs: trestle::gateway::Acs {
+            url: Some(url.parse().expect("a URL")),
+            periodic_inform_interval: 86_400,
+            ..trestle::gateway::Acs::default()
         },
-        periodic_inform_interval: 86_400,
         product_class: ProductClass::Fixed("Phone".to_owned()),
-        announce_gateway: false,
-        file_passwords: FilePasswords::default(),
+        ..GatewaySettings::default()
     };
     let packs = Packs::embedded().expect("the packs are right");
     Gateway::open(Arc::new(store), assets, packs, settings, Arc::new(Now)).expect("a gateway")

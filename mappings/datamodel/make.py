@@ -27,6 +27,8 @@ facets   separated by blanks:
   hidden             reads as empty
   forced             in every Inform
   can-deny           active notification may be refused
+  default-active     active notification until an ACS sets another
+  force-active       active notification, whatever an ACS sets
   count=N enable=N   table: the parameter that counts its rows, and a row's own enable parameter
   key=A,B            table: unique key among enabled rows; `always-key` binds all rows
 """
@@ -47,6 +49,12 @@ HEAD2 = """\
 # make.py explains the columns. Do not edit. The file carries the notice that stands in device1.tsv,
 # with its conditions and disclaimer.
 """
+# What the models say of active notification.
+NOTIFICATION = {
+    "canDeny": ["can-deny"],
+    "forceEnabled": ["force-active"],
+    "forceDefaultEnabled": ["default-active"],
+}
 # What no gateway for phones shows, or what is measured in the phone itself.
 LEFT_OUT = (
     "Device.DeviceInfo.NetworkProperties.",
@@ -133,8 +141,7 @@ class Model:
             facets.append("hidden")
         if parameter.get("forcedInform") == "true":
             facets.append("forced")
-        if parameter.get("activeNotify") == "canDeny":
-            facets.append("can-deny")
+        facets += NOTIFICATION.get(parameter.get("activeNotify"), [])
         for facet in facets:
             assert not any(c.isspace() for c in facet), (path, facet)
         return [self.prefix + path, access(parameter), kind, " ".join(facets)]
@@ -267,7 +274,7 @@ def table_row(columns):
     if default.startswith("object:"):
         facets.append("default=" + default[7:].replace("(empty)", ""))
     facets += ["forced"] if forced == "Y" else []
-    facets += ["can-deny"] if columns[8] == "canDeny" else []
+    facets += NOTIFICATION.get(columns[8], [])
     for facet in facets:
         assert not any(c.isspace() for c in facet), (path, facet)
     return "\t".join([path, writable, ("list " if a_list else "") + kind, " ".join(facets)])

@@ -9,22 +9,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{HOST, HeaderValue, USER_AGENT};
 use hyper::rt::{Read, Write};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
+use super::body::RequestBody;
+use super::settings::AcsSettings;
+use super::trust::{ConnectorError, client_config};
 use crate::cwmp::HttpRequest;
 
 /// Name lookup, TCP and TLS together.
@@ -35,28 +37,6 @@ pub(super) const RESPONSE_DEADLINE: Duration = Duration::from_secs(60);
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 /// Head of a response.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
-
-/// The material for outgoing connections can't be made.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectorError {
-    /// The file of certificate authorities can't be read.
-    #[error("cannot read the certificate authorities in {path}: {source}")]
-    ReadCaFile {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: rustls::pki_types::pem::Error,
-    },
-    /// The file of certificate authorities holds none.
-    #[error("{path} holds no certificate in PEM form")]
-    EmptyCaFile {
-        /// Which file.
-        path: PathBuf,
-    },
-    /// A certificate can't be used as an authority, or TLS can't be set up.
-    #[error("cannot set up TLS: {0}")]
-    Tls(#[from] rustls::Error),
-}
 
 /// No connection could be made; nothing was sent.
 #[derive(Debug, thiserror::Error)]
@@ -122,41 +102,30 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    /// Trusts the system's certificate authorities and those of `ca_file`; speaks TLS 1.2 and 1.3
-    /// only (cwmp.md H21).
+    /// For file servers: shows no certificate of its own and knows no pins.
     pub(super) fn new(
         bind: Option<IpAddr>,
         ca_file: Option<PathBuf>,
     ) -> Result<Self, ConnectorError> {
-        let mut roots = RootCertStore::empty();
-        let native = rustls_native_certs::load_native_certs();
-        for error in &native.errors {
-            tracing::warn!(%error, "a system certificate authority cannot be read");
-        }
-        roots.add_parsable_certificates(native.certs);
-        if let Some(path) = ca_file {
-            let unreadable = |source| ConnectorError::ReadCaFile {
-                path: path.clone(),
-                source,
-            };
-            let mut count = 0;
-            for certificate in CertificateDer::pem_file_iter(&path).map_err(unreadable)? {
-                roots.add(certificate.map_err(unreadable)?)?;
-                count += 1;
-            }
-            if count == 0 {
-                return Err(ConnectorError::EmptyCaFile { path });
-            }
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self {
+        let config = client_config(ca_file.as_deref(), None, &[])?;
+        Ok(Self::with(bind, config))
+    }
+
+    /// For one ACS.
+    pub(super) fn for_acs(settings: &AcsSettings) -> Result<Self, ConnectorError> {
+        let config = client_config(
+            settings.ca_file.as_deref(),
+            settings.client.as_ref(),
+            &settings.pins,
+        )?;
+        Ok(Self::with(settings.bind, config))
+    }
+
+    fn with(bind: Option<IpAddr>, config: ClientConfig) -> Self {
+        Self {
             tls: TlsConnector::from(Arc::new(config)),
             bind,
-        })
+        }
     }
 
     /// Connects to the server of a URL. Only addresses that the rule lets pass are tried; the
@@ -267,7 +236,7 @@ impl Connector {
 
 /// An open connection; it closes when it is dropped.
 pub(super) struct Connection {
-    sender: SendRequest<Full<Bytes>>,
+    sender: SendRequest<RequestBody>,
     /// A whole exchange has gone over it.
     used: bool,
     /// Dropping it tells the connection's task to come to an end.
@@ -311,7 +280,7 @@ impl Connection {
     pub(super) async fn send(
         &mut self,
         request: &HttpRequest,
-        body: Bytes,
+        body: RequestBody,
     ) -> Result<Response<Incoming>, SendFailure> {
         let request = to_hyper(request, body).map_err(SendFailure::Unsendable)?;
         let used = self.used;
@@ -362,8 +331,8 @@ pub(super) fn header_texts<T>(response: &Response<T>) -> Vec<(String, String)> {
 
 fn to_hyper(
     request: &HttpRequest,
-    body: Bytes,
-) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
+    body: RequestBody,
+) -> Result<Request<RequestBody>, hyper::http::Error> {
     let url = &request.url;
     let target = match url.query() {
         Some(query) => format!("{}?{query}", url.path()),
@@ -381,7 +350,7 @@ fn to_hyper(
     for (name, value) in &request.headers {
         builder = builder.header(*name, HeaderValue::from_bytes(value.as_bytes())?);
     }
-    builder.body(Full::new(body))
+    builder.body(body)
 }
 
 /// Whether the connection ended without a byte of a response.

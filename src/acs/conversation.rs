@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::body::{Content, RequestBody};
 use super::connect::{
     AddressRule, BodyFailure, ConnectFailure, Connection, Connector, SendFailure, header_texts,
     read_body,
 };
-use crate::cwmp::{Exchange, ExchangeFailure, Verdict};
+use crate::cwmp::{Exchange, ExchangeFailure, Outgoing, RetryAfter, Verdict};
+use crate::wire::digest::BodyPieces;
 
 /// Largest body of a challenge or redirect that is read to keep the connection.
 const MAX_ASIDE_BYTES: usize = 256 * 1024;
@@ -28,6 +30,22 @@ pub(super) enum ConversationFailure {
     Body { status: u16, source: BodyFailure },
     #[error("cannot get random bytes: {0}")]
     Random(getrandom::Error),
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Bytes,
+    /// When the server wants to be asked again.
+    pub(super) retry_after: Option<RetryAfter>,
+}
+
+fn retry_after(headers: &[(String, String)]) -> Option<RetryAfter> {
+    headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))
+        .and_then(|(_, value)| RetryAfter::parse(value))
 }
 
 /// What an answer may cost.
@@ -69,6 +87,26 @@ impl<'a> Conversation<'a> {
         body: Option<&Bytes>,
         limits: Limits,
     ) -> Result<(u16, Bytes), ConversationFailure> {
+        let content = body.cloned().map(Content::Whole);
+        let answer = self.exchange(content.as_ref(), limits).await?;
+        Ok((answer.status, answer.body))
+    }
+
+    /// The same with a message, which is written anew each time that it is sent.
+    pub(super) async fn tell(
+        &mut self,
+        message: Option<Outgoing>,
+        limits: Limits,
+    ) -> Result<Answer, ConversationFailure> {
+        let content = message.map(Content::Message);
+        self.exchange(content.as_ref(), limits).await
+    }
+
+    async fn exchange(
+        &mut self,
+        content: Option<&Content>,
+        limits: Limits,
+    ) -> Result<Answer, ConversationFailure> {
         loop {
             let mut connection = match self.connection.take() {
                 Some(connection) => connection,
@@ -80,18 +118,16 @@ impl<'a> Conversation<'a> {
                     self.connector.open(self.exchange.url(), self.rule).await?
                 }
             };
-            let request = self
-                .exchange
-                .request(body.map(|body| &**body), &self.cnonce);
-            let response = match connection
-                .send(&request, body.cloned().unwrap_or_default())
-                .await
-            {
+            let covered = content.map(|content| content as &dyn BodyPieces);
+            let request = self.exchange.request(covered, &self.cnonce);
+            let body = content.map_or_else(RequestBody::empty, Content::body);
+            let response = match connection.send(&request, body).await {
                 Err(SendFailure::ClosedBetween) => continue,
                 other => other?,
             };
             let status = response.status().as_u16();
-            let verdict = self.exchange.on_response(status, &header_texts(&response));
+            let headers = header_texts(&response);
+            let verdict = self.exchange.on_response(status, &headers);
             let body = response.into_body();
             match verdict {
                 Verdict::Fail(failure) => return Err(failure.into()),
@@ -100,7 +136,11 @@ impl<'a> Conversation<'a> {
                         .await
                         .map_err(|source| ConversationFailure::Body { status, source })?;
                     self.connection = Some(connection);
-                    return Ok((status, body));
+                    return Ok(Answer {
+                        status,
+                        body,
+                        retry_after: retry_after(&headers),
+                    });
                 }
                 Verdict::Repeat { new_connection } => {
                     let aside = read_body(body, MAX_ASIDE_BYTES, ASIDE_DEADLINE).await;

@@ -1,19 +1,23 @@
 //! The door towards the ACS: sessions, connection requests and file transfers.
 
+mod body;
 mod connect;
 mod connection_request;
 mod conversation;
+mod lane;
 #[cfg(test)]
 mod scripted;
 mod session;
 mod settings;
 mod transfer;
+mod trust;
 mod work;
 
-pub use connect::ConnectorError;
 pub use connection_request::{ConnectionRequestError, ConnectionRequestServer};
 pub use session::Driver;
 pub use settings::{
-    AcsSettings, AllowedTarget, AllowedTargetError, ConnectionRequestSettings, TransferSettings,
+    AcsSettings, AllowedTarget, AllowedTargetError, ClientCertificate, ConnectionRequestSettings,
+    TransferSettings,
 };
 pub use transfer::Transfers;
+pub use trust::{ConnectorError, Pin, PinError};

@@ -5,19 +5,23 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::connect::{Connector, ConnectorError, RESPONSE_DEADLINE, SendFailure};
+use super::connect::{Connector, RESPONSE_DEADLINE, SendFailure};
 use super::conversation::{Conversation, ConversationFailure, Limits};
+use super::lane::Lane;
 use super::settings::AcsSettings;
+use super::trust::ConnectorError;
 use super::work::{contained, run_jobs};
 use crate::cwmp::{
     AcsRequest, CpeResponse, Delivered, Exchange, Fault, MAX_BODY, Reply, Session, SessionEnd,
-    SessionFailure, SessionStart, Step,
+    SessionFailure, SessionStart, Step, VersionDoubt,
 };
-use crate::gateway::{Delivery, Gateway, GatewayError, OpenSession, SessionOutcome};
+use crate::gateway::{
+    Delivery, Direction, Gateway, GatewayError, OpenSession, SessionOutcome, TraceId,
+};
 use crate::native::Mac;
 
 /// How long a session may last: an ACS that never ends one must not keep others from theirs.
@@ -29,38 +33,72 @@ const REPLY_LIMITS: Limits = Limits {
     deadline: RESPONSE_DEADLINE,
 };
 
-/// Holds the sessions of all devices, some at once.
+/// Holds the sessions of all devices, some at once with each ACS.
 pub struct Driver {
     gateway: Gateway,
+    /// By the ACS's number.
+    acss: Vec<Side>,
+}
+
+/// What sessions with one ACS need. A slow ACS fills its own lane and holds nobody else up.
+struct Side {
     connector: Arc<Connector>,
     max_sessions: u16,
+    due: Arc<Lane<Mac>>,
 }
 
 impl Driver {
-    /// Reads the certificate authorities; opens nothing yet.
-    pub fn new(gateway: Gateway, settings: AcsSettings) -> Result<Self, ConnectorError> {
+    /// Reads certificates and keys; opens nothing yet. The settings are those of each ACS, in the
+    /// order of [`AcsNumber`](crate::gateway::AcsNumber).
+    pub fn new(gateway: Gateway, settings: &[AcsSettings]) -> Result<Self, ConnectorError> {
+        let side = |settings: &AcsSettings| {
+            Ok::<_, ConnectorError>(Side {
+                connector: Arc::new(Connector::for_acs(settings)?),
+                max_sessions: settings.max_sessions.get(),
+                due: Arc::new(Lane::new()),
+            })
+        };
         Ok(Self {
             gateway,
-            connector: Arc::new(Connector::new(settings.bind, settings.ca_file)?),
-            max_sessions: settings.max_sessions.get(),
+            acss: settings.iter().map(side).collect::<Result<_, _>>()?,
         })
     }
 
     /// Holds sessions as they fall due, until `shutdown`. Those under way then get a few seconds
     /// to end.
     pub async fn run(self, shutdown: CancellationToken) {
-        let Self {
-            gateway,
-            connector,
-            max_sessions,
-        } = self;
-        run_jobs(
-            max_sessions,
-            shutdown,
-            || gateway.next_session(),
-            |mac| run_one(gateway.clone(), Arc::clone(&connector), mac),
-        )
-        .await;
+        let Self { gateway, acss } = self;
+        let mut running = JoinSet::new();
+        for side in &acss {
+            let (gateway, connector) = (gateway.clone(), Arc::clone(&side.connector));
+            let (due, shutdown) = (Arc::clone(&side.due), shutdown.clone());
+            let max_sessions = side.max_sessions;
+            running.spawn(async move {
+                run_jobs(
+                    max_sessions,
+                    shutdown,
+                    || due.next(),
+                    |mac| run_one(gateway.clone(), Arc::clone(&connector), mac),
+                )
+                .await;
+            });
+        }
+        let distribute = async {
+            loop {
+                let mac = gateway.next_session().await;
+                match acss.get(gateway.acs_number(mac).0) {
+                    Some(side) => side.due.add(mac),
+                    None => {
+                        tracing::error!(device = %mac, "no ACS of the device's number is there")
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = distribute => {}
+        }
+        while running.join_next().await.is_some() {}
     }
 }
 
@@ -75,9 +113,11 @@ async fn run_one(gateway: Gateway, connector: Arc<Connector>, mac: Mac) {
             return;
         }
     };
+    let trace = gateway.begin_trace(mac, &open.endpoint.url);
     let counterpart = Device {
         gateway: gateway.clone(),
         mac,
+        trace,
     };
     let held = contained(async move {
         let held = timeout(SESSION_DEADLINE, hold(&connector, &counterpart, open)).await;
@@ -90,10 +130,11 @@ async fn run_one(gateway: Gateway, connector: Arc<Connector>, mac: Mac) {
     });
     match &outcome {
         SessionOutcome::Ended => tracing::debug!(device = %mac, "session ended"),
-        SessionOutcome::Failed { reason } => {
+        SessionOutcome::Failed { reason, .. } => {
             tracing::info!(device = %mac, reason, "session failed");
         }
     }
+    gateway.end_trace(trace, &outcome);
     gateway.close_session(mac, outcome).await;
 }
 
@@ -107,12 +148,22 @@ trait Counterpart: Sync {
         &self,
         delivery: Delivery,
     ) -> impl Future<Output = Result<(), GatewayError>> + Send;
+    /// A message has gone over the wire, `status` with one of the ACS: for whoever watches.
+    fn seen(
+        &self,
+        _direction: Direction,
+        _status: Option<u16>,
+        _length: usize,
+        _body: impl FnOnce() -> Vec<u8>,
+    ) {
+    }
 }
 
 /// One device of the gateway.
 struct Device {
     gateway: Gateway,
     mac: Mac,
+    trace: TraceId,
 }
 
 impl Counterpart for Device {
@@ -122,6 +173,17 @@ impl Counterpart for Device {
 
     async fn delivered(&self, delivery: Delivery) -> Result<(), GatewayError> {
         self.gateway.delivered(self.mac, delivery).await
+    }
+
+    fn seen(
+        &self,
+        direction: Direction,
+        status: Option<u16>,
+        length: usize,
+        body: impl FnOnce() -> Vec<u8>,
+    ) {
+        self.gateway
+            .trace(self.trace, direction, status, length, body);
     }
 }
 
@@ -142,17 +204,32 @@ async fn hold(
     let mut session = Session::new(SessionStart {
         inform: open.inform,
         calls: calls.map(|pending| (pending.id, pending.call)).collect(),
+        version: open.version,
+        profile: open.endpoint.profile,
         id_seed,
     });
     loop {
         match session.poll() {
-            Step::Send(body) => {
-                let body = body.map(Bytes::from);
-                match conversation.ask(body.as_ref(), REPLY_LIMITS).await {
-                    Ok((status, body)) => session.on_reply(Reply {
-                        status,
-                        body: &body,
-                    }),
+            Step::Send(message) => {
+                match &message {
+                    Some(message) => {
+                        let length = message.length();
+                        counterpart.seen(Direction::Sent, None, length, || message.to_vec());
+                    }
+                    None => counterpart.seen(Direction::Sent, None, 0, Vec::new),
+                }
+                match conversation.tell(message, REPLY_LIMITS).await {
+                    Ok(answer) => {
+                        let (status, body) = (answer.status, &answer.body);
+                        counterpart.seen(Direction::Received, Some(status), body.len(), || {
+                            body.to_vec()
+                        });
+                        session.on_reply(Reply {
+                            status,
+                            body,
+                            retry_after: answer.retry_after,
+                        });
+                    }
                     Err(failure) => session.on_failure(session_failure(&failure)),
                 }
             }
@@ -166,6 +243,7 @@ async fn hold(
                 let delivery = match delivered {
                     Delivered::Inform => Delivery::Inform,
                     Delivered::Call(id) => Delivery::Call(id),
+                    Delivered::Unlisted(ids) => Delivery::Unlisted(ids),
                 };
                 match timeout(GATEWAY_DEADLINE, counterpart.delivered(delivery)).await {
                     Ok(Ok(())) => session.on_committed(),
@@ -174,7 +252,13 @@ async fn hold(
                 }
             }
             Step::Finish(SessionEnd::Complete) => return SessionOutcome::Ended,
-            Step::Finish(SessionEnd::Failed(failure)) => return failed(failure.to_string()),
+            Step::Finish(SessionEnd::Failed(failure)) => {
+                return SessionOutcome::Failed {
+                    reason: failure.to_string(),
+                    retry_after: failure.retry_after(),
+                    version_doubt: session.version_doubt(),
+                };
+            }
         }
     }
 }
@@ -193,6 +277,8 @@ fn session_failure(failure: &ConversationFailure) -> SessionFailure {
 fn failed(reason: impl Into<String>) -> SessionOutcome {
     SessionOutcome::Failed {
         reason: reason.into(),
+        retry_after: None,
+        version_doubt: VersionDoubt::None,
     }
 }
 
@@ -204,8 +290,10 @@ mod tests {
 
     use super::super::scripted::{Scripted, Seen, Then, answer};
     use super::*;
-    use crate::cwmp::{CpeCall, DeviceId, Event, EventCode, FaultCode, Inform, TransferComplete};
-    use crate::gateway::{AcsEndpoint, PendingCall};
+    use crate::cwmp::{
+        CpeCall, CwmpVersion, DeviceId, Event, EventCode, FaultCode, Inform, TransferComplete,
+    };
+    use crate::gateway::{AcsEndpoint, AcsNumber, PendingCall};
     use crate::wire::Credentials;
     use crate::wire::Secret;
 
@@ -269,8 +357,10 @@ mod tests {
                     password: Secret::new("pw"),
                 },
                 profile: Arc::default(),
+                number: AcsNumber::default(),
             },
             inform,
+            version: CwmpVersion::V1_4,
             calls: vec![PendingCall {
                 id: 9,
                 call: CpeCall::TransferComplete(report),
@@ -366,7 +456,7 @@ mod tests {
         })
         .await;
         let notes = Notes::default();
-        let SessionOutcome::Failed { reason } = held(&server, &notes).await else {
+        let SessionOutcome::Failed { reason, .. } = held(&server, &notes).await else {
             panic!("the session ended well");
         };
         assert!(reason.contains("password is wrong"), "{reason}");

@@ -1,6 +1,5 @@
 //! What an operator may set about this door (DESIGN.md section 5).
 
-use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU16;
 use std::path::PathBuf;
@@ -8,19 +7,31 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
 
-/// Keys of `[acs]` about connections.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+use super::trust::Pin;
+
+/// How connections to one ACS are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcsSettings {
     /// Sessions at once; 64 by default.
     pub max_sessions: NonZeroU16,
-    /// Local address for connections to the ACS and to file servers; `""` leaves the choice to
-    /// the system.
-    #[serde(deserialize_with = "empty_is_none")]
+    /// Local address for connections to it and to the file servers of its devices; `None` leaves
+    /// the choice to the system.
     pub bind: Option<IpAddr>,
-    /// PEM file with further certificate authorities beside the system's; `""` for none.
-    #[serde(deserialize_with = "empty_is_none")]
+    /// PEM file with further certificate authorities beside the system's.
     pub ca_file: Option<PathBuf>,
+    /// What is shown to an ACS that asks for a certificate; `None`: nothing.
+    pub client: Option<ClientCertificate>,
+    /// Public keys of which one must be in the chain of the ACS's certificate; empty: any.
+    pub pins: Vec<Pin>,
+}
+
+/// A certificate that says who the gateway is (cwmp.md H21).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// PEM file with the certificate and those between it and its authority.
+    pub cert: PathBuf,
+    /// PEM file with its private key.
+    pub key: PathBuf,
 }
 
 impl Default for AcsSettings {
@@ -29,6 +40,8 @@ impl Default for AcsSettings {
             max_sessions: const { NonZeroU16::new(64).unwrap() },
             bind: None,
             ca_file: None,
+            client: None,
+            pins: Vec::new(),
         }
     }
 }
@@ -156,32 +169,17 @@ impl<'de> Deserialize<'de> for AllowedTarget {
     }
 }
 
-fn empty_is_none<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: FromStr<Err: Display>,
-{
-    let text = String::deserialize(deserializer)?;
-    if text.is_empty() {
-        return Ok(None);
-    }
-    text.parse().map(Some).map_err(serde::de::Error::custom)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn defaults_and_empty_texts_are_those_of_the_design() {
-        let settings: AcsSettings = toml::from_str("bind = \"\"\nca_file = \"\"").unwrap();
-        assert_eq!(settings, AcsSettings::default());
-        assert_eq!(settings.max_sessions.get(), 64);
+    fn defaults_are_those_of_the_design() {
+        assert_eq!(AcsSettings::default().max_sessions.get(), 64);
         let settings: ConnectionRequestSettings = toml::from_str("").unwrap();
         assert_eq!(settings.listen.to_string(), "0.0.0.0:7547");
         assert!(settings.authentication);
         assert!(toml::from_str::<TransferSettings>("allowed = []").is_err());
-        assert!(toml::from_str::<AcsSettings>("max_sessions = 0").is_err());
     }
 
     #[test]

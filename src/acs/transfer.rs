@@ -7,9 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use super::connect::{BodyFailure, ConnectFailure, Connector, ConnectorError, SendFailure};
+use super::connect::{BodyFailure, ConnectFailure, Connector, SendFailure};
 use super::conversation::{Conversation, ConversationFailure, Limits};
 use super::settings::{AcsSettings, AllowedTarget, TransferSettings};
+use super::trust::ConnectorError;
 use super::work::{contained, run_jobs};
 use crate::cwmp::{Exchange, ExchangeFailure, FaultCode, TransferFault};
 use crate::gateway::{Gateway, TransferDirection, TransferJob};
@@ -28,38 +29,54 @@ const MAX_FAULT_TEXT: usize = 256;
 /// Carries transfers out, a few at once.
 pub struct Transfers {
     gateway: Gateway,
-    carrier: Arc<Carrier>,
+    /// By the number of the device's ACS.
+    carriers: Vec<Arc<Carrier>>,
 }
 
 impl Transfers {
-    /// Certificate authorities and local address are those of the ACS connections.
+    /// Certificate authorities and local address are those of the connections to the device's ACS;
+    /// its certificate and its pins are for nobody else. The settings of the ACSs stand in the
+    /// order of [`AcsNumber`](crate::gateway::AcsNumber).
     pub fn new(
         gateway: Gateway,
-        settings: TransferSettings,
-        acs: &AcsSettings,
+        settings: &TransferSettings,
+        acss: &[AcsSettings],
     ) -> Result<Self, ConnectorError> {
+        let carrier = |acs: &AcsSettings| {
+            Ok::<_, ConnectorError>(Arc::new(Carrier {
+                connector: Connector::new(acs.bind, acs.ca_file.clone())?,
+                allow: settings.allow.clone(),
+            }))
+        };
         Ok(Self {
             gateway,
-            carrier: Arc::new(Carrier {
-                connector: Connector::new(acs.bind, acs.ca_file.clone())?,
-                allow: settings.allow,
-            }),
+            carriers: acss.iter().map(carrier).collect::<Result<_, _>>()?,
         })
     }
 
     /// Takes transfers from the gateway and gives their results back, until `shutdown`. One that
     /// is under way then is dropped after a short while, as in a crash.
     pub async fn run(self, shutdown: CancellationToken) {
-        let Self { gateway, carrier } = self;
+        let Self { gateway, carriers } = self;
         run_jobs(
             MAX_TRANSFERS,
             shutdown,
             || gateway.next_transfer(),
             |job| {
-                let (gateway, carrier) = (gateway.clone(), Arc::clone(&carrier));
+                let gateway = gateway.clone();
+                let carrier = carriers.get(gateway.acs_number(job.mac).0).cloned();
                 async move {
                     let (mac, id) = (job.mac, job.id);
-                    let result = contained(async move { carrier.carry(&job).await })
+                    let work = async move {
+                        match carrier {
+                            Some(carrier) => carrier.carry(&job).await,
+                            None => Err(fault(
+                                FaultCode::InternalError,
+                                "no ACS of the device's number is there",
+                            )),
+                        }
+                    };
+                    let result = contained(work)
                         .await
                         .unwrap_or_else(|error| {
                             tracing::error!(device = %mac, transfer = id, %error, "a transfer panicked");

@@ -92,6 +92,7 @@ impl AdminServer {
                     .route("/v1/devices/{mac}/parameters", web::patch().to(set))
                     .route("/v1/devices/{mac}/unset", web::post().to(unset))
                     .route("/v1/devices/{mac}/explain", web::get().to(explain))
+                    .route("/v1/devices/{mac}/trace", web::get().to(trace))
                     .route("/v1/devices/{mac}/resync", web::post().to(resync))
                     .route("/v1/devices/{mac}/reboot", web::post().to(reboot))
                     .route("/v1/devices/{mac}/convert", web::post().to(convert))
@@ -211,6 +212,22 @@ async fn explain(
 ) -> HttpResponse {
     match parse(&mac) {
         Ok(mac) => reply_or_fault(shared.gateway.explain(mac, &query.what).await),
+        Err(refusal) => refusal,
+    }
+}
+
+#[derive(Deserialize)]
+struct SessionsQuery {
+    sessions: usize,
+}
+
+async fn trace(
+    shared: web::Data<Shared>,
+    mac: web::Path<String>,
+    query: web::Query<SessionsQuery>,
+) -> HttpResponse {
+    match parse(&mac) {
+        Ok(mac) => reply(shared.gateway.traced_sessions(mac, query.sessions).await),
         Err(refusal) => refusal,
     }
 }

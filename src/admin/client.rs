@@ -19,7 +19,7 @@ use super::protocol::{
 };
 use crate::gateway::{
     ConvertRequest, ConvertedFile, DeviceDetail, DeviceSummary, ExportReport, ImportReport,
-    ParameterLine, PhoneExplanation, SetReport, VerifyReport,
+    ParameterLine, PhoneExplanation, SetReport, TracedSession, VerifyReport,
 };
 use crate::native::Mac;
 
@@ -103,6 +103,19 @@ impl AdminClient {
     ) -> Result<PhoneExplanation, AdminClientError> {
         let what = percent_encoding::utf8_percent_encode(what, percent_encoding::NON_ALPHANUMERIC);
         let target = format!("/v1/devices/{mac}/explain?what={what}");
+        self.ask(Method::GET, &target, &()).await
+    }
+
+    /// `device trace`
+    ///
+    /// # Errors
+    /// [`AdminClientError`].
+    pub async fn trace(
+        &self,
+        mac: Mac,
+        sessions: usize,
+    ) -> Result<Vec<TracedSession>, AdminClientError> {
+        let target = format!("/v1/devices/{mac}/trace?sessions={sessions}");
         self.ask(Method::GET, &target, &()).await
     }
 

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::clock::SystemClock;
-use super::settings::Settings;
+use super::settings::{Settings, SettingsError};
+use crate::cwmp::{AcsProfileError, AcsProfiles};
 use crate::gateway::{Gateway, GatewayError};
 use crate::mapping::{PackError, Packs};
 use crate::store::{AssetError, AssetStore, SledStore, StoreError, StoreOptions};
@@ -16,8 +17,14 @@ pub enum OpenError {
     /// A mapping pack is wrong.
     #[error(transparent)]
     Pack(#[from] PackError),
-    /// The folder of the operator's packs can't be read.
-    #[error("can't read the mapping packs in {path}: {source}")]
+    /// A profile of an ACS is wrong.
+    #[error(transparent)]
+    Profile(#[from] AcsProfileError),
+    /// The settings name something that is not there.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The folder of the operator's packs and profiles can't be read.
+    #[error("can't read the mapping packs and ACS profiles in {path}: {source}")]
     PackFolder {
         /// The folder or file.
         path: PathBuf,
@@ -48,9 +55,26 @@ pub enum OpenError {
 /// # Errors
 /// [`OpenError`] naming the file, and the line where there is one.
 pub fn load_packs(folder: Option<&Path>) -> Result<Packs, OpenError> {
-    let Some(folder) = folder else {
-        return Ok(Packs::embedded()?);
-    };
+    Ok(match folder {
+        Some(folder) => Packs::with_overrides(toml_files(folder)?)?,
+        None => Packs::embedded()?,
+    })
+}
+
+/// The built-in profiles of ACSs, and those of the folder `acs` in the operator's, if it is there.
+///
+/// # Errors
+/// [`OpenError`] naming the file, and the line where there is one.
+pub fn load_profiles(folder: Option<&Path>) -> Result<AcsProfiles, OpenError> {
+    let own = folder.map(|folder| folder.join("acs"));
+    Ok(match own.filter(|own| own.is_dir()) {
+        Some(own) => AcsProfiles::with_overrides(toml_files(&own)?)?,
+        None => AcsProfiles::embedded()?,
+    })
+}
+
+/// Path and text of the files `*.toml` right in a folder, in order of their names.
+fn toml_files(folder: &Path) -> Result<Vec<(String, String)>, OpenError> {
     let error = |path: &Path| {
         let path = path.to_owned();
         move |source| OpenError::PackFolder { path, source }
@@ -61,6 +85,7 @@ pub fn load_packs(folder: Option<&Path>) -> Result<Packs, OpenError> {
         if path
             .extension()
             .is_some_and(|extension| extension == "toml")
+            && path.is_file()
         {
             paths.push(path);
         }
@@ -71,7 +96,7 @@ pub fn load_packs(folder: Option<&Path>) -> Result<Packs, OpenError> {
         let text = std::fs::read_to_string(&path).map_err(error(&path))?;
         files.push((path.display().to_string(), text));
     }
-    Ok(Packs::with_overrides(files)?)
+    Ok(files)
 }
 
 /// Makes the folder of a store, for its owner only: passwords of phones are kept in it. One that is
@@ -102,6 +127,8 @@ pub fn open_gateway(settings: &Settings) -> Result<Gateway, OpenError> {
 pub fn open_gateway_by(clock: SystemClock, settings: &Settings) -> Result<Gateway, OpenError> {
     let packs = load_packs(settings.mappings.path.as_deref())?;
     let packs = packs.with_template(settings.acs.template);
+    let profiles = load_profiles(settings.mappings.path.as_deref())?;
+    let gateway_settings = settings.gateway(&profiles, &packs)?;
     let options = StoreOptions {
         cache_bytes: u64::from(settings.store.cache_mib.get()) << 20,
     };
@@ -115,7 +142,7 @@ pub fn open_gateway_by(clock: SystemClock, settings: &Settings) -> Result<Gatewa
         Arc::new(store),
         assets,
         packs,
-        settings.gateway(),
+        gateway_settings,
         Arc::new(clock),
     )?)
 }

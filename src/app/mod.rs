@@ -1,13 +1,15 @@
 //! Wiring: settings, the clock, telemetry, the gateway with its doors, start and stop.
 
+mod acs_section;
 mod clock;
 mod gateway;
 mod serve;
 mod settings;
 mod telemetry;
 
+pub use acs_section::{AcsSection, AlsoSection};
 pub use clock::SystemClock;
-pub use gateway::{OpenError, load_packs, open_gateway, open_gateway_by};
+pub use gateway::{OpenError, load_packs, load_profiles, open_gateway, open_gateway_by};
 pub use serve::{Addresses, ServeError, Server};
 pub use settings::{Settings, SettingsError};
 pub use telemetry::start_telemetry;

@@ -88,12 +88,12 @@ impl Server {
     /// As for [`Server::start`].
     pub async fn start_with(gateway: Gateway, settings: &Settings) -> Result<Self, ServeError> {
         let shutdown = CancellationToken::new();
-        let acs_settings = settings.acs();
+        let acss = settings.acs.connections();
         let phones = PhoneServer::bind(&settings.phones(), gateway.clone())?;
         let connection_requests =
             ConnectionRequestServer::bind(gateway.clone(), &settings.connection_requests())?;
-        let driver = Driver::new(gateway.clone(), acs_settings.clone())?;
-        let transfers = Transfers::new(gateway.clone(), settings.transfers.clone(), &acs_settings)?;
+        let driver = Driver::new(gateway.clone(), &acss)?;
+        let transfers = Transfers::new(gateway.clone(), &settings.transfers, &acss)?;
         let listen = settings.admin.listen;
         let listener =
             std::net::TcpListener::bind(listen).map_err(|source| AdminServerError::Bind {
@@ -227,7 +227,7 @@ fn address_towards_acs(settings: &Settings) -> Option<IpAddr> {
     if let Some(bind) = settings.acs.bind {
         return Some(bind);
     }
-    let url = settings.acs.url.as_ref()?;
+    let url = settings.acs.urls().next()?;
     let target = (
         url.host_str()?.trim_matches(['[', ']']),
         url.port_or_known_default()?,

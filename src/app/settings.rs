@@ -1,17 +1,18 @@
 //! `trestle.toml`: every key is optional, an unknown one is an error with its place.
 
-use std::net::{IpAddr, SocketAddr};
-use std::num::{NonZeroU16, NonZeroU32};
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
-use crate::acs::{AcsSettings, ConnectionRequestSettings, TransferSettings};
-use crate::gateway::{FilePassword, FilePasswords, GatewaySettings, ProductClass};
-use crate::mapping::Template;
+use super::acs_section::AcsSection;
+use crate::acs::{ConnectionRequestSettings, TransferSettings};
+use crate::cwmp::AcsProfiles;
+use crate::gateway::{FilePassword, FilePasswords, GatewaySettings};
+use crate::mapping::Packs;
 use crate::phone::PhoneSettings;
-use crate::wire::{Credentials, Secret};
 
 /// The settings of a gateway.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -99,55 +100,6 @@ impl Default for PhonesSection {
     }
 }
 
-/// The side towards the ACS.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AcsSection {
-    /// Its URL; empty: phones are served, no ACS is informed.
-    #[serde(deserialize_with = "empty_is_none")]
-    pub url: Option<Url>,
-    /// For its challenge.
-    pub username: String,
-    /// For its challenge.
-    pub password: Secret,
-    /// Seconds.
-    pub periodic_inform_interval: NonZeroU32,
-    /// Data model that it sees: `device1`, `device2`, or `vendor` for the vendors' own trees.
-    #[serde(deserialize_with = "from_text")]
-    pub template: Template,
-    /// `{model}`, or one text for all phones.
-    #[serde(deserialize_with = "from_text")]
-    pub product_class: ProductClass,
-    /// Whether the gateway itself is a CPE, with a row for every phone.
-    pub announce_gateway: bool,
-    /// Sessions at once.
-    pub max_sessions: NonZeroU16,
-    /// Local address for connections; empty: the system's choice.
-    #[serde(deserialize_with = "empty_is_none")]
-    pub bind: Option<IpAddr>,
-    /// PEM file with certificate authorities besides the system's.
-    #[serde(deserialize_with = "empty_is_none")]
-    pub ca_file: Option<PathBuf>,
-}
-
-impl Default for AcsSection {
-    fn default() -> Self {
-        let acs = AcsSettings::default();
-        Self {
-            url: None,
-            username: String::new(),
-            password: Secret::default(),
-            periodic_inform_interval: const { NonZeroU32::new(3600).unwrap() },
-            template: Template::default(),
-            product_class: ProductClass::Model,
-            announce_gateway: false,
-            max_sessions: acs.max_sessions,
-            bind: acs.bind,
-            ca_file: acs.ca_file,
-        }
-    }
-}
-
 /// Where the ACS may wake devices.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -224,13 +176,43 @@ pub enum SettingsError {
         /// What is wrong.
         problem: String,
     },
-    /// The URL of the ACS is of no use.
+    /// The URL of an ACS is of no use.
     #[error(
-        "acs.url: {problem}; write http:// or https://, host and path, and put the credentials into acs.username and acs.password"
+        "{section}.url: {problem}; write http:// or https://, host and path, and put the credentials into {section}.username and {section}.password"
     )]
     AcsUrl {
+        /// `acs` or `acs.also[0]`.
+        section: String,
         /// What is wrong; the URL itself may hold a password.
         problem: &'static str,
+    },
+    /// A certificate for the ACS without its key, or the other way round.
+    #[error("{section}.{missing} is missing: client_cert and client_key go together")]
+    HalfCertificate {
+        /// `acs` or `acs.also[0]`.
+        section: String,
+        /// The key that is missing.
+        missing: &'static str,
+    },
+    /// A further ACS that would take every device.
+    #[error(
+        "{section}.match is empty and would mean every phone; write at least one of vendor, model, mac_prefix and folder"
+    )]
+    MatchesAll {
+        /// `acs.also[0]`.
+        section: String,
+    },
+    /// A name of something that is not there.
+    #[error("{key} = \"{name}\": there is no {what} of that name; there are: {known}")]
+    UnknownName {
+        /// The key.
+        key: String,
+        /// What is named.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// The names that there are.
+        known: String,
     },
     /// A key asks for something that this version does not have.
     #[error("{key} = \"{value}\" is not offered by this version; {allowed}")]
@@ -274,20 +256,9 @@ impl Settings {
     /// Whether these settings can be carried out: also after the command line has changed them.
     ///
     /// # Errors
-    /// [`SettingsError::AcsUrl`] and [`SettingsError::NotOffered`].
+    /// [`SettingsError`] without a place in the file.
     pub fn check(&self) -> Result<(), SettingsError> {
-        if let Some(url) = &self.acs.url {
-            let problem = if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-                Some("it is no http or https URL")
-            } else if !url.username().is_empty() || url.password().is_some() {
-                Some("it holds user information")
-            } else {
-                None
-            };
-            if let Some(problem) = problem {
-                return Err(SettingsError::AcsUrl { problem });
-            }
-        }
+        self.acs.check()?;
         let offers = [
             ("phones.tftp", &self.phones.tftp, "", "leave it empty"),
             ("phones.proof", &self.phones.proof, "open", "write \"open\""),
@@ -306,31 +277,24 @@ impl Settings {
         Ok(())
     }
 
-    pub(super) fn gateway(&self) -> GatewaySettings {
-        GatewaySettings {
-            acs_url: self.acs.url.clone(),
-            acs_credentials: Credentials {
-                username: self.acs.username.clone(),
-                password: self.acs.password.clone(),
-            },
-            periodic_inform_interval: self.acs.periodic_inform_interval.get(),
+    pub(super) fn gateway(
+        &self,
+        profiles: &AcsProfiles,
+        packs: &Packs,
+    ) -> Result<GatewaySettings, SettingsError> {
+        let (acs, acs_rules) = self.acs.acss(profiles, packs)?;
+        Ok(GatewaySettings {
+            acs,
+            acs_rules,
             product_class: self.acs.product_class.clone(),
             announce_gateway: self.acs.announce_gateway,
             file_passwords: self.file_passwords(),
-        }
+        })
     }
 
     /// What encrypted files of phones are opened with.
     pub fn file_passwords(&self) -> FilePasswords {
         FilePasswords::new(self.phones.file_password.clone())
-    }
-
-    pub(super) fn acs(&self) -> AcsSettings {
-        AcsSettings {
-            max_sessions: self.acs.max_sessions,
-            bind: self.acs.bind,
-            ca_file: self.acs.ca_file.clone(),
-        }
     }
 
     pub(super) fn connection_requests(&self) -> ConnectionRequestSettings {
@@ -358,7 +322,7 @@ fn key_of(line: &str) -> Option<&str> {
     (!key.is_empty() && key.chars().all(is_plain)).then_some(key)
 }
 
-fn from_text<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(super) fn from_text<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: std::str::FromStr<Err: std::fmt::Display>,
@@ -367,7 +331,7 @@ where
     text.parse().map_err(serde::de::Error::custom)
 }
 
-fn empty_is_none<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+pub(super) fn empty_is_none<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: std::str::FromStr<Err: std::fmt::Display>,
@@ -383,6 +347,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mapping::Template;
 
     fn read(text: &str) -> Result<Settings, SettingsError> {
         let folder = tempfile::tempdir().unwrap();

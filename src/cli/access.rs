@@ -15,7 +15,7 @@ use crate::app::{OpenError, Settings, open_gateway};
 use crate::gateway::{
     ChangeError, ConvertRequest, ConvertedFile, DeviceDetail, DeviceSummary, ExportReport, Gateway,
     ImportOptions, ImportReport, ParameterLine, PhoneExplanation, Progress, SetReport,
-    VerifyReport,
+    TracedSession, VerifyReport,
 };
 use crate::native::Mac;
 use crate::phone::ControlSender;
@@ -108,6 +108,20 @@ impl Access {
         match self {
             Self::Here(gateway) => gateway.explain(mac, what).await.map_err(change_error),
             Self::There(client) => Ok(client.explain(mac, what).await?),
+        }
+    }
+
+    pub(super) async fn trace(
+        &self,
+        mac: Mac,
+        sessions: usize,
+    ) -> Result<Vec<TracedSession>, CommandError> {
+        match self {
+            Self::Here(_) => Err(CommandError::new(
+                "no gateway runs on this store: the last sessions are in the memory of a running \
+                 one (trestle serve) and end with it",
+            )),
+            Self::There(client) => Ok(client.trace(mac, sessions).await?),
         }
     }
 

@@ -153,6 +153,9 @@ enum Command {
         /// Write log events as JSON, one a line
         #[arg(long)]
         log_json: bool,
+        /// Print every message to and from an ACS as it happens; secrets are not shown
+        #[arg(long)]
+        soap: bool,
         /// For rehearsals and tests: how many times as fast as the system's the gateway's clock runs
         #[arg(long, value_name = "N", default_value = "1", hide = true)]
         clock_speed: NonZeroU16,
@@ -264,6 +267,18 @@ pub(super) enum DeviceCommand {
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
+    /// The last sessions of a phone with its ACS, as SOAP; secrets are not shown
+    Trace {
+        /// Twelve hex digits
+        mac: Mac,
+        /// How many sessions at most
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        sessions: usize,
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
     /// Tell a phone to fetch its file now
     Resync {
         /// Twelve hex digits
@@ -366,11 +381,12 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
                 import,
                 acs,
                 log_json: _,
+                soap,
                 clock_speed,
                 clock_since,
             } => {
                 let clock = SystemClock::hastened(clock_speed, clock_since);
-                serve::run(&place, import.as_deref(), acs, clock).await
+                serve::run(&place, import.as_deref(), acs, clock, soap).await
             }
             Command::Demo { once } => demo::run(once).await,
             Command::Explain {

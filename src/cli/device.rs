@@ -5,7 +5,7 @@ use comfy_table::{Table, presets};
 use super::access::Access;
 use super::arguments::{DeviceCommand, Format};
 use super::exit::{CommandError, Ending};
-use super::output;
+use super::{output, trace};
 use crate::admin::ControlReply;
 use crate::gateway::{ControlOutcome, DeviceDetail, DeviceSummary, ParameterLine, SetReport};
 
@@ -66,6 +66,18 @@ pub(super) async fn run(command: DeviceCommand) -> Result<Ending, CommandError> 
             match format {
                 Format::Json => output::json(&report)?,
                 Format::Text => print_report(&report),
+            }
+        }
+        DeviceCommand::Trace {
+            mac,
+            sessions,
+            place,
+            format,
+        } => {
+            let sessions = Access::open(&place)?.trace(mac, sessions).await?;
+            match format {
+                Format::Json => output::json(&sessions)?,
+                Format::Text => trace::print(mac, &sessions),
             }
         }
         DeviceCommand::Resync { mac, place, format } => {

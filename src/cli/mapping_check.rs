@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::arguments::Format;
 use super::exit::{CommandError, Ending};
 use super::output;
-use crate::app::{OpenError, load_packs};
+use crate::app::{OpenError, load_packs, load_profiles};
 use crate::mapping::{PackFinding, SetProof};
 
 /// Findings about one lens that are shown; all of them are in the JSON.
@@ -19,24 +19,41 @@ const SHOWN_ALIKE: usize = 2;
 #[derive(Serialize)]
 struct Report {
     sets: Vec<SetProof>,
-    /// Of all sets; a pack that can't be loaded is one.
+    /// Names of the ACS profiles; none when one of them is wrong.
+    profiles: Vec<String>,
+    /// Of all sets and profiles; a file that can't be loaded is one.
     findings: Vec<PackFinding>,
 }
 
 pub(super) fn run(mappings: Option<&Path>, format: Format) -> Result<Ending, CommandError> {
-    let report = match load_packs(mappings) {
+    let mut report = match load_packs(mappings) {
         Ok(packs) => {
             let sets: Vec<_> = packs.lens_sets().collect();
             let sets: Vec<SetProof> = sets.into_par_iter().map(|set| set.prove()).collect();
             let findings = sets.iter().flat_map(|set| set.findings.clone()).collect();
-            Report { sets, findings }
+            Report {
+                sets,
+                profiles: Vec::new(),
+                findings,
+            }
         }
         Err(OpenError::Pack(error)) => Report {
             sets: Vec::new(),
+            profiles: Vec::new(),
             findings: vec![PackFinding::from(&error)],
         },
         Err(error) => return Err(error.into()),
     };
+    match load_profiles(mappings) {
+        Ok(profiles) => report.profiles = profiles.names().map(str::to_owned).collect(),
+        Err(OpenError::Profile(error)) => report.findings.push(PackFinding {
+            file: error.file,
+            line: error.line,
+            path: String::new(),
+            problem: error.problem,
+        }),
+        Err(error) => return Err(error.into()),
+    }
     match format {
         Format::Json => output::json(&report)?,
         Format::Text => print(&report),
@@ -62,6 +79,10 @@ fn print(report: &Report) {
             "tried: {values} values written, read and written back, under every alias; {shared} keys \
              with several lenses"
         ));
+    }
+    if !report.profiles.is_empty() {
+        let names = report.profiles.join(", ");
+        output::line(&format!("ACS profiles: {names}"));
     }
     output::line("");
     let mut findings = report.findings.iter().peekable();

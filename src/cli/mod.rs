@@ -15,6 +15,7 @@ mod mapping_check;
 mod output;
 mod serve;
 mod temporary;
+mod trace;
 mod verify;
 
 pub use arguments::run;

@@ -9,6 +9,7 @@ use super::arguments::Place;
 use super::exit::{CommandError, Ending};
 use super::import;
 use super::output::{self, Bar};
+use super::trace;
 use crate::app::{Server, SystemClock, open_gateway_by};
 use crate::gateway::ImportOptions;
 
@@ -17,6 +18,7 @@ pub(super) async fn run(
     tree: Option<&Path>,
     acs: Option<Url>,
     clock: SystemClock,
+    soap: bool,
 ) -> Result<Ending, CommandError> {
     let mut settings = place.settings()?;
     if acs.is_some() {
@@ -59,9 +61,14 @@ pub(super) async fn run(
             "the clock is hastened: for rehearsals and tests only"
         );
     }
-    match &settings.acs.url {
-        Some(url) => tracing::info!(acs = %url, "devices inform this ACS"),
-        None => tracing::info!("no ACS is set: phones are served only"),
+    for url in settings.acs.urls() {
+        tracing::info!(acs = %url, "devices inform this ACS");
+    }
+    if settings.acs.urls().next().is_none() {
+        tracing::info!("no ACS is set: phones are served only");
+    }
+    if soap && let Some(watch) = server.gateway().watch_sessions() {
+        tokio::spawn(trace::follow(watch));
     }
     server
         .run_until(async {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::version::CwmpVersion;
+
 /// What happened, as the standard numbers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum EventCode {
@@ -58,6 +60,18 @@ impl EventCode {
             Self::AutonomousTransferComplete => "10 AUTONOMOUS TRANSFER COMPLETE",
             Self::Heartbeat => "14 HEARTBEAT",
             Self::ScheduleDownload => "M ScheduleDownload",
+        }
+    }
+}
+
+impl EventCode {
+    /// The first version of CWMP whose schema has the code.
+    pub fn since(self) -> CwmpVersion {
+        match self {
+            Self::AutonomousTransferComplete => CwmpVersion::V1_1,
+            Self::ScheduleDownload => CwmpVersion::V1_2,
+            Self::Heartbeat => CwmpVersion::V1_4,
+            _ => CwmpVersion::V1_0,
         }
     }
 }

@@ -4,7 +4,7 @@
 use url::Url;
 
 use crate::wire::cookies::CookieJar;
-use crate::wire::digest::{Challenge, ClientState, Credentials};
+use crate::wire::digest::{BodyPieces, Challenge, ClientState, Credentials};
 
 /// Redirects that one request may follow (cwmp.md H14).
 const MAX_REDIRECTS: u8 = 5;
@@ -131,7 +131,7 @@ impl Exchange {
 
     /// The request to send now, for the first time or again. Without a body it is the empty POST.
     /// `cnonce` is made of hex digits and new for each connection (cwmp.md H16).
-    pub fn request(&mut self, body: Option<&[u8]>, cnonce: &str) -> HttpRequest {
+    pub fn request(&mut self, body: Option<&dyn BodyPieces>, cnonce: &str) -> HttpRequest {
         let method = match self.purpose {
             Purpose::Session => "POST",
             Purpose::Download => "GET",
@@ -159,7 +159,7 @@ impl Exchange {
                 Some(query) => format!("{}?{query}", self.url.path()),
                 None => self.url.path().to_owned(),
             };
-            let body = body.unwrap_or_default();
+            let body = body.unwrap_or(&"");
             headers.push((
                 "Authorization",
                 state.answer(method, &target, body, credentials, cnonce),

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::version::CwmpVersion;
+
 /// A CPE fault code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum FaultCode {
@@ -76,6 +78,21 @@ impl FaultCode {
             Self::FileAuthentication => 9019,
             Self::OutsideTimeWindows => 9020,
             Self::CancelNotPermitted => 9021,
+        }
+    }
+
+    /// The code that a version has for this: 9014 to 9019 are of 1.1, 9020 of 1.2; before that, a
+    /// transfer simply failed. 9021 answers a method of 1.2 only.
+    pub(super) fn within(self, version: CwmpVersion) -> Self {
+        let since = match self.number() {
+            9014..=9019 => CwmpVersion::V1_1,
+            9020 => CwmpVersion::V1_2,
+            _ => CwmpVersion::V1_0,
+        };
+        if since <= version {
+            self
+        } else {
+            Self::TransferFailure
         }
     }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::Event;
 use super::fault::FaultCode;
+use super::version::CwmpVersion;
 use crate::datamodel::ValueType;
 use crate::wire::Secret;
 
@@ -112,6 +113,22 @@ pub enum CpeCall {
     RequestDownload(RequestDownload),
 }
 
+impl CpeCall {
+    /// The name of the method.
+    pub fn method(&self) -> &'static str {
+        match self {
+            Self::TransferComplete(_) => "TransferComplete",
+            Self::AutonomousTransferComplete(_) => "AutonomousTransferComplete",
+            Self::RequestDownload(_) => "RequestDownload",
+        }
+    }
+
+    /// The first version of CWMP whose schema has the method.
+    pub fn since(&self) -> CwmpVersion {
+        CwmpVersion::of_method(self.method())
+    }
+}
+
 /// A request of the CPE.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CpeRequest {
@@ -197,6 +214,18 @@ impl Notification {
             5 => Some(Self::ActiveLightweight),
             6 => Some(Self::ActiveBoth),
             _ => None,
+        }
+    }
+
+    /// What a version has for this: lightweight notifications are of 1.4 (cwmp.md A1).
+    pub(super) fn within(self, version: CwmpVersion) -> Self {
+        if version >= CwmpVersion::V1_4 {
+            return self;
+        }
+        match self {
+            Self::Off | Self::PassiveLightweight | Self::ActiveLightweight => Self::Off,
+            Self::Passive | Self::PassiveBoth => Self::Passive,
+            Self::Active | Self::ActiveBoth => Self::Active,
         }
     }
 
@@ -363,6 +392,46 @@ pub enum AcsRequest {
     },
     /// A method that this CPE does not answer; its name.
     Unsupported(String),
+}
+
+impl AcsResponse {
+    /// The name of the element.
+    pub fn element(&self) -> &str {
+        match self {
+            Self::Inform => "InformResponse",
+            Self::TransferComplete => "TransferCompleteResponse",
+            Self::AutonomousTransferComplete => "AutonomousTransferCompleteResponse",
+            Self::RequestDownload => "RequestDownloadResponse",
+            Self::GetRpcMethods(_) => "GetRPCMethodsResponse",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+impl AcsRequest {
+    /// The name of the method.
+    pub fn method(&self) -> &str {
+        match self {
+            Self::GetRpcMethods => "GetRPCMethods",
+            Self::SetParameterValues { .. } => "SetParameterValues",
+            Self::GetParameterValues(_) => "GetParameterValues",
+            Self::GetParameterNames { .. } => "GetParameterNames",
+            Self::SetParameterAttributes(_) => "SetParameterAttributes",
+            Self::GetParameterAttributes(_) => "GetParameterAttributes",
+            Self::Reboot { .. } => "Reboot",
+            Self::Download(_) => "Download",
+            Self::Upload(_) => "Upload",
+            Self::AddObject { .. } => "AddObject",
+            Self::DeleteObject { .. } => "DeleteObject",
+            Self::FactoryReset => "FactoryReset",
+            Self::ScheduleInform { .. } => "ScheduleInform",
+            Self::GetQueuedTransfers => "GetQueuedTransfers",
+            Self::GetAllQueuedTransfers => "GetAllQueuedTransfers",
+            Self::ScheduleDownload(_) => "ScheduleDownload",
+            Self::CancelTransfer { .. } => "CancelTransfer",
+            Self::Unsupported(method) => method,
+        }
+    }
 }
 
 /// An entry of GetParameterNamesResponse.

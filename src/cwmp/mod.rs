@@ -6,6 +6,8 @@ mod exchange;
 mod fault;
 mod message;
 mod profile;
+mod profile_file;
+mod retry_after;
 mod session;
 mod soap;
 mod version;
@@ -20,11 +22,15 @@ pub use message::{
     TimeWindow, TransferComplete, TransferFault, TransferStatus, Upload,
 };
 pub use profile::AcsProfile;
+pub use profile_file::{AcsProfileError, AcsProfiles};
+pub use retry_after::RetryAfter;
 pub use session::{
     Delivered, MAX_SENDS, Reply, Session, SessionEnd, SessionFailure, SessionStart, Step,
+    VersionDoubt,
 };
 pub use soap::{
-    AcsBody, AcsFault, AcsMessage, MAX_ATTRIBUTES, MAX_BODY, MAX_DEPTH, MAX_ELEMENTS, SoapError,
-    decode, encode_fault, encode_must_understand_fault, encode_request, encode_response,
+    AcsBody, AcsFault, AcsMessage, MAX_ATTRIBUTES, MAX_BODY, MAX_DEPTH, MAX_ELEMENTS, MAX_PIECE,
+    Outgoing, Pieces, SoapError, Voice, decode, encode_fault, encode_must_understand_fault,
+    encode_request, encode_response, show, show_text,
 };
 pub use version::{CwmpVersion, UnknownVersion};

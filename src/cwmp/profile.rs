@@ -25,6 +25,9 @@ pub struct AcsProfile {
     /// Sessions after which a report that it leaves unacknowledged is given up, with an alarm;
     /// `None`: never.
     pub unacknowledged_limit: Option<u32>,
+    /// The user name for its challenge where the settings give none; `{device_id}` in it stands for
+    /// the device (cwmp.md H22).
+    pub username: Option<String>,
 }
 
 impl Default for AcsProfile {
@@ -39,6 +42,7 @@ impl Default for AcsProfile {
             transfer_complete_answers: Vec::new(),
             empty_acknowledges: false,
             unacknowledged_limit: None,
+            username: None,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::path::ParameterPath;
 use super::rule::{Range, UNSTATED_LENGTH, ValueProblem, ValueRule};
 use super::value::ValueType;
 
@@ -15,7 +16,21 @@ const DEVICE1: &str = include_str!("../../mappings/datamodel/device1.tsv");
 const DEVICE2: &str = include_str!("../../mappings/datamodel/device2.tsv");
 const VOICE_SERVICE: &str = "Device.Services.VoiceService";
 
-static DEVICE1_SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema::parse(DEVICE1));
+/// What we add to Device:1: parameters with active notification until an ACS sets another.
+const DEVICE1_ACTIVE: &str = include_str!("../../mappings/datamodel/device1-active.txt");
+
+static DEVICE1_SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
+    let mut entries = Entry::parse_all(DEVICE1);
+    for entry in &mut entries {
+        let is_active = DEVICE1_ACTIVE.lines().any(|line| *line == *entry.path);
+        if let EntryKind::Parameter(facts) = &mut entry.kind
+            && is_active
+        {
+            facts.active_notification = ActiveNotification::Default;
+        }
+    }
+    Schema::new(entries)
+});
 static DEVICE2_SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
     let mut entries = Entry::parse_all(DEVICE2);
     let voice = Entry::parse_all(DEVICE1);
@@ -32,6 +47,8 @@ static DEVICE2_SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
 pub struct Schema {
     entries: Vec<Entry>,
     by_path: HashMap<Box<str>, usize>,
+    /// Parameters outside of tables that have active notification unasked.
+    active_unasked: Vec<ParameterPath>,
 }
 
 /// One object, table or parameter of a model.
@@ -84,8 +101,22 @@ pub struct ParameterFacts {
     pub hidden: bool,
     /// Is in every Inform.
     pub forced_inform: bool,
-    /// The CPE may refuse active notification (cwmp.md A6).
-    pub can_deny_active_notification: bool,
+    /// What is particular about active notification.
+    pub active_notification: ActiveNotification,
+}
+
+/// What a model says of active notification of a parameter (cwmp.md A6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ActiveNotification {
+    /// An ACS may ask for it.
+    #[default]
+    OnDemand,
+    /// The CPE may refuse it.
+    Deniable,
+    /// It is there until an ACS sets another notification.
+    Default,
+    /// It is there whatever an ACS sets.
+    Forced,
 }
 
 impl Schema {
@@ -127,6 +158,11 @@ impl Schema {
         self.entries.iter()
     }
 
+    /// Parameters that have active notification unless an ACS has set another; none is in a table.
+    pub fn active_unasked(&self) -> &[ParameterPath] {
+        &self.active_unasked
+    }
+
     /// The entries directly in an object: its parameters, objects and tables. The path may hold
     /// instance numbers or `{i}` and ends in a dot; a table's rows are named with a number.
     pub fn children(&self, object: &str) -> impl Iterator<Item = &Entry> {
@@ -155,7 +191,22 @@ impl Schema {
             .enumerate()
             .map(|(index, entry)| (entry.path.clone(), index))
             .collect();
-        Self { entries, by_path }
+        let active_unasked = entries
+            .iter()
+            .filter(|entry| {
+                let active = entry.parameter().map(|facts| facts.active_notification);
+                matches!(
+                    active,
+                    Some(ActiveNotification::Default | ActiveNotification::Forced)
+                )
+            })
+            .filter_map(|entry| entry.path.parse().ok())
+            .collect();
+        Self {
+            entries,
+            by_path,
+            active_unasked,
+        }
     }
 }
 
@@ -269,7 +320,7 @@ fn parse_parameter(type_name: &str, facets: &str) -> Option<ParameterFacts> {
         default: None,
         hidden: false,
         forced_inform: false,
-        can_deny_active_notification: false,
+        active_notification: ActiveNotification::default(),
     };
     for facet in facets.split_ascii_whitespace() {
         parse_facet(&mut facts, facet)?;
@@ -315,7 +366,9 @@ fn parse_facet(facts: &mut ParameterFacts, facet: &str) -> Option<()> {
         None => match facet {
             "hidden" => facts.hidden = true,
             "forced" => facts.forced_inform = true,
-            "can-deny" => facts.can_deny_active_notification = true,
+            "can-deny" => facts.active_notification = ActiveNotification::Deniable,
+            "default-active" => facts.active_notification = ActiveNotification::Default,
+            "force-active" => facts.active_notification = ActiveNotification::Forced,
             _ => return None,
         },
     }
@@ -368,6 +421,28 @@ mod tests {
         let facts = schema.entry(version).unwrap().parameter().unwrap();
         assert!(facts.forced_inform && schema.entry("Device.DeviceSummary").is_none());
         assert!(schema.entry("Device.LAN.IPAddress").is_none());
+    }
+
+    #[test]
+    fn what_changes_by_itself_is_told_unasked() {
+        let paths = |schema: &Schema| -> Vec<String> {
+            let paths = schema.active_unasked().iter();
+            paths.map(ToString::to_string).collect()
+        };
+        let lines = DEVICE1_ACTIVE.lines().filter(|line| !line.starts_with('#'));
+        let mut named: Vec<&str> = lines.collect();
+        let mut of_device1 = paths(Schema::device1());
+        named.sort_unstable();
+        of_device1.sort_unstable();
+        assert_eq!(of_device1, named, "each line names a parameter");
+        let of_device2 = paths(Schema::device2());
+        for name in ["SoftwareVersion", "ProvisioningCode"] {
+            let name = format!("Device.DeviceInfo.{name}");
+            assert!(of_device2.contains(&name), "{name}");
+            let entry = Schema::device2().entry(&name).unwrap();
+            let active = entry.parameter().unwrap().active_notification;
+            assert_eq!(active, ActiveNotification::Forced);
+        }
     }
 
     #[test]
@@ -546,7 +621,7 @@ mod tests {
         assert_eq!(ours, ranges, "{path}");
         assert_eq!(facts.hidden, limits.contains("hidden"), "{path}");
         assert_eq!(facts.forced_inform, columns[5] == "Y", "{path}");
-        let deny = facts.can_deny_active_notification;
+        let deny = facts.active_notification == ActiveNotification::Deniable;
         assert_eq!(deny, columns[8] == "canDeny", "{path}");
     }
 }

@@ -157,10 +157,10 @@ impl CpeState {
         }
     }
 
-    /// How the ACS wants to hear of a change of this parameter.
-    pub fn notification(&self, path: &ParameterPath) -> Notification {
-        self.attributes
-            .get(path)
-            .map_or(Notification::Off, |attribute| attribute.notification)
+    /// Forgets what the CPE had to say under this id: a transfer, a report or a wish.
+    pub fn forget_call(&mut self, id: u64) {
+        self.transfers.retain(|transfer| transfer.id != id);
+        self.autonomous_reports.retain(|report| report.id != id);
+        self.wishes.retain(|wish| wish.id != id);
     }
 }

@@ -49,6 +49,11 @@ impl EventQueue {
         self.events.iter().map(|(_, event)| event)
     }
 
+    /// Whether an event of this kind is owed.
+    pub fn owes(&self, code: EventCode) -> bool {
+        self.events.iter().any(|(_, event)| event.code == code)
+    }
+
     /// The parameters that the Inform must carry because they changed.
     pub fn changed(&self) -> impl Iterator<Item = &ParameterPath> {
         self.changed.keys()

@@ -1,7 +1,11 @@
 //! What an ACS has set about Informs and notifications.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::datamodel::ParameterPath;
 
 /// m and k of the retry policy (cwmp.md R1, R2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +74,8 @@ pub struct Lightweight {
     pub trigger_interval: u32,
     /// LightweightNotificationTriggerTime; `None` is the Unknown Time.
     pub trigger_time: Option<Timestamp>,
+    /// Parameters that have changed and that no lightweight notification has told yet.
+    pub changed: BTreeSet<ParameterPath>,
 }
 
 impl Default for Lightweight {
@@ -80,6 +86,7 @@ impl Default for Lightweight {
             port: 7547,
             trigger_interval: 0,
             trigger_time: None,
+            changed: BTreeSet::new(),
         }
     }
 }

@@ -1,10 +1,11 @@
 //! SetParameterAttributes: all or nothing (cwmp.md M60–M65).
 
 use super::core::Gateway;
+use super::notifications::unasked;
 use super::own_cpe::is_unwatched;
 use super::rpc::{printable, unknown_name};
-use crate::cwmp::{Fault, FaultCode, Notification, SetAttribute};
-use crate::datamodel::PathQuery;
+use crate::cwmp::{CwmpVersion, Fault, FaultCode, Notification, SetAttribute};
+use crate::datamodel::{ActiveNotification, PathQuery};
 use crate::device::Attribute;
 use crate::native::Mac;
 
@@ -34,7 +35,11 @@ impl Gateway {
                 let parameters = view
                     .select(&query, now)
                     .ok_or_else(|| unknown_name(&wanted.name))?;
-                let notification = wanted.notification.map(read_notification).transpose()?;
+                let version = draft.record.cpe.acs_version.unwrap_or_default();
+                let notification = wanted
+                    .notification
+                    .map(|number| read_notification(number, version))
+                    .transpose()?;
                 if let Some(list) = &wanted.access_list {
                     check_access_list(list)?;
                 }
@@ -42,7 +47,9 @@ impl Gateway {
                     let can_deny = view
                         .entry(parameter.path.as_str())
                         .and_then(|entry| entry.parameter())
-                        .is_some_and(|facts| facts.can_deny_active_notification);
+                        .is_some_and(|facts| {
+                            facts.active_notification == ActiveNotification::Deniable
+                        });
                     if is_unwatched(mac, &view, &parameter.path)
                         && notification.is_some_and(|wanted| wanted != Notification::Off)
                     {
@@ -51,24 +58,25 @@ impl Gateway {
                             format!("{} is not watched for changes", parameter.path),
                         ));
                     }
-                    if can_deny && notification == Some(Notification::Active) {
+                    if can_deny && notification.is_some_and(opens_a_session) {
                         return Err(Fault::new(
                             FaultCode::NotificationRejected,
                             format!("{} has no active notification", parameter.path),
                         ));
                     }
+                    let unasked = unasked(view.pack.schema(), &parameter.path);
                     let stored = &mut draft.record.cpe.attributes;
                     let old = stored.remove(&parameter.path);
                     let attribute = Attribute {
                         notification: notification
                             .or(old.as_ref().map(|old| old.notification))
-                            .unwrap_or_default(),
+                            .unwrap_or(unasked),
                         access_list: wanted
                             .access_list
                             .clone()
                             .or(old.and_then(|old| old.access_list)),
                     };
-                    let is_default = attribute.notification == Notification::Off
+                    let is_default = attribute.notification == unasked
                         && attribute
                             .access_list
                             .as_ref()
@@ -84,16 +92,28 @@ impl Gateway {
     }
 }
 
-fn read_notification(number: i64) -> Result<Notification, Fault> {
+/// Reads a number on the wire, of those that the ACS's version of CWMP has (cwmp.md A1).
+fn read_notification(number: i64, version: CwmpVersion) -> Result<Notification, Fault> {
+    let last = if version >= CwmpVersion::V1_4 { 6 } else { 2 };
     u8::try_from(number)
         .ok()
+        .filter(|number| *number <= last)
         .and_then(Notification::from_number)
         .ok_or_else(|| {
             Fault::new(
                 FaultCode::InvalidArguments,
-                format!("notification {number} is none of 0, 1 and 2"),
+                format!("notification {number} is none of 0 to {last}, as CWMP {version} has them"),
             )
         })
+}
+
+/// Whether it is what a CPE may refuse for some parameters (cwmp.md A6): a session, or a packet, for
+/// each change.
+fn opens_a_session(notification: Notification) -> bool {
+    matches!(
+        notification,
+        Notification::Active | Notification::ActiveLightweight | Notification::ActiveBoth
+    )
 }
 
 fn check_access_list(list: &[String]) -> Result<(), Fault> {

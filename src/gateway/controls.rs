@@ -9,12 +9,15 @@ use super::door::{ControlAction, ControlJob, ControlOutcome, GatewayError};
 use super::live::{Live, Told};
 use super::schedule::after;
 use crate::cwmp::{Fault, FaultCode};
+use crate::datamodel::ObjectPath;
 use crate::device::DeviceRecord;
 use crate::native::Mac;
 use crate::wire::{Credentials, Secret};
 
 /// The port of SIP, for phones whose file names none.
 const SIP_PORT: u16 = 5060;
+/// The accounts of a phone.
+const PROFILES: &str = "Device.Services.VoiceService.1.VoiceProfile.";
 /// Times that a phone is told before it is left to fetch on its own.
 const MAX_TRIES: u32 = 6;
 /// Restarts that may be ordered at once (an Inform has room for 64 events).
@@ -175,14 +178,23 @@ impl Gateway {
             ControlAction::Resync => view.pack.resync_event(),
             ControlAction::Reboot => view.pack.reboot_event(),
         };
-        let line = |name: &str| {
-            let profile = "Device.Services.VoiceService.1.VoiceProfile.1.";
-            view.lens_value(&format!("{profile}{name}"))
+        // The first of the phone's accounts that is there.
+        let first = |table: String| -> Option<ObjectPath> {
+            view.rows(&table.parse().ok()?).next().cloned()
+        };
+        let profile = first(PROFILES.to_owned());
+        let line = profile
+            .as_ref()
+            .and_then(|profile| first(format!("{profile}Line.")));
+        let value = |object: &Option<ObjectPath>, name: &str| -> &str {
+            let path = object.as_ref().map(|object| format!("{object}{name}"));
+            path.and_then(|path| view.lens_value(&path))
                 .unwrap_or_default()
         };
-        let user = line("Line.1.DirectoryNumber").to_owned();
-        let auth_user = line("Line.1.SIP.AuthUserName");
-        let port = line("SIP.UserAgentPort").parse().unwrap_or(SIP_PORT);
+        let user = value(&line, "DirectoryNumber").to_owned();
+        let auth_user = value(&line, "SIP.AuthUserName");
+        let port = value(&profile, "SIP.UserAgentPort");
+        let port = port.parse().unwrap_or(SIP_PORT);
         Ok(Some(ControlJob {
             mac,
             id: live.control.id,
@@ -197,7 +209,7 @@ impl Gateway {
                 } else {
                     auth_user.to_owned()
                 },
-                password: Secret::new(line("Line.1.SIP.AuthPassword")),
+                password: Secret::new(value(&line, "SIP.AuthPassword")),
             },
             user,
         }))

@@ -11,6 +11,7 @@ use super::live::Live;
 use super::own_cpe::{self, OwnCpe};
 use super::settings::GatewaySettings;
 use super::timed_queue::TimedQueue;
+use super::trace::Traces;
 use crate::device::{DeviceRecord, FileRecord, StoredParameters, TreePath};
 use crate::mapping::{Pack, Packs};
 use crate::native::Mac;
@@ -41,10 +42,17 @@ pub(super) struct Inner {
     pub(super) periods: TimedQueue<Mac>,
     pub(super) transfers: TimedQueue<(Mac, u64)>,
     pub(super) controls: TimedQueue<Mac>,
+    /// Informs that an ACS has asked for: the earliest of each device.
+    pub(super) scheduled_informs: TimedQueue<Mac>,
+    pub(super) heartbeats: TimedQueue<Mac>,
+    /// Devices that open no session for active notifications alone until this moment
+    /// (cwmp.md A7).
+    pub(super) throttled: TimedQueue<Mac>,
     pub(super) phase_key: u64,
     pub(super) own_cpe: OwnCpe,
     /// Assets that are being served.
     pub(super) shared_assets: Mutex<HashMap<ContentHash, Weak<[u8]>>>,
+    pub(super) traces: Traces,
     cells: Mutex<HashMap<Mac, Arc<tokio::sync::Mutex<Live>>>>,
 }
 
@@ -103,9 +111,13 @@ impl Gateway {
                 periods: TimedQueue::new(),
                 transfers: TimedQueue::new(),
                 controls: TimedQueue::new(),
+                scheduled_informs: TimedQueue::new(),
+                heartbeats: TimedQueue::new(),
+                throttled: TimedQueue::new(),
                 phase_key: installation.phase_key,
                 own_cpe,
                 shared_assets: Mutex::new(HashMap::new()),
+                traces: Traces::default(),
                 cells: Mutex::new(HashMap::new()),
             }),
         };

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::cwmp::{AcsProfile, CpeCall, Inform};
+use super::acs_choice::AcsNumber;
+use crate::cwmp::{AcsProfile, CpeCall, CwmpVersion, Inform, RetryAfter, VersionDoubt};
 use crate::device::TreePath;
 use crate::native::{Mac, SealError};
 use crate::store::{AssetError, RecordError, StoreError};
@@ -90,6 +91,8 @@ pub struct AcsEndpoint {
     pub credentials: Credentials,
     /// What is particular to it.
     pub profile: Arc<AcsProfile>,
+    /// Whose connection material and limits hold for it.
+    pub number: AcsNumber,
 }
 
 /// Something that the CPE has to say and the ACS has not acknowledged.
@@ -110,17 +113,22 @@ pub struct OpenSession {
     pub endpoint: AcsEndpoint,
     /// Its first message.
     pub inform: Inform,
+    /// The version that it is written in.
+    pub version: CwmpVersion,
     /// What has to be said before the turn goes to the ACS.
     pub calls: Vec<PendingCall>,
 }
 
 /// What the ACS has taken; its record must be gone from disk before the session goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivery {
     /// The Inform and the events in it.
     Inform,
     /// The call of this id.
     Call(u64),
+    /// Not these calls: the ACS does not have their methods. They wait for a session that something
+    /// else opens.
+    Unlisted(Vec<u64>),
 }
 
 /// How a session ended.
@@ -132,6 +140,10 @@ pub enum SessionOutcome {
     Failed {
         /// For the log and for a person.
         reason: String,
+        /// When the ACS wants to be asked again, as far as it said.
+        retry_after: Option<RetryAfter>,
+        /// How much it speaks against the version of the Inform.
+        version_doubt: VersionDoubt,
     },
 }
 

@@ -9,10 +9,11 @@ use super::core::Gateway;
 use super::door::GatewayError;
 use super::file_passwords::Whose;
 use super::live::Live;
+use super::own_changes::Derived;
 use super::own_cpe::{OWN_MAC, place_of};
 use super::tree::sealed;
 use super::view::{View, provisional_identity};
-use crate::cwmp::{Event, EventCode, Notification};
+use crate::cwmp::{DeviceId, Event, EventCode};
 use crate::datamodel::ParameterPath;
 use crate::device::{DeviceRecord, FileRecord, FileRole, Mark, StoredParameters, TreePath};
 use crate::mapping::{Change, NativeEdit, Pack, Parameter, Refusal, ValueState};
@@ -36,6 +37,8 @@ pub(super) struct Draft {
     pub(super) derive_anew: bool,
     /// Something has happened that the ACS is to hear of at once.
     pub(super) news: bool,
+    /// What is added to the events was owed before: it ends no wait for a retry.
+    pub(super) owed_before: bool,
     /// Parameters that the ACS itself is setting: it need not hear of them (cwmp.md A3).
     pub(super) set_by_acs: BTreeSet<ParameterPath>,
 }
@@ -74,6 +77,14 @@ impl Documents {
     /// The same before it is encrypted.
     fn own_text(&self) -> &[u8] {
         self.layers.own().map_or(&[], |own| own.document.bytes())
+    }
+
+    /// Lets `work` change what the phone's own file says.
+    pub(super) fn edit<T>(&mut self, work: impl FnOnce(&mut Layers) -> T) -> T {
+        let before = self.own_text().to_vec();
+        let outcome = work(&mut self.layers);
+        self.is_changed |= self.own_text() != before;
+        outcome
     }
 
     /// What the phone's own file is encrypted with, when it is.
@@ -128,6 +139,7 @@ impl Draft {
             documents: Some(documents),
             derive_anew: true,
             news: false,
+            owed_before: false,
             set_by_acs: BTreeSet::new(),
         }
     }
@@ -176,10 +188,7 @@ impl Draft {
         let pack = Arc::clone(&self.pack);
         let rows = self.record.rows.clone();
         let documents = self.documents(gateway)?;
-        let before = documents.own_text().to_vec();
-        let outcome = pack.write(&mut documents.layers, &rows, changes);
-        documents.is_changed |= documents.own_text() != before;
-        Ok(outcome)
+        Ok(documents.edit(|layers| pack.write(layers, &rows, changes)))
     }
 
     /// Takes settings of the phone's own file back.
@@ -194,10 +203,7 @@ impl Draft {
         let pack = Arc::clone(&self.pack);
         let rows = self.record.rows.clone();
         let documents = self.documents(gateway)?;
-        let before = documents.own_text().to_vec();
-        let outcome = pack.unset(&mut documents.layers, &rows, paths);
-        documents.is_changed |= documents.own_text() != before;
-        Ok(outcome)
+        Ok(documents.edit(|layers| pack.unset(layers, &rows, paths)))
     }
 
     /// What the refusals of these changes would be, without making any.
@@ -230,9 +236,19 @@ impl Draft {
     pub(super) fn begin_with_a_new_acs(&mut self) {
         let cpe = &mut self.record.cpe;
         cpe.transfers.clear();
+        cpe.autonomous_reports.clear();
+        cpe.wishes.clear();
+        cpe.scheduled_informs.clear();
+        cpe.lightweight.changed.clear();
         cpe.retry_count = 0;
         cpe.informed_acs = None;
+        cpe.acs_version = None;
         cpe.events.add(Event::plain(EventCode::Bootstrap));
+    }
+
+    /// The record as it was loaded; `None` for a new device.
+    pub(super) fn before(&self) -> Option<&DeviceRecord> {
+        self.before.as_ref()
     }
 
     fn events_before(&self) -> Mark {
@@ -257,6 +273,7 @@ impl Gateway {
             documents: None,
             derive_anew: false,
             news: false,
+            owed_before: false,
             set_by_acs: BTreeSet::new(),
         };
         // Rows and parameters of other lenses mean nothing to these. A file that can't be read is
@@ -327,14 +344,15 @@ impl Gateway {
         if reads_other_files {
             if_open(self.read_layers_anew(&mut draft))?;
         }
+        let mut derived = None;
         if draft.gives_another_file() || draft.derive_anew {
-            if_open(self.derive(&mut draft, &mut batch))?;
+            derived = if_open(self.derive(&mut draft, &mut batch))?.flatten();
         }
         if let Some(before) = draft.before.clone() {
             self.meet_another_tree(&mut draft, &before)?;
         }
         self.identify(&mut draft);
-        self.note_own_changes(&mut draft);
+        self.note_own_changes(&mut draft, derived.as_ref())?;
         let desired_before = draft.before.as_ref().map(|before| before.delivery.desired);
         if desired_before != Some(draft.record.delivery.desired) && live.control.in_flight.is_none()
         {
@@ -351,8 +369,8 @@ impl Gateway {
             .as_ref()
             .is_some_and(|before| before.identity.is_some());
         let has_new_row = !was_announced && self.give_row(mac, &draft.record, &mut batch)?;
-        let has_new_event = draft.record.cpe.events.mark() != draft.events_before()
-            && self.is_urgent(&draft.record);
+        let has_new_event =
+            !draft.owed_before && draft.record.cpe.events.mark() != draft.events_before();
         let ticket = if batch.is_empty() {
             None
         } else {
@@ -364,7 +382,9 @@ impl Gateway {
         };
         // Planned before the wait for the disk: a caller that goes away while it waits must not
         // leave a device without its timers. Whoever they wake has to get the device first.
-        self.plan(mac, &draft.record, live, draft.news || has_new_event);
+        let schema = draft.pack.schema();
+        let has_news = draft.news || has_new_event;
+        self.plan(mac, &draft.record, schema, live, has_news);
         if let Some(ticket) = ticket {
             ticket.durable().await?;
         }
@@ -407,7 +427,11 @@ impl Gateway {
     }
 
     /// Brings the derived parameters up to date and writes the own document if it changed.
-    fn derive(&self, draft: &mut Draft, batch: &mut Batch) -> Result<(), GatewayError> {
+    fn derive(
+        &self,
+        draft: &mut Draft,
+        batch: &mut Batch,
+    ) -> Result<Option<Derived>, GatewayError> {
         let mac = draft.mac;
         let pack = Arc::clone(&draft.pack);
         let previous = draft.record.rows.clone();
@@ -422,13 +446,19 @@ impl Gateway {
             values: parameters.iter().filter_map(stored_value).collect(),
         };
         let before = self.load_parameters(mac)?;
+        let mut derived = None;
         if before != stored {
+            batch.put_long(Table::Parameters, &mac.bytes(), encode(&stored)?);
             if draft.before.is_some() && before.lenses == stored.lenses {
                 draft.note_changes(&before, &stored);
+                derived = Some(Derived {
+                    before,
+                    after: stored,
+                });
             }
-            batch.put_long(Table::Parameters, &mac.bytes(), encode(&stored)?);
         }
-        self.write_own_file(draft, batch)
+        self.write_own_file(draft, batch)?;
+        Ok(derived)
     }
 
     fn write_own_file(&self, draft: &mut Draft, batch: &mut Batch) -> Result<(), GatewayError> {
@@ -441,6 +471,10 @@ impl Gateway {
         let bytes = documents.own_bytes().into_owned();
         let content_hash = ContentHash::of(&bytes);
         let own_file = &mut documents.own_file;
+        if is_known {
+            let stored_at = documents.moved_from.as_ref().unwrap_or(&path);
+            self.keep_imported(stored_at, own_file, content_hash)?;
+        }
         if is_known && content_hash != own_file.content_hash {
             own_file.revision += 1;
         }
@@ -475,61 +509,11 @@ impl Gateway {
         }
         let cpe = &mut draft.record.cpe;
         if cpe.connection_request_username.is_empty() {
-            // The user name that CPEs use by convention (cwmp.md H22).
-            cpe.connection_request_username = format!(
-                "{}-{}-{}",
-                identity.oui, identity.product_class, identity.serial_number
-            );
+            cpe.connection_request_username = conventional_username(&identity);
         }
         cpe.events.add(Event::plain(EventCode::Bootstrap));
         cpe.events.add(Event::plain(EventCode::Boot));
         draft.record.identity = Some(identity);
-    }
-
-    /// Queues `4 VALUE CHANGE` for the CPE's own parameters whose ACS wants to hear of it.
-    fn note_own_changes(&self, draft: &mut Draft) {
-        let Some(before) = &draft.before else {
-            return;
-        };
-        let watched: Vec<ParameterPath> = draft
-            .record
-            .cpe
-            .attributes
-            .iter()
-            .filter(|(path, attribute)| {
-                attribute.notification != Notification::Off && !draft.set_by_acs.contains(*path)
-            })
-            .map(|(path, _)| path.clone())
-            .collect();
-        if watched.is_empty() {
-            return;
-        }
-        let now = self.inner.clock.now();
-        let shows = |record: &DeviceRecord| {
-            let url = self.connection_request_url(record);
-            let pack = Arc::clone(&draft.pack);
-            let settings = &self.inner.settings;
-            let key = self.inner.phase_key;
-            View::new(
-                draft.mac,
-                record.clone(),
-                pack,
-                Vec::new(),
-                settings,
-                url,
-                key,
-            )
-        };
-        let (old, new) = (shows(before), shows(&draft.record));
-        let value = |view: &View, path: &ParameterPath| {
-            let shown = view.parameter(path.as_str(), now);
-            shown.map(|shown| shown.value)
-        };
-        let changed: Vec<ParameterPath> = watched
-            .into_iter()
-            .filter(|path| value(&old, path) != value(&new, path))
-            .collect();
-        draft.queue_changes(changed);
     }
 
     /// What the data model of a device shows, made anew only when its record has changed.
@@ -561,30 +545,12 @@ impl Gateway {
     }
 }
 
-impl Draft {
-    /// Queues `4 VALUE CHANGE` for derived parameters whose ACS wants to hear of it.
-    fn note_changes(&mut self, before: &StoredParameters, after: &StoredParameters) {
-        let changed: Vec<ParameterPath> = self
-            .record
-            .cpe
-            .attributes
-            .iter()
-            .filter(|(path, attribute)| {
-                attribute.notification != Notification::Off
-                    && !self.set_by_acs.contains(*path)
-                    && before.value(path) != after.value(path)
-            })
-            .map(|(path, _)| path.clone())
-            .collect();
-        self.queue_changes(changed);
-    }
-
-    pub(super) fn queue_changes(&mut self, changed: Vec<ParameterPath>) {
-        for path in changed {
-            self.news |= self.record.cpe.notification(&path) == Notification::Active;
-            self.record.cpe.events.note_change(path);
-        }
-    }
+/// The user name that CPEs use by convention (cwmp.md H22).
+pub(super) fn conventional_username(identity: &DeviceId) -> String {
+    format!(
+        "{}-{}-{}",
+        identity.oui, identity.product_class, identity.serial_number
+    )
 }
 
 /// The phone's model, if the lenses of its pack do not hold for it.

@@ -56,7 +56,7 @@ impl Gateway {
                 value.value = shown.value;
             }
         }
-        let lenses = pack.explain(what);
+        let lenses = pack.explain(&pack.plain_word(what, &rows));
         let mut others = Vec::new();
         if lenses.is_empty() {
             let of_key = pack.parameters_of(&NativeKey::new(what), &rows);

@@ -25,6 +25,13 @@ pub struct FilePassword {
 #[derive(Debug, Clone)]
 pub struct ModelPattern(Regex);
 
+impl ModelPattern {
+    /// Whether this is one of the models.
+    pub(super) fn fits(&self, model: &str) -> bool {
+        self.0.is_match(model)
+    }
+}
+
 impl<'de> Deserialize<'de> for ModelPattern {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
@@ -118,7 +125,7 @@ impl FilePassword {
             weigh(self.mac.is_some(), self.mac == whose.mac, 4)?
                 + weigh(
                     self.model.is_some(),
-                    model.is_some_and(|(pattern, model)| pattern.0.is_match(model)),
+                    model.is_some_and(|(pattern, model)| pattern.fits(model)),
                     2,
                 )?
                 + weigh(vendor.is_some(), vendor == whose.vendor, 1)?,

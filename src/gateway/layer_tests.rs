@@ -7,13 +7,12 @@ use jiff::Timestamp;
 
 use super::tree::{Candidate, TreeFile, choose};
 use super::{
-    Clock, DeviceDetail, FetchAnswer, FetchRequest, FilePasswords, Finding, FindingKind, Gateway,
-    GatewaySettings, ImportOptions, ProductClass, check,
+    Acs, Clock, DeviceDetail, FetchAnswer, FetchRequest, FilePasswords, Finding, FindingKind,
+    Gateway, GatewaySettings, ImportOptions, check,
 };
 use crate::mapping::Packs;
 use crate::native::Mac;
 use crate::store::{AssetStore, SledStore, StoreOptions};
-use crate::wire::{Credentials, Secret};
 
 const AASTRA: Mac = Mac::new([0x00, 0x08, 0x5d, 0x00, 0x00, 0x0a]);
 const GRANDSTREAM: Mac = Mac::new([0x00, 0x0b, 0x82, 0x00, 0x00, 0x0b]);
@@ -44,15 +43,11 @@ impl Bench {
             std::fs::write(path, text).unwrap();
         }
         let settings = GatewaySettings {
-            acs_url: None,
-            acs_credentials: Credentials {
-                username: String::new(),
-                password: Secret::default(),
+            acs: Acs {
+                periodic_inform_interval: 86_400,
+                ..Acs::default()
             },
-            periodic_inform_interval: 86_400,
-            product_class: ProductClass::Model,
-            announce_gateway: false,
-            file_passwords: FilePasswords::default(),
+            ..GatewaySettings::default()
         };
         let gateway = Gateway::open(
             Arc::new(SledStore::open(folder.path(), StoreOptions::default()).unwrap()),

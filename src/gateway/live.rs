@@ -1,6 +1,6 @@
 //! What is in memory of a device that is not at rest.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
@@ -8,8 +8,9 @@ use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::core::Gateway;
 use super::door::{ControlAction, ControlOutcome};
+use super::version::VersionTrial;
 use super::view::View;
-use crate::cwmp::EventCode;
+use crate::cwmp::{CwmpVersion, EventCode};
 use crate::device::Mark;
 use crate::native::Mac;
 
@@ -18,14 +19,20 @@ use crate::native::Mac;
 pub(super) struct Live {
     /// The running session.
     pub(super) session: Option<RunningSession>,
-    /// Events that need not outlive the process: `2 PERIODIC` (its phase is fixed, the next one
-    /// comes) and `6 CONNECTION REQUEST` (must not be retried).
+    /// Events that no session has tried to deliver: `2 PERIODIC`, which goes into the record when
+    /// one fails, and `6 CONNECTION REQUEST`, which must not be retried.
     pub(super) passing_events: Vec<EventCode>,
+    /// `14 HEARTBEAT` is due: it goes alone, and is not retried (cwmp.md section 4.1).
+    pub(super) heartbeat_is_due: bool,
     /// Failed sessions since the last good one or the start of the gateway: the n of the retry
     /// policy (cwmp.md R1, R4).
     pub(super) failures: u32,
     /// Good sessions in a row whose ACS has not acknowledged a TransferComplete.
     pub(super) unacknowledged: u32,
+    /// How many of them each call went through.
+    pub(super) sessions_of_calls: BTreeMap<u64, u32>,
+    /// Which version of CWMP is being tried with the ACS.
+    pub(super) version_trial: VersionTrial,
     /// Transfers that were handed out and whose result is still to come.
     pub(super) running_transfers: BTreeSet<u64>,
     /// What is known of telling the phone something.
@@ -60,14 +67,24 @@ pub(super) struct Told {
 /// A session that is under way.
 #[derive(Debug)]
 pub(super) struct RunningSession {
-    /// What its Inform contains.
+    /// What was owed when it was opened, and is in its Inform.
     pub(super) mark: Mark,
     /// Passing events that are in it.
     pub(super) passing_events: Vec<EventCode>,
+    /// It has `14 HEARTBEAT` and nothing else: nothing of the record is delivered by it.
+    pub(super) is_heartbeat: bool,
     /// Whether the ACS has taken the Inform.
     pub(super) informed: bool,
     /// What the CPE says in it besides.
     pub(super) calls: Vec<u64>,
+    /// Those of them whose methods the ACS does not have.
+    pub(super) unlisted: Vec<u64>,
+    /// Good sessions after which a call that is not acknowledged is given up.
+    pub(super) unacknowledged_limit: Option<u32>,
+    /// The version of its Inform.
+    pub(super) version: CwmpVersion,
+    /// The highest that is spoken with the ACS.
+    pub(super) highest_version: CwmpVersion,
     /// The ACS that it goes to.
     pub(super) acs_url: String,
     /// The ConnectionRequestURL in its Inform.
@@ -86,6 +103,7 @@ impl Live {
     pub(super) fn is_at_rest(&self) -> bool {
         self.session.is_none()
             && self.passing_events.is_empty()
+            && !self.heartbeat_is_due
             && self.failures == 0
             && self.unacknowledged == 0
             && self.running_transfers.is_empty()

@@ -1,6 +1,7 @@
 //! What the product does, in verbs: import, change, transfer, observe, hand over; and the
 //! scheduler, which serves both sides. Only the gateway changes a device.
 
+mod acs_choice;
 mod another_tree;
 mod attributes;
 mod check;
@@ -15,25 +16,37 @@ mod draft;
 mod edit_report;
 mod explain;
 mod export;
+mod factory_reset;
 mod file_index;
 mod file_passwords;
 mod import;
+mod inform_parameters;
 mod live;
+mod notifications;
+mod objects;
 mod overview;
+mod own_changes;
 mod own_cpe;
 mod phones;
 mod random;
 mod records;
 mod report;
+mod reports;
+mod retry;
 mod rpc;
 mod schedule;
+mod scheduled_informs;
 mod sessions;
 mod settings;
 mod shared_affixes;
 mod timed_queue;
+mod trace;
+mod trace_view;
 mod transfers;
 mod tree;
+mod unique_keys;
 mod values;
+mod version;
 mod view;
 
 #[cfg(test)]
@@ -43,6 +56,8 @@ mod layer_tests;
 #[cfg(test)]
 mod lens_set_tests;
 #[cfg(test)]
+mod objects_tests;
+#[cfg(test)]
 mod sealed_tests;
 #[cfg(test)]
 mod template_tests;
@@ -50,6 +65,7 @@ mod template_tests;
 mod tests;
 
 pub use self::core::Gateway;
+pub use acs_choice::{Acs, AcsNumber, AcsRule, DeviceMatch, MacPrefix, MacPrefixError};
 pub use check::{Progress, check};
 pub use clock::Clock;
 pub use convert::{ConvertError, ConvertRequest, ConvertedFile};
@@ -62,11 +78,14 @@ pub use edit_report::{EditReport, SetReport};
 pub use explain::PhoneExplanation;
 pub use file_passwords::{FilePassword, FilePasswords, ModelPattern};
 pub use import::{ImportError, ImportOptions};
+pub use notifications::LightweightChanges;
 pub use overview::{DeviceDetail, DeviceSummary, ParameterLine, TransferSummary};
 pub use report::{
     CheckReport, ExportReport, Finding, FindingKind, ImportReport, ImportSummary, KindError,
     TreeSummary, UnknownKey, VerifyReport, VerifySummary, Weight,
 };
 pub use settings::{GatewaySettings, ProductClass, ProductClassError};
+pub use trace::{Direction, TraceId};
+pub use trace_view::{TracedMessage, TracedSession, Watch, Watched, WatchedEvent};
 pub use tree::TreeError;
 pub use values::ChangeError;

@@ -145,7 +145,7 @@ impl Gateway {
             product_class: identity.product_class,
             serial_number: identity.serial_number,
             acs_url: self
-                .endpoint(record)
+                .endpoint(mac, record)
                 .map(|endpoint| endpoint.url.to_string())
                 .unwrap_or_default(),
             connection_request_url: self.connection_request_url(record),

@@ -150,8 +150,7 @@ impl Gateway {
     ) -> Result<(), GatewayError> {
         self.change(mac, |draft, _| {
             draft.record.model = recognised.model.or(draft.record.model.take());
-            draft.record.software_version =
-                recognised.version.or(draft.record.software_version.take());
+            draft.note_version(recognised.version, contact.at);
             let moved = draft
                 .record
                 .contact
@@ -189,6 +188,20 @@ impl Gateway {
 }
 
 impl Draft {
+    /// Notes the firmware that a phone says it runs.
+    fn note_version(&mut self, version: Option<String>, at: Timestamp) {
+        let record = &mut self.record;
+        let Some(version) = version else {
+            return;
+        };
+        let before = record.software_version.replace(version);
+        // Other firmware runs only after a restart.
+        if before.is_some() && before != record.software_version {
+            record.booted_at = Some(at);
+            record.cpe.events.add(Event::plain(EventCode::Boot));
+        }
+    }
+
     fn note_fetch(
         &mut self,
         revision: u64,

@@ -15,7 +15,7 @@ use crate::device::{
     AcsOverride, Attribute, Contact, CpeState, DeliveryState, DeviceRecord, EventQueue, FileRecord,
     StoredParameters, Transfer, TransferKind, TransferOrder, TransferState, TreePath,
 };
-use crate::mapping::Rows;
+use crate::mapping::FixedRows;
 use crate::store::{Record, RecordError, decode_body};
 use crate::wire::Secret;
 
@@ -44,7 +44,7 @@ struct DeviceRecordV1 {
     model: Option<String>,
     software_version: Option<String>,
     identity: Option<DeviceId>,
-    rows: Rows,
+    rows: FixedRows,
     booted_at: Option<Timestamp>,
     contact: Option<Contact>,
     delivery: DeliveryState,
@@ -60,7 +60,7 @@ impl From<DeviceRecordV1> for DeviceRecord {
             model: old.model,
             software_version: old.software_version,
             identity: old.identity,
-            rows: old.rows,
+            rows: old.rows.into(),
             booted_at: old.booted_at,
             contact: old.contact,
             delivery: old.delivery,
@@ -79,7 +79,7 @@ struct DeviceRecordV2 {
     model: Option<String>,
     software_version: Option<String>,
     identity: Option<DeviceId>,
-    rows: Rows,
+    rows: FixedRows,
     booted_at: Option<Timestamp>,
     contact: Option<Contact>,
     delivery: DeliveryState,
@@ -96,7 +96,7 @@ impl From<DeviceRecordV2> for DeviceRecord {
             model: old.model,
             software_version: old.software_version,
             identity: old.identity,
-            rows: old.rows,
+            rows: old.rows.into(),
             booted_at: old.booted_at,
             contact: old.contact,
             delivery: old.delivery,
@@ -225,6 +225,7 @@ mod tests {
     use super::*;
     use crate::cwmp::{Event, EventCode, FaultCode, Notification, TransferFault};
     use crate::device::{FileContent, FileRole, RebootOrders, Served};
+    use crate::mapping::Rows;
     use crate::native::{Dialect, Mac};
     use crate::store::{decode, encode};
     use crate::wire::ContentHash;

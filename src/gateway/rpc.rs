@@ -10,6 +10,7 @@ use crate::native::Mac;
 
 use super::core::Gateway;
 use super::door::GatewayError;
+use super::notifications::in_force;
 use super::own_cpe;
 use super::view::Shown;
 
@@ -21,7 +22,11 @@ const METHODS: &[&str] = &[
     "GetParameterNames",
     "SetParameterAttributes",
     "GetParameterAttributes",
+    "AddObject",
+    "DeleteObject",
     "Reboot",
+    "FactoryReset",
+    "ScheduleInform",
     "Download",
     "Upload",
 ];
@@ -80,6 +85,13 @@ impl Gateway {
                 .order_reboot(mac, command_key)
                 .await
                 .map(|()| CpeResponse::Reboot),
+            AcsRequest::ScheduleInform {
+                delay_seconds,
+                command_key,
+            } => self
+                .schedule_inform(mac, delay_seconds, command_key)
+                .await
+                .map(|()| CpeResponse::ScheduleInform),
             AcsRequest::Download(download) => self
                 .queue_download(mac, download)
                 .await
@@ -88,11 +100,19 @@ impl Gateway {
                 .queue_upload(mac, upload)
                 .await
                 .map(CpeResponse::Upload),
-            AcsRequest::AddObject { .. }
-            | AcsRequest::DeleteObject { .. }
-            | AcsRequest::FactoryReset
-            | AcsRequest::ScheduleInform { .. }
-            | AcsRequest::GetQueuedTransfers
+            AcsRequest::AddObject {
+                object_name,
+                parameter_key,
+            } => self.add_object(mac, &object_name, parameter_key).await,
+            AcsRequest::DeleteObject {
+                object_name,
+                parameter_key,
+            } => self.delete_object(mac, &object_name, parameter_key).await,
+            AcsRequest::FactoryReset => self
+                .order_factory_reset(mac)
+                .await
+                .map(|()| CpeResponse::FactoryReset),
+            AcsRequest::GetQueuedTransfers
             | AcsRequest::GetAllQueuedTransfers
             | AcsRequest::ScheduleDownload(_)
             | AcsRequest::CancelTransfer { .. } => Err(Fault::new(
@@ -139,13 +159,14 @@ impl Gateway {
     ) -> Result<Vec<ParameterAttribute>, Fault> {
         let shown = self.select(mac, names).await?;
         let (record, _) = self.load(mac)?.ok_or(GatewayError::UnknownPhone(mac))?;
+        let pack = self.lenses(&record)?;
         Ok(shown
             .into_iter()
             .map(|parameter| {
                 let attribute = record.cpe.attributes.get(&parameter.path);
                 ParameterAttribute {
                     name: parameter.path.to_string(),
-                    notification: record.cpe.notification(&parameter.path),
+                    notification: in_force(pack.schema(), &record.cpe, &parameter.path),
                     access_list: attribute
                         .and_then(|attribute| attribute.access_list.clone())
                         .unwrap_or_else(super::attributes::default_access_list),

@@ -7,20 +7,15 @@ use jiff::{SignedDuration, Timestamp};
 use super::core::Gateway;
 use super::door::GatewayError;
 use super::live::Live;
+use super::notifications::owes_active_change;
 use super::random;
-use super::view::provisional_identity;
+use super::timed_queue::TimedQueue;
+use super::view::{periodic_inform_interval, provisional_identity};
 use crate::cwmp::{EventCode, Notification};
+use crate::datamodel::Schema;
 use crate::device::{DeviceRecord, TransferState};
 use crate::native::Mac;
 
-/// CWMPRetryMinimumWaitInterval, in milliseconds (cwmp.md R1).
-const RETRY_MINIMUM_WAIT: u64 = 5_000;
-/// The n at which the range of the waits stops growing (cwmp.md R1).
-const RETRY_LAST_RANGE: u32 = 10;
-/// Waits before a TransferComplete that the ACS left unacknowledged is sent again: from the first
-/// to the last, doubling (cwmp.md T2b).
-const UNACKNOWLEDGED_FIRST_WAIT: u64 = 60;
-const UNACKNOWLEDGED_LAST_WAIT: u64 = 3_600;
 /// Sessions per second that are planned for what is owed when the gateway starts.
 const START_RATE: u64 = 50;
 
@@ -41,12 +36,32 @@ impl Gateway {
                     continue;
                 }
             };
+            if record.cpe.factory_reset_is_due {
+                // The commit plans what it leaves.
+                if let Err(error) = self.catch_up_on_factory_reset(mac).await {
+                    tracing::error!(%mac, %error, "a factory reset is still due");
+                }
+                continue;
+            }
+            let Ok(pack) = self.lenses(&record) else {
+                tracing::error!(%mac, vendor = record.vendor, "a phone without a mapping pack is left out");
+                continue;
+            };
             self.plan_period(mac, &record, now);
-            if self.is_urgent(&record) {
+            self.plan_heartbeat(mac, &record, now);
+            let is_due = self.due(mac, &record, pack.schema(), now).is_some();
+            let mut scheduled = record.cpe.scheduled_informs.iter();
+            let is_overdue = scheduled.any(|inform| inform.due <= now);
+            let mut from = now;
+            if is_due || is_overdue {
                 owing += 1;
                 let spread = random::below(owing / START_RATE + 1)?;
-                self.arm_session(mac, &record, after(now, Duration::from_secs(spread)));
+                from = after(now, Duration::from_secs(spread));
             }
+            if is_due {
+                self.arm_session(mac, &record, from);
+            }
+            self.plan_scheduled_informs(mac, &record, from);
             self.plan_transfers(mac, &record, &Live::default());
             self.plan_control(mac, &record, now, true);
         }
@@ -87,6 +102,18 @@ impl Gateway {
                         tracing::error!(%mac, %error, "a periodic inform is lost");
                     }
                 }
+                mac = self.inner.heartbeats.next(&*self.inner.clock) => {
+                    if let Err(error) = self.heartbeat_is_due(mac).await {
+                        tracing::error!(%mac, %error, "a heartbeat is lost");
+                    }
+                }
+                mac = self.inner.scheduled_informs.next(&*self.inner.clock) => {
+                    if let Err(error) = self.scheduled_inform_is_due(mac).await {
+                        tracing::error!(%mac, %error, "a scheduled inform waits for a restart");
+                    }
+                }
+                // The session that waits for it is planned besides.
+                _ = self.inner.throttled.next(&*self.inner.clock) => {}
             }
         }
     }
@@ -98,8 +125,28 @@ impl Gateway {
         };
         let now = self.inner.clock.now();
         self.plan_period(mac, &record, now);
-        if record.cpe.periodic_inform_enable {
-            live.add_passing(EventCode::Periodic);
+        if record.cpe.periodic_inform_enable && self.has_acs(mac, &record) {
+            let periodic = EventCode::Periodic;
+            let is_new =
+                !record.cpe.events.owes(periodic) && !live.passing_events.contains(&periodic);
+            live.add_passing(periodic);
+            // One that is owed already goes on waiting for its retry (cwmp.md P5, R3).
+            if live.session.is_none() && (is_new || live.failures == 0) {
+                self.arm_session(mac, &record, now);
+            }
+        }
+        Ok(())
+    }
+
+    async fn heartbeat_is_due(&self, mac: Mac) -> Result<(), GatewayError> {
+        let mut live = self.hold(mac).await;
+        let Some((record, _)) = self.load(mac)? else {
+            return Ok(());
+        };
+        let now = self.inner.clock.now();
+        self.plan_heartbeat(mac, &record, now);
+        if record.cpe.heartbeat.enable && self.has_acs(mac, &record) {
+            live.heartbeat_is_due = true;
             if live.session.is_none() {
                 self.arm_session(mac, &record, now);
             }
@@ -109,15 +156,26 @@ impl Gateway {
 
     /// Plans what the record of a device makes due, after a change. While a session runs, its end
     /// does that.
-    pub(super) fn plan(&self, mac: Mac, record: &DeviceRecord, live: &Live, has_news: bool) {
+    pub(super) fn plan(
+        &self,
+        mac: Mac,
+        record: &DeviceRecord,
+        schema: &Schema,
+        live: &Live,
+        has_news: bool,
+    ) {
         let now = self.inner.clock.now();
         self.plan_period(mac, record, now);
+        self.plan_heartbeat(mac, record, now);
+        self.plan_scheduled_informs(mac, record, Timestamp::MIN);
         if live.session.is_some() {
             return;
         }
         // A new event ends the wait of the retry policy (cwmp.md R3); old ones go on waiting.
-        if self.is_urgent(record) && (has_news || live.failures == 0 && live.unacknowledged == 0) {
-            self.arm_session(mac, record, now);
+        if (has_news || live.failures == 0 && live.unacknowledged == 0)
+            && let Some(due) = self.due(mac, record, schema, now)
+        {
+            self.arm_session(mac, record, due);
         }
         self.plan_transfers(mac, record, live);
         if live.control.is_asked_for() && live.control.in_flight.is_none() {
@@ -130,29 +188,50 @@ impl Gateway {
     }
 
     pub(super) fn arm_session(&self, mac: Mac, record: &DeviceRecord, due: Timestamp) {
-        if record.identity.is_some() && self.endpoint(record).is_some() {
+        if self.has_acs(mac, record) {
             self.inner.sessions.arm_no_later(mac, due);
         }
     }
 
+    /// Whether the device informs an ACS at all.
+    fn has_acs(&self, mac: Mac, record: &DeviceRecord) -> bool {
+        record.identity.is_some() && self.endpoint(mac, record).is_some()
+    }
+
     fn plan_period(&self, mac: Mac, record: &DeviceRecord, now: Timestamp) {
-        let has_acs = record.identity.is_some() && self.endpoint(record).is_some();
-        if !has_acs || !record.cpe.periodic_inform_enable {
-            self.inner.periods.disarm(&mac);
+        let interval = periodic_inform_interval(mac, record, &self.inner.settings);
+        let reference = record.cpe.periodic_inform_time;
+        let is_wanted = record.cpe.periodic_inform_enable && self.has_acs(mac, record);
+        let phase = is_wanted.then_some((reference, interval));
+        self.plan_phase(&self.inner.periods, mac, phase, now);
+    }
+
+    fn plan_heartbeat(&self, mac: Mac, record: &DeviceRecord, now: Timestamp) {
+        let heartbeat = &record.cpe.heartbeat;
+        let is_wanted = heartbeat.enable && self.has_acs(mac, record);
+        let phase = is_wanted.then_some((heartbeat.initiation, heartbeat.interval));
+        self.plan_phase(&self.inner.heartbeats, mac, phase, now);
+    }
+
+    /// Plans the next moment of something that comes round; `None` is never.
+    fn plan_phase(
+        &self,
+        queue: &TimedQueue<Mac>,
+        mac: Mac,
+        phase: Option<(Option<Timestamp>, u32)>,
+        now: Timestamp,
+    ) {
+        let Some((reference, interval)) = phase else {
+            queue.disarm(&mac);
+            return;
+        };
+        // One that is due and has not been taken yet must not be put off.
+        if queue.due(&mac).is_some_and(|due| due <= now) {
             return;
         }
-        let interval = record
-            .cpe
-            .periodic_inform_interval
-            .unwrap_or(self.inner.settings.periodic_inform_interval)
-            .max(1);
-        let reference = match record.cpe.periodic_inform_time {
-            Some(reference) => reference,
-            None => random_phase(self.inner.phase_key, mac, interval),
-        };
-        self.inner
-            .periods
-            .arm(mac, next_in_phase(reference, interval, now));
+        let reference =
+            reference.unwrap_or_else(|| random_phase(self.inner.phase_key, mac, interval));
+        queue.arm(mac, next_in_phase(reference, interval, now));
     }
 
     fn plan_transfers(&self, mac: Mac, record: &DeviceRecord, live: &Live) {
@@ -164,52 +243,56 @@ impl Gateway {
             }
         }
     }
-
-    /// Plans the retry of a failed session (cwmp.md R1): uniform in a range that doubles.
-    pub(super) fn plan_retry(
-        &self,
-        mac: Mac,
-        record: &DeviceRecord,
-        failures: u32,
-    ) -> Result<(), GatewayError> {
-        let range = failures.clamp(1, RETRY_LAST_RANGE) - 1;
-        let shortest = RETRY_MINIMUM_WAIT << range;
-        let wait = shortest + random::below(shortest)?;
-        let due = after(self.inner.clock.now(), Duration::from_millis(wait));
-        self.arm_session(mac, record, due);
-        Ok(())
-    }
-
-    /// Plans the next report of transfers that the ACS has left unacknowledged.
-    pub(super) fn plan_unacknowledged(&self, mac: Mac, record: &DeviceRecord, times: u32) {
-        let wait = UNACKNOWLEDGED_FIRST_WAIT << times.clamp(1, 7).saturating_sub(1);
-        let wait = Duration::from_secs(wait.min(UNACKNOWLEDGED_LAST_WAIT));
-        self.arm_session(mac, record, after(self.inner.clock.now(), wait));
-    }
 }
 
 impl Gateway {
-    /// Whether the device owes its ACS something that does not wait for another session.
-    pub(super) fn is_urgent(&self, record: &DeviceRecord) -> bool {
-        owes_event_or_report(record) || self.owes_connection_request_url(record)
+    /// When what a device owes its ACS opens a session of its own, retries aside: now, or when the
+    /// throttle of active notifications ends (cwmp.md A7). `None` when all of it can wait for
+    /// another session, or when nothing is owed.
+    pub(super) fn due(
+        &self,
+        mac: Mac,
+        record: &DeviceRecord,
+        schema: &Schema,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        if owes_event_or_report(record) {
+            Some(now)
+        } else if owes_active_change(schema, &record.cpe)
+            || self.connection_request_url_change(record, schema) == Notification::Active
+        {
+            let throttled = self.inner.throttled.due(&mac);
+            Some(throttled.map_or(now, |until| until.max(now)))
+        } else {
+            None
+        }
+    }
+
+    /// A session has ended well: from now on the throttle counts.
+    pub(super) fn begin_throttle(&self, mac: Mac, record: &DeviceRecord) {
+        match record.cpe.active_notification_throttle {
+            0 => self.inner.throttled.disarm(&mac),
+            seconds => {
+                let throttle = Duration::from_secs(seconds.into());
+                let until = after(self.inner.clock.now(), throttle);
+                self.inner.throttled.arm(mac, until);
+            }
+        }
     }
 }
 
+/// Whether there is more to say than that parameters have changed.
 fn owes_event_or_report(record: &DeviceRecord) -> bool {
     let cpe = &record.cpe;
     let has_event = cpe
         .events
         .events()
         .any(|event| event.code != EventCode::ValueChange);
-    let has_change = cpe
-        .events
-        .changed()
-        .any(|path| cpe.notification(path) == Notification::Active);
     let has_report = cpe
         .transfers
         .iter()
         .any(|transfer| matches!(transfer.state, TransferState::Finished(_)));
-    has_event || has_change || has_report
+    has_event || has_report || !cpe.autonomous_reports.is_empty() || !cpe.wishes.is_empty()
 }
 
 pub(super) fn after(now: Timestamp, wait: Duration) -> Timestamp {

@@ -13,15 +13,15 @@ use jiff::Timestamp;
 use md5::{Digest as _, Md5};
 
 use super::{
-    Clock, FetchAnswer, FetchRequest, FilePasswords, Finding, FindingKind, Gateway,
-    GatewaySettings, ImportOptions, ProductClass, check,
+    Acs, Clock, FetchAnswer, FetchRequest, FilePasswords, Finding, FindingKind, Gateway,
+    GatewaySettings, ImportOptions, check,
 };
 use crate::cwmp::{AcsRequest, CpeResponse, Download, Fault, FaultCode, SetValue};
 use crate::device::TransferState;
 use crate::mapping::Packs;
 use crate::native::Mac;
 use crate::store::{AssetStore, SledStore, StoreOptions};
-use crate::wire::{Credentials, Secret};
+use crate::wire::Secret;
 
 const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
 const FILE: &str = "cfg000b82a1b2c3.xml";
@@ -100,15 +100,13 @@ impl Bench {
     fn open(&self, texts: &[&str]) -> Gateway {
         let store = SledStore::open(self.folder.path(), StoreOptions::default()).unwrap();
         let settings = GatewaySettings {
-            acs_url: Some("http://acs.example.net/".parse().unwrap()),
-            acs_credentials: Credentials {
-                username: String::new(),
-                password: Secret::default(),
+            acs: Acs {
+                url: Some("http://acs.example.net/".parse().unwrap()),
+                periodic_inform_interval: 86_400,
+                ..Acs::default()
             },
-            periodic_inform_interval: 86_400,
-            product_class: ProductClass::Model,
-            announce_gateway: false,
             file_passwords: passwords(texts),
+            ..GatewaySettings::default()
         };
         Gateway::open(
             Arc::new(store),

@@ -1,5 +1,6 @@
 //! A device's sessions with its ACS: what they begin with, what they leave behind.
 
+use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 
 use url::Url;
@@ -9,11 +10,19 @@ use super::door::{
     AcsEndpoint, ConnectionRequestTarget, Delivery, GatewayError, OpenSession, PendingCall,
     SessionOutcome,
 };
+use super::inform_parameters::patterns;
 use super::live::{Live, RunningSession};
-use crate::cwmp::{CpeCall, Event, EventCode, Inform, ParameterValue};
-use crate::device::{DeviceRecord, Mark, Transfer, TransferKind, TransferOrder, TransferState};
+use super::notifications::in_force;
+use super::reports::{count_left, drop_unwanted, has_unwanted};
+use super::version::{doubt_version, keep_version, version_to_speak};
+use super::view::Shown;
+use crate::cwmp::{CpeCall, Event, EventCode, Inform, Notification, ParameterValue};
+use crate::datamodel::Schema;
+use crate::device::{DeviceRecord, Transfer, TransferKind, TransferOrder, TransferState};
 use crate::native::Mac;
 use crate::wire::Credentials;
+
+const CONNECTION_REQUEST_URL: &str = "Device.ManagementServer.ConnectionRequestURL";
 
 impl Gateway {
     /// Prepares a device's session. `None` when there is nothing to report any more, when one is
@@ -32,26 +41,46 @@ impl Gateway {
         let Some((record, _)) = self.load(mac)? else {
             return Ok(None);
         };
-        let (Some(identity), Some(endpoint)) = (record.identity.clone(), self.endpoint(&record))
+        let (Some(identity), Some(endpoint)) =
+            (record.identity.clone(), self.endpoint(mac, &record))
         else {
             return Ok(None);
         };
-        let calls = pending_calls(&record);
-        let events = self.events(&record, &live);
+        let profile = &endpoint.profile;
+        let version = version_to_speak(&record.cpe, &live, endpoint.url.as_str(), profile);
+        // A heartbeat goes alone, and all else waits for the session after it; the first Inform
+        // that an ACS gets is none.
+        let is_heartbeat = std::mem::take(&mut live.heartbeat_is_due)
+            && EventCode::Heartbeat.since() <= version
+            && record.cpe.informed_acs.is_some()
+            && !record.cpe.events.owes(EventCode::Bootstrap);
+        let (mut events, calls, passing_events) = if is_heartbeat {
+            let heartbeat = Event::plain(EventCode::Heartbeat);
+            (vec![heartbeat], Vec::new(), Vec::new())
+        } else {
+            let events = self.events(&record, &live)?;
+            let passing_events = std::mem::take(&mut live.passing_events);
+            (events, pending_calls(&record), passing_events)
+        };
+        events.retain(|event| event.code.since() <= version);
         if events.is_empty() {
             return Ok(None);
         }
         let now = self.inner.clock.now();
-        let passing_events = std::mem::take(&mut live.passing_events);
         live.session = Some(RunningSession {
             mark: record.cpe.events.mark(),
             passing_events,
+            is_heartbeat,
             informed: false,
             calls: calls.iter().map(|call| call.id).collect(),
+            unlisted: Vec::new(),
+            unacknowledged_limit: profile.unacknowledged_limit,
+            version,
+            highest_version: profile.version,
             acs_url: endpoint.url.to_string(),
             connection_request_url: self.connection_request_url(&record),
         });
-        let parameters = match self.inform_parameters(mac, &mut live) {
+        let parameters = match self.inform_parameters(mac, &mut live, &events) {
             Ok(parameters) => parameters,
             Err(error) => {
                 live.session = None;
@@ -71,6 +100,7 @@ impl Gateway {
                 retry_count: record.cpe.retry_count,
                 parameters,
             },
+            version,
             calls,
         }))
     }
@@ -82,14 +112,22 @@ impl Gateway {
         let Some((record, _)) = self.load(mac)? else {
             return Ok(false);
         };
-        let is_another = match (&record.cpe.informed_acs, self.endpoint(&record)) {
+        let endpoint = self.endpoint(mac, &record);
+        let is_another = match (&record.cpe.informed_acs, &endpoint) {
             (Some(informed), Some(endpoint)) => *informed != endpoint.url.as_str(),
             _ => false,
         };
-        if is_another || self.has_another_tree(&record)? {
+        let unwanted_by = endpoint
+            .map(|endpoint| endpoint.profile)
+            .filter(|profile| has_unwanted(&record.cpe, profile));
+        if is_another || unwanted_by.is_some() || self.has_another_tree(&record)? {
             let mut draft = self.draft(mac)?;
             if is_another {
                 draft.begin_with_a_new_acs();
+                live.failures = 0;
+            }
+            if let Some(profile) = unwanted_by {
+                drop_unwanted(mac, &mut draft.record.cpe, &profile);
             }
             self.commit(draft, live).await?;
         }
@@ -104,20 +142,24 @@ impl Gateway {
         self.change(mac, |draft, live| {
             match delivery {
                 Delivery::Inform => {
-                    if let Some(session) = &mut live.session {
+                    if let Some(mut session) = live.session.take() {
                         session.informed = true;
                         let cpe = &mut draft.record.cpe;
-                        cpe.events.deliver(session.mark);
-                        cpe.informed_acs = Some(session.acs_url.clone());
-                        cpe.told_connection_request_url =
-                            Some(session.connection_request_url.clone());
+                        keep_version(cpe, live, &session);
+                        if !session.is_heartbeat {
+                            cpe.events.deliver(session.mark);
+                            cpe.informed_acs = Some(session.acs_url.clone());
+                            cpe.told_connection_request_url =
+                                Some(session.connection_request_url.clone());
+                        }
+                        live.session = Some(session);
                     }
                 }
-                Delivery::Call(id) => {
-                    let cpe = &mut draft.record.cpe;
-                    cpe.transfers.retain(|transfer| transfer.id != id);
-                    cpe.autonomous_reports.retain(|report| report.id != id);
-                    cpe.wishes.retain(|wish| wish.id != id);
+                Delivery::Call(id) => draft.record.cpe.forget_call(id),
+                Delivery::Unlisted(ids) => {
+                    if let Some(session) = &mut live.session {
+                        session.unlisted = ids;
+                    }
                 }
             }
             Ok(())
@@ -146,49 +188,75 @@ impl Gateway {
             || pending_calls(&draft.record)
                 .iter()
                 .any(|call| !session.calls.contains(&call.id));
-        let left_unacknowledged = pending_calls(&draft.record)
+        let (unlisted, mut left): (Vec<u64>, Vec<u64>) = pending_calls(&draft.record)
             .iter()
-            .any(|call| session.calls.contains(&call.id));
+            .map(|call| call.id)
+            .filter(|id| session.calls.contains(id))
+            .partition(|id| session.unlisted.contains(id));
+        let mut retry_after = None;
+        if let SessionOutcome::Failed {
+            retry_after: asked,
+            version_doubt,
+            ..
+        } = outcome
+        {
+            retry_after = asked;
+            doubt_version(&draft.record.cpe, &mut live, &session, version_doubt);
+        }
+        // What went wrong with the ACS that the device had is no failure with the new one
+        // (cwmp.md G1).
+        let endpoint = self.endpoint(mac, &draft.record);
+        let has_another_acs =
+            endpoint.is_some_and(|endpoint| endpoint.url.as_str() != session.acs_url);
+        let cpe = &mut draft.record.cpe;
         if is_good {
-            draft.record.cpe.retry_count = 0;
+            cpe.retry_count = 0;
             live.failures = 0;
-            live.unacknowledged = if left_unacknowledged {
-                live.unacknowledged.saturating_add(1)
-            } else {
-                0
-            };
+            if !session.is_heartbeat {
+                count_left(mac, cpe, &mut live, &session, &mut left);
+                live.unacknowledged = if left.is_empty() && unlisted.is_empty() {
+                    0
+                } else {
+                    live.unacknowledged.saturating_add(1)
+                };
+            }
+            self.begin_throttle(mac, &draft.record);
+        } else if has_another_acs {
+            live.failures = 0;
+            live.unacknowledged = 0;
         } else {
-            draft.record.cpe.retry_count = draft.record.cpe.retry_count.saturating_add(1);
+            cpe.retry_count = cpe.retry_count.saturating_add(1);
             live.failures = live.failures.saturating_add(1);
             if !session.informed && session.passing_events.contains(&EventCode::Periodic) {
-                live.add_passing(EventCode::Periodic);
+                // From now on a restart does not lose it (cwmp.md section 4.1, V7).
+                cpe.events.add(Event::plain(EventCode::Periodic));
+                draft.owed_before = true;
             }
         }
+        let is_reset = draft.record.cpe.factory_reset_is_due;
+        if is_reset {
+            self.reset_to_factory(&mut draft, &mut live)?;
+        }
         let record = draft.record.clone();
+        let pack = Arc::clone(&draft.pack);
         self.commit(draft, &mut live).await?;
+        if is_reset {
+            // Nothing of what was owed before is owed now.
+            return Ok(());
+        }
         let now = self.inner.clock.now();
-        if came_meanwhile && self.is_worth_a_session(&record, &live, session.mark) {
-            // A new event does not wait for the retry of old ones (cwmp.md R3).
+        let due = self.due(mac, &record, pack.schema(), now);
+        if !live.passing_events.is_empty() || live.heartbeat_is_due {
             self.arm_session(mac, &record, now);
-        } else if !is_good && !self.events(&record, &live).is_empty() {
-            self.plan_retry(mac, &record, live.failures)?;
-        } else if live.unacknowledged > 0 {
+        } else if let Some(due) = due.filter(|_| came_meanwhile) {
+            // A new event does not wait for the retry of old ones (cwmp.md R3).
+            self.arm_session(mac, &record, due);
+        } else if !is_good && !self.events(&record, &live)?.is_empty() {
+            self.plan_retry(mac, &record, live.failures, retry_after)?;
+        } else if is_good && (!left.is_empty() || session.is_heartbeat && live.unacknowledged > 0) {
             self.plan_unacknowledged(mac, &record, live.unacknowledged);
         }
         Ok(())
-    }
-
-    /// Whether what came during a session opens one of its own: a change that the ACS wants to
-    /// hear of only by and by does not.
-    fn is_worth_a_session(&self, record: &DeviceRecord, live: &Live, mark: Mark) -> bool {
-        !live.passing_events.is_empty()
-            || self.is_urgent(record)
-            || record
-                .cpe
-                .events
-                .events()
-                .any(|event| event.code != EventCode::ValueChange)
-                && record.cpe.events.has_news_since(mark)
     }
 
     /// The device that a connection request's path segment names.
@@ -203,7 +271,10 @@ impl Gateway {
             .unwrap_or_else(PoisonError::into_inner)
             .get(segment)?;
         let (record, _) = self.load(mac).ok()??;
-        record.identity.as_ref()?;
+        record
+            .identity
+            .as_ref()
+            .filter(|_| record.cpe.enable_cwmp)?;
         Some(ConnectionRequestTarget {
             mac,
             credentials: Credentials {
@@ -214,72 +285,102 @@ impl Gateway {
     }
 
     /// An authenticated connection request came in: a session with `6 CONNECTION REQUEST` is due
-    /// now, or right after the one that runs (cwmp.md C6, C7).
+    /// now, or right after the one that runs (cwmp.md C7). One whose Inform has the event and waits
+    /// for the ACS's answer is that session (cwmp.md C6).
     pub async fn wake(&self, mac: Mac) {
         let mut live = self.hold(mac).await;
-        live.add_passing(EventCode::ConnectionRequest);
-        if live.session.is_some() {
+        let is_under_way = live.session.as_ref().is_some_and(|session| {
+            let event = EventCode::ConnectionRequest;
+            !session.informed && session.passing_events.contains(&event)
+        });
+        if is_under_way {
             return;
         }
         match self.load(mac) {
-            Ok(Some((record, _))) => self.arm_session(mac, &record, self.inner.clock.now()),
-            Ok(None) => {}
+            Ok(Some((record, _))) if record.cpe.enable_cwmp => {
+                live.add_passing(EventCode::ConnectionRequest);
+                if live.session.is_none() {
+                    self.arm_session(mac, &record, self.inner.clock.now());
+                }
+            }
+            Ok(_) => {}
             Err(error) => tracing::error!(%mac, %error, "a connection request is lost"),
         }
     }
 
-    /// Whether the ACS knows the device under another ConnectionRequestURL than the present one.
-    pub(super) fn owes_connection_request_url(&self, record: &DeviceRecord) -> bool {
-        record
-            .cpe
-            .told_connection_request_url
-            .as_ref()
-            .is_some_and(|told| *told != self.connection_request_url(record))
+    /// How the ACS is to hear that the device has another ConnectionRequestURL than it was told;
+    /// off when it has not.
+    pub(super) fn connection_request_url_change(
+        &self,
+        record: &DeviceRecord,
+        schema: &Schema,
+    ) -> Notification {
+        let told = record.cpe.told_connection_request_url.as_ref();
+        let is_another = told.is_some_and(|told| *told != self.connection_request_url(record));
+        match CONNECTION_REQUEST_URL.parse() {
+            Ok(path) if is_another => in_force(schema, &record.cpe, &path),
+            _ => Notification::Off,
+        }
     }
 
-    /// Where a device's ACS is; `None` when it has none or its URL is no http or https one.
-    pub(super) fn endpoint(&self, record: &DeviceRecord) -> Option<AcsEndpoint> {
-        let settings = &self.inner.settings;
-        let acs = &record.cpe.acs;
-        let url = match &acs.url {
+    /// Where a device's ACS is; `None` when it has none, when its URL is no http or https one, or
+    /// when the device is to be silent (cwmp.md G3). One that the ACS has set goes before the
+    /// operator's, and is reached in the same way.
+    pub(super) fn endpoint(&self, mac: Mac, record: &DeviceRecord) -> Option<AcsEndpoint> {
+        if !record.cpe.enable_cwmp {
+            return None;
+        }
+        let (number, acs) = self.inner.settings.acs_of(mac, record);
+        let own = &record.cpe.acs;
+        let url = match &own.url {
             Some(text) => Url::parse(text).ok()?,
-            None => settings.acs_url.clone()?,
+            None => acs.url.clone()?,
+        };
+        let username = match (&own.username, &record.identity) {
+            (Some(username), _) => username.clone(),
+            (None, Some(identity)) => acs.username(identity),
+            (None, None) => String::new(),
         };
         matches!(url.scheme(), "http" | "https").then(|| AcsEndpoint {
             url,
             credentials: Credentials {
-                username: acs
-                    .username
-                    .clone()
-                    .unwrap_or_else(|| settings.acs_credentials.username.clone()),
-                password: acs
+                username,
+                password: own
                     .password
                     .clone()
-                    .unwrap_or_else(|| settings.acs_credentials.password.clone()),
+                    .unwrap_or_else(|| acs.credentials.password.clone()),
             },
-            profile: Arc::default(),
+            profile: Arc::clone(&acs.profile),
+            number,
         })
     }
 
-    /// The forced parameters, and those whose change has to be told (cwmp.md I5, I6, I9).
+    /// The forced parameters, those that the ACS wants with these events, and those whose change
+    /// has to be told; each once (cwmp.md I5, I6, I7, I9).
     fn inform_parameters(
         &self,
         mac: Mac,
         live: &mut Live,
+        events: &[Event],
     ) -> Result<Vec<ParameterValue>, GatewayError> {
         let view = self.view(mac, live)?;
         let now = self.inner.clock.now();
         let mut shown = view.forced(now);
-        for path in view.record.cpe.events.changed() {
-            if shown.iter().all(|parameter| parameter.path != *path) {
-                // A parameter that is gone has no value to tell.
-                shown.extend(view.parameter(path.as_str(), now));
-            }
+        let cpe = &view.record.cpe;
+        for pattern in patterns(cpe, events) {
+            shown.extend(view.matching(pattern, now));
         }
-        Ok(shown
-            .into_iter()
-            .map(super::view::Shown::into_wire)
-            .collect())
+        if events
+            .iter()
+            .any(|event| event.code == EventCode::ValueChange)
+        {
+            // A parameter that is gone has no value to tell.
+            let changed = cpe.events.changed();
+            shown.extend(changed.filter_map(|path| view.parameter(path.as_str(), now)));
+        }
+        let mut seen = HashSet::new();
+        shown.retain(|parameter| seen.insert(parameter.path.clone()));
+        Ok(shown.into_iter().map(Shown::into_wire).collect())
     }
 }
 
@@ -308,16 +409,17 @@ fn pending_calls(record: &DeviceRecord) -> Vec<PendingCall> {
 
 impl Gateway {
     /// Everything that an Inform has to report now.
-    fn events(&self, record: &DeviceRecord, live: &Live) -> Vec<Event> {
-        let mut events: Vec<Event> = record.cpe.events.events().cloned().collect();
-        let has_change = events
-            .iter()
-            .any(|event| event.code == EventCode::ValueChange);
-        if !has_change && self.owes_connection_request_url(record) {
+    fn events(&self, record: &DeviceRecord, live: &Live) -> Result<Vec<Event>, GatewayError> {
+        let owed = &record.cpe.events;
+        let mut events: Vec<Event> = owed.events().cloned().collect();
+        let pack = self.lenses(record)?;
+        let url_change = self.connection_request_url_change(record, pack.schema());
+        if !owed.owes(EventCode::ValueChange) && url_change.is_in_inform() {
             // The URL itself is in every Inform.
             events.push(Event::plain(EventCode::ValueChange));
         }
-        events.extend(live.passing_events.iter().copied().map(Event::plain));
+        let passing = live.passing_events.iter().copied();
+        events.extend(passing.filter(|code| !owed.owes(*code)).map(Event::plain));
         let mut has_report = false;
         for transfer in &record.cpe.transfers {
             if let TransferState::Finished(report) = &transfer.state {
@@ -337,7 +439,7 @@ impl Gateway {
         if !record.cpe.wishes.is_empty() {
             events.push(Event::plain(EventCode::RequestDownload));
         }
-        events
+        Ok(events)
     }
 }
 

@@ -3,23 +3,19 @@
 use std::fmt;
 use std::str::FromStr;
 
-use url::Url;
-
+use super::acs_choice::{Acs, AcsRule};
 use super::file_passwords::FilePasswords;
-use crate::wire::Credentials;
 
 /// Longest ProductClass (cwmp.md I1).
 const MAX_PRODUCT_CLASS_LENGTH: usize = 64;
 
 /// Settings of the gateway.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct GatewaySettings {
-    /// Where the ACS is; `None`: phones are served, no ACS is informed.
-    pub acs_url: Option<Url>,
-    /// What to answer the ACS's challenge with.
-    pub acs_credentials: Credentials,
-    /// Seconds between periodic Informs, for devices whose ACS has not set it. At least 1.
-    pub periodic_inform_interval: u32,
+    /// The ACS of all devices that no rule takes.
+    pub acs: Acs,
+    /// Devices with another ACS: the first rule that fits a device takes it.
+    pub acs_rules: Vec<AcsRule>,
     /// How the ProductClass is made.
     pub product_class: ProductClass,
     /// Whether the gateway itself is a CPE of the ACS (cwmp.md J3).
@@ -29,9 +25,10 @@ pub struct GatewaySettings {
 }
 
 /// How a device's ProductClass is made, and with it when a device is announced to the ACS.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum ProductClass {
     /// `{model}`: the model; a device is announced once its model is known.
+    #[default]
     Model,
     /// One text for all: every device is announced at once.
     Fixed(String),

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{
-    Clock, Delivery, FetchAnswer, FetchRequest, FilePasswords, Gateway, GatewaySettings,
-    ImportOptions, OpenSession, ProductClass, SessionOutcome,
+    Acs, Clock, Delivery, FetchAnswer, FetchRequest, Gateway, GatewaySettings, ImportOptions,
+    OpenSession, SessionOutcome,
 };
 use crate::cwmp::{
     AcsRequest, CpeResponse, EventCode, Fault, FaultCode, Notification, SetAttribute, SetValue,
@@ -18,7 +18,6 @@ use crate::cwmp::{
 use crate::mapping::{Packs, Template};
 use crate::native::Mac;
 use crate::store::{AssetStore, SledStore, StoreOptions};
-use crate::wire::{Credentials, Secret};
 
 const GRANDSTREAM: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
 const HTEK: Mac = Mac::new([0x00, 0x1f, 0xc1, 0xd4, 0xe5, 0xf6]);
@@ -46,15 +45,12 @@ fn open(folder: &Path, template: Template) -> Gateway {
     let store = SledStore::open(folder, StoreOptions::default()).unwrap();
     let assets = AssetStore::open(folder).unwrap();
     let settings = GatewaySettings {
-        acs_url: Some("http://acs.example.net/".parse().unwrap()),
-        acs_credentials: Credentials {
-            username: String::new(),
-            password: Secret::default(),
+        acs: Acs {
+            url: Some("http://acs.example.net/".parse().unwrap()),
+            periodic_inform_interval: 86_400,
+            ..Acs::default()
         },
-        periodic_inform_interval: 86_400,
-        product_class: ProductClass::Model,
-        announce_gateway: false,
-        file_passwords: FilePasswords::default(),
+        ..GatewaySettings::default()
     };
     let packs = Packs::embedded().unwrap().with_template(template);
     Gateway::open(Arc::new(store), assets, packs, settings, Arc::new(Stopped)).unwrap()

@@ -8,15 +8,16 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use jiff::Timestamp;
 
 use super::{
-    ChangeError, Clock, ConvertError, ConvertRequest, Delivery, FetchAnswer, FetchRequest,
-    FilePasswords, Gateway, GatewayError, GatewaySettings, ImportOptions, OpenSession,
-    ProductClass, SessionOutcome,
+    Acs, ChangeError, Clock, ConvertError, ConvertRequest, Delivery, FetchAnswer, FetchRequest,
+    Gateway, GatewayError, GatewaySettings, ImportOptions, OpenSession, SessionOutcome,
 };
-use crate::cwmp::{AcsRequest, CpeResponse, Download, EventCode, SetAttribute, SetValue};
+use crate::cwmp::{
+    AcsRequest, CpeResponse, Download, EventCode, SetAttribute, SetValue, VersionDoubt,
+};
 use crate::mapping::Packs;
 use crate::native::Mac;
 use crate::store::{AssetStore, SledStore, StoreOptions};
-use crate::wire::{Credentials, Secret};
+use crate::wire::Secret;
 
 pub(super) const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
 const FILE: &str = "cfg000b82a1b2c3.xml";
@@ -48,15 +49,12 @@ fn open_with(folder: &Path, clock: &Arc<Hands>, packs: Packs) -> Gateway {
     let store = SledStore::open(folder, StoreOptions::default()).unwrap();
     let assets = AssetStore::open(folder).unwrap();
     let settings = GatewaySettings {
-        acs_url: Some("http://acs.example.net/".parse().unwrap()),
-        acs_credentials: Credentials {
-            username: String::new(),
-            password: Secret::default(),
+        acs: Acs {
+            url: Some("http://acs.example.net/".parse().unwrap()),
+            periodic_inform_interval: 86_400,
+            ..Acs::default()
         },
-        periodic_inform_interval: 86_400,
-        product_class: ProductClass::Model,
-        announce_gateway: false,
-        file_passwords: FilePasswords::default(),
+        ..GatewaySettings::default()
     };
     Gateway::open(
         Arc::new(store),
@@ -107,6 +105,17 @@ impl Bench {
         }
     }
 
+    /// The content-addressed folder is emptied.
+    pub(super) fn forget_assets(&self) {
+        let assets = self.folder.path().join("assets");
+        for folder in std::fs::read_dir(assets).unwrap() {
+            let folder = folder.unwrap();
+            if folder.file_name() != "unfinished" {
+                std::fs::remove_dir_all(folder.path()).unwrap();
+            }
+        }
+    }
+
     pub(super) fn advance(&self, seconds: i64) {
         self.clock.0.fetch_add(seconds, Ordering::SeqCst);
     }
@@ -149,7 +158,14 @@ impl Bench {
     async fn fail(&self) {
         let reason = "a test".to_owned();
         self.gateway
-            .close_session(MAC, SessionOutcome::Failed { reason })
+            .close_session(
+                MAC,
+                SessionOutcome::Failed {
+                    reason,
+                    retry_after: None,
+                    version_doubt: VersionDoubt::None,
+                },
+            )
             .await;
     }
 

@@ -10,11 +10,14 @@ use super::cpe_parameters::OwnParameter;
 use super::door::GatewayError;
 use super::draft::Draft;
 use super::edit_report::{EditReport, SetReport};
+use super::inform_parameters::{INFORM_PARAMETERS, conflicts};
 use super::own_cpe::OWN_MAC;
 use super::rpc::printable;
+use super::unique_keys::{self, Wanted};
 use super::view::{Shown, View};
 use crate::cwmp::{Fault, FaultCode, ParameterFault, SetValue};
 use crate::datamodel::{ParameterPath, ValueProblem, ValueType};
+use crate::device::CpeState;
 use crate::mapping::{Change, Refusal, RefusalReason};
 use crate::native::Mac;
 
@@ -202,6 +205,9 @@ impl Gateway {
             }
         }
         if faults.is_empty() {
+            faults = unique_keys::clashes(view, &checked.wanted(), now);
+        }
+        if faults.is_empty() {
             return Ok(checked);
         }
         // The others may be bad too, in a way that only writing them shows (cwmp.md M22).
@@ -235,6 +241,16 @@ impl Checked {
         let lens = self.lens.iter().map(|change| &change.path);
         let kept = self.kept.iter().map(|change| &change.path);
         own.chain(lens).chain(kept).cloned().collect()
+    }
+
+    /// What the call gives each of them.
+    fn wanted(&self) -> Wanted<'_> {
+        let own = self.own.iter().map(|change| (&change.path, &change.value));
+        let lens = self.lens.iter().map(|change| (&change.path, &change.value));
+        let kept = self.kept.iter().map(|change| (&change.path, &change.value));
+        let all = own.chain(lens).chain(kept);
+        all.map(|(path, value)| (path.as_str(), value.as_str()))
+            .collect()
     }
 
     fn add(&mut self, view: &View, shown: Shown, value: String) -> Result<(), (FaultCode, String)> {
@@ -343,8 +359,12 @@ impl Gateway {
             let before = draft.record.kept.insert(kept_as, value.clone());
             draft.derive_anew |= before.as_ref() != Some(&value);
         }
-        for change in checked.own {
+        for change in &checked.own {
             change.parameter.write(&mut draft.record.cpe, &change.value);
+        }
+        let faults = unique_key_faults(&draft.record.cpe, &checked.own);
+        if !faults.is_empty() {
+            return Err(invalid_arguments(faults));
         }
         if checked.another_acs {
             draft.begin_with_a_new_acs();
@@ -356,6 +376,21 @@ impl Gateway {
             edits: edits.into_iter().map(EditReport::from).collect(),
         })
     }
+}
+
+/// Parameters of the call that make a row the same as another one (cwmp.md M30).
+fn unique_key_faults(cpe: &CpeState, changes: &[OwnChange]) -> Vec<ParameterFault> {
+    let fault = |(first, second, name): (u32, u32, &'static str)| {
+        let rows = [first, second].map(|row| format!("{INFORM_PARAMETERS}{row}."));
+        let mut of_call = changes.iter().map(|change| change.path.as_str());
+        let path = of_call.find(|path| rows.iter().any(|row| path.starts_with(row.as_str())))?;
+        Some(ParameterFault {
+            name: path.to_owned(),
+            code: FaultCode::InvalidParameterValue,
+            text: format!("rows {first} and {second} have the same {name}"),
+        })
+    };
+    conflicts(cpe).into_iter().filter_map(fault).collect()
 }
 
 fn parameter_fault(refusal: Refusal) -> ParameterFault {

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::cpe_parameters::{OwnParameter, Reading, cpe_parameters, cpe_tables, stands_for};
+use super::inform_parameters::INFORM_PARAMETERS;
 use super::own_cpe;
 use super::settings::{GatewaySettings, ProductClass};
 use crate::cwmp::{DeviceId, ParameterInfo, ParameterValue};
 use crate::datamodel::{Entry, ObjectPath, ParameterPath, PathQuery, Schema, ValueType};
 use crate::device::DeviceRecord;
-use crate::mapping::{Pack, Parameter, ValueState};
+use crate::mapping::{Pack, Parameter, RowTable, ValueState};
 use crate::native::Mac;
 use crate::wire::ContentHash;
 
@@ -27,6 +28,16 @@ const LAN_ADDRESSES: &[(&str, &str)] = &[
         "Device.IP.Interface.1.IPv4Address.1.AddressingType",
     ),
 ];
+
+/// The AddressingType of a phone whose address its network gives.
+pub(super) const DYNAMIC: &str = "DHCP";
+
+/// Which parameter of a data model is the phone's address in its network, and which one says where
+/// it has it from.
+pub(super) fn lan_address(schema: &Schema) -> Option<(&'static str, &'static str)> {
+    let mut addresses = LAN_ADDRESSES.iter().copied();
+    addresses.find(|(address, _)| schema.entry(address).is_some())
+}
 
 /// One parameter as it is shown, secrets included: who hands it out masks it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,8 +104,10 @@ pub(super) struct View {
     pub(super) identity: DeviceId,
     lenses: Vec<Parameter>,
     sources: BTreeMap<ParameterPath, Source>,
-    /// Objects, tables and rows. None can be added or deleted by the ACS yet.
+    /// Objects, tables and rows.
     objects: BTreeSet<ObjectPath>,
+    /// Tables to which the ACS may add rows, and rows that it may delete.
+    changeable: BTreeSet<ObjectPath>,
     acs_url: String,
     acs_username: String,
     periodic_inform_interval: u32,
@@ -147,10 +160,8 @@ impl View {
                 }
             }
         }
-        let addresses = if is_gateway { &[] } else { LAN_ADDRESSES };
-        let mut addresses = addresses.iter();
-        if let Some((address, addressing_type)) =
-            addresses.find(|(address, _)| schema.entry(address).is_some())
+        if !is_gateway
+            && let Some((address, addressing_type)) = lan_address(schema)
             && let Ok(path) = address.parse::<ParameterPath>()
         {
             let lens = match sources.get(&path) {
@@ -164,27 +175,18 @@ impl View {
             sources.insert(path, source);
         }
         let mut objects = BTreeSet::new();
-        for (table, rows) in pack.tables(&record.rows) {
-            for row in rows {
-                if let Ok(row) = format!("{table}{}.", row.instance).parse() {
-                    insert_with_parents(&mut objects, row);
-                }
-            }
-            if let Ok(table) = table.parse() {
-                insert_with_parents(&mut objects, table);
-            }
-        }
+        let mut tables = pack.tables(&record.rows);
         for table in cpe_tables() {
             if schema.entry(table.path).is_none() {
                 continue;
             }
-            if let Ok(path) = table.path.parse() {
-                insert_with_parents(&mut objects, path);
-            }
-            for instance in (table.instances)(&record) {
-                if let Ok(row) = format!("{}{instance}.", table.path).parse() {
-                    insert_with_parents(&mut objects, row);
-                }
+            let instances = (table.instances)(&record);
+            tables.push(RowTable {
+                path: table.path.to_owned(),
+                instances: instances.clone(),
+                is_changeable: table.path == INFORM_PARAMETERS,
+            });
+            for instance in instances {
                 for column in table.columns {
                     let path = format!("{}{instance}.{}", table.path, column.name);
                     if schema.entry(&path).is_some()
@@ -194,6 +196,24 @@ impl View {
                         sources.insert(path, Source::Cpe(parameter));
                     }
                 }
+            }
+        }
+        let mut changeable = BTreeSet::new();
+        for RowTable {
+            path,
+            instances,
+            is_changeable,
+        } in tables
+        {
+            let rows = instances.iter().map(|row| format!("{path}{row}."));
+            for object in rows.chain([path.clone()]) {
+                let Ok(object) = object.parse::<ObjectPath>() else {
+                    continue;
+                };
+                if is_changeable {
+                    changeable.insert(object.clone());
+                }
+                insert_with_parents(&mut objects, object);
             }
         }
         let empty_tables = if is_gateway {
@@ -221,20 +241,9 @@ impl View {
                 sources.insert(path, Source::Count(count));
             }
         }
-        let acs_url = record.cpe.acs.url.clone().unwrap_or_else(|| {
-            let url = settings.acs_url.as_ref();
-            url.map(ToString::to_string).unwrap_or_default()
-        });
-        let acs_username = record
-            .cpe
-            .acs
-            .username
-            .clone()
-            .unwrap_or_else(|| settings.acs_credentials.username.clone());
-        let periodic_inform_interval = record
-            .cpe
-            .periodic_inform_interval
-            .unwrap_or(settings.periodic_inform_interval);
+        let acs_url = acs_url(mac, &record, settings);
+        let acs_username = acs_username(mac, &record, &identity, settings);
+        let periodic_inform_interval = periodic_inform_interval(mac, &record, settings);
         Self {
             mac,
             record,
@@ -243,6 +252,7 @@ impl View {
             lenses,
             sources,
             objects,
+            changeable,
             acs_url,
             acs_username,
             periodic_inform_interval,
@@ -268,6 +278,14 @@ impl View {
             Source::Cpe(parameter) => Some(*parameter),
             _ => None,
         }
+    }
+
+    /// The rows of a table.
+    pub(super) fn rows(&self, table: &ObjectPath) -> impl Iterator<Item = &ObjectPath> {
+        let after = (Bound::Excluded(table.as_str()), Bound::Unbounded);
+        let below = self.objects.range::<str, _>(after);
+        let below = below.take_while(|path| path.as_str().starts_with(table.as_str()));
+        below.filter(|path| is_row(path) && path.parent().as_ref() == Some(table))
     }
 
     /// Everything that a query names, in order of the paths; `None` when it names nothing known.
@@ -309,7 +327,7 @@ impl View {
                 object.as_str(),
                 ParameterInfo {
                     name: object.to_string(),
-                    writable: false,
+                    writable: self.changeable.contains(object),
                 },
             );
         }
@@ -330,6 +348,19 @@ impl View {
                     .and_then(|entry| entry.parameter())
                     .is_some_and(|facts| facts.forced_inform)
             })
+            .filter_map(|(path, source)| self.show(path, source, now))
+            .collect()
+    }
+
+    /// Every parameter that a pattern names: a path with `*` in the place of instance numbers.
+    pub(super) fn matching(&self, pattern: &str, now: Timestamp) -> Vec<Shown> {
+        let Some((prefix, _)) = pattern.split_once('*') else {
+            return self.parameter(pattern, now).into_iter().collect();
+        };
+        self.sources
+            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
+            .take_while(|(path, _)| path.as_str().starts_with(prefix))
+            .filter(|(path, _)| fits(pattern, path.as_str()))
             .filter_map(|(path, source)| self.show(path, source, now))
             .collect()
     }
@@ -365,7 +396,7 @@ impl View {
                 };
                 let is_dynamic = self
                     .lens_value(addressing_type)
-                    .is_none_or(|value| value == "DHCP");
+                    .is_none_or(|value| value == DYNAMIC);
                 if let Some(contact) = &self.record.contact
                     && is_dynamic
                 {
@@ -455,6 +486,38 @@ impl View {
     }
 }
 
+/// ManagementServer.URL.
+pub(super) fn acs_url(mac: Mac, record: &DeviceRecord, settings: &GatewaySettings) -> String {
+    let (_, acs) = settings.acs_of(mac, record);
+    record.cpe.acs.url.clone().unwrap_or_else(|| {
+        let url = acs.url.as_ref();
+        url.map(ToString::to_string).unwrap_or_default()
+    })
+}
+
+/// ManagementServer.Username.
+pub(super) fn acs_username(
+    mac: Mac,
+    record: &DeviceRecord,
+    identity: &DeviceId,
+    settings: &GatewaySettings,
+) -> String {
+    let (_, acs) = settings.acs_of(mac, record);
+    let set = record.cpe.acs.username.clone();
+    set.unwrap_or_else(|| acs.username(identity))
+}
+
+/// ManagementServer.PeriodicInformInterval in seconds.
+pub(super) fn periodic_inform_interval(
+    mac: Mac,
+    record: &DeviceRecord,
+    settings: &GatewaySettings,
+) -> u32 {
+    let (_, acs) = settings.acs_of(mac, record);
+    let set = record.cpe.periodic_inform_interval;
+    set.unwrap_or(acs.periodic_inform_interval)
+}
+
 /// Who the device would be if it were announced now.
 pub(super) fn provisional_identity(
     mac: Mac,
@@ -499,6 +562,18 @@ fn counters(objects: &BTreeSet<ObjectPath>, schema: &Schema) -> Vec<(ParameterPa
         }
     }
     counts.into_iter().collect()
+}
+
+/// Whether a path has the segments of a pattern, in which `*` stands for an instance number.
+fn fits(pattern: &str, path: &str) -> bool {
+    let mut segments = path.split('.');
+    let all_fit = pattern.split('.').all(|wanted| {
+        segments.next().is_some_and(|segment| match wanted {
+            "*" => segment.bytes().all(|byte| byte.is_ascii_digit()),
+            _ => segment == wanted,
+        })
+    });
+    all_fit && segments.next().is_none()
 }
 
 /// Whether an object is a row of a table: its last segment is a number.

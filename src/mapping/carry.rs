@@ -421,7 +421,7 @@ fn key_row(path: &str) -> Option<(&str, &str)> {
 
 /// A path with the native place of its account or key for its instance number.
 fn moved(path: &str, rows: &Rows) -> String {
-    for (table, rows) in rows.tables() {
+    for (_, table, rows) in rows.tables() {
         let Some((instance, rest)) = path
             .strip_prefix(table)
             .and_then(|after| after.split_once('.'))

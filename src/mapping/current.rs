@@ -71,7 +71,8 @@ impl Pack {
         kept: &BTreeMap<ParameterPath, String>,
     ) -> Vec<CurrentValue> {
         let mut values = Vec::new();
-        for (place, asked) in self.asked(what) {
+        let paths = self.row_paths(rows);
+        for (place, asked) in self.asked(&self.plain_word(what, rows)) {
             let Some(lens) = self.set.lenses.get(place) else {
                 continue;
             };
@@ -91,7 +92,7 @@ impl Pack {
                     if !is_asked || self.is_shadowed(place, number) {
                         continue;
                     }
-                    let Some(path) = face.path(instance) else {
+                    let Some(path) = paths.of_face(lens, face, instance) else {
                         continue;
                     };
                     let shown = match &self.view {

@@ -34,8 +34,11 @@ mod proof;
 mod read;
 mod reading;
 mod redirect;
+mod row_edits;
+mod row_paths;
 mod rows;
 mod scratch;
+mod secrecy;
 mod section;
 mod template;
 mod template_view;
@@ -53,6 +56,8 @@ mod example;
 mod example_patch;
 #[cfg(any(test, fuzzing))]
 pub mod laws_on_files;
+#[cfg(test)]
+mod row_edits_tests;
 #[cfg(test)]
 mod shared_profiles;
 #[cfg(test)]
@@ -73,6 +78,7 @@ pub use pack::{Pack, PackId};
 pub use packs::Packs;
 pub use parameter::{Parameter, ValueState};
 pub use proof::{PackFinding, SetProof};
-pub use rows::{Row, Rows};
+pub use row_edits::{RowProblem, RowTable};
+pub use rows::{FixedRows, Row, Rows};
 pub use template_view::{Template, TemplateError};
 pub use vendor::NewFile;

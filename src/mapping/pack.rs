@@ -9,7 +9,7 @@ use super::convert::Convert;
 use super::lens::{Lens, slot_place};
 use super::lens_set::{FacePlace, KeyUse, LensSet};
 use super::native_names::{key_of, path_of};
-use super::rows::{Row, Rows};
+use super::rows::Rows;
 use super::template_view::Template;
 use super::vendor::{NewFile, Vendor};
 use super::view::View;
@@ -211,6 +211,8 @@ impl Pack {
 
     /// The rows of all tables, given those of before: the row of a slot that is gone goes; a new
     /// slot gets its own number as instance number if that was never used, else the next unused.
+    /// A row that was added stays, one that was deleted is back only when the files have something
+    /// new of it.
     pub fn rows(&self, layers: &Layers, previous: &Rows) -> Rows {
         let mut present: BTreeMap<usize, BTreeSet<u32>> = BTreeMap::new();
         for layer in layers.counting() {
@@ -222,6 +224,7 @@ impl Pack {
         }
         let indexes = &self.set.indexes;
         let mut rows = previous.clone();
+        self.show_what_is_new(layers, &mut rows);
         rows.show_only(|name| indexes.iter().any(|index| index.name == name));
         for (place, index) in indexes.iter().enumerate() {
             let mut slots = present.remove(&place).unwrap_or_default();
@@ -298,6 +301,7 @@ impl Pack {
     /// that it only stands behind while another slot's keys count for them.
     pub fn parameters_of(&self, key: &NativeKey, rows: &Rows) -> Vec<ParameterPath> {
         let key = self.canonical(key);
+        let row_paths = self.row_paths(rows);
         let mut paths: Vec<ParameterPath> = Vec::new();
         if !self.covers(key) {
             paths.extend(path_of(key));
@@ -312,7 +316,7 @@ impl Pack {
                     continue;
                 }
                 let faces = self.faces(key_use.lens, lens);
-                let of_lens = faces.filter_map(|face| face.path(instance));
+                let of_lens = faces.filter_map(|face| row_paths.of_face(lens, face, instance));
                 match &self.view {
                     Some(view) => paths.extend(of_lens.flat_map(|path| view.paths_of(&path))),
                     None => paths.extend(of_lens.map(std::borrow::Cow::into_owned)),
@@ -403,12 +407,12 @@ impl Pack {
         Ok((path, face.rule.check(&value)?))
     }
 
-    /// The tables that the indexes count, as they are shown, each with its rows.
-    pub fn tables<'r>(&self, rows: &'r Rows) -> impl Iterator<Item = (String, &'r [Row])> {
-        rows.tables().map(|(table, rows)| match &self.view {
-            Some(view) => (view.shown_name(table).into_owned(), rows),
-            None => (table.to_owned(), rows),
-        })
+    /// The name of a table as the view shows it.
+    pub(super) fn shown_table_name(&self, table: &str) -> String {
+        match &self.view {
+            Some(view) => view.shown_name(table).into_owned(),
+            None => table.to_owned(),
+        }
     }
 
     /// The set for any model, and once for each condition alone: every lens counts in one of them.
@@ -493,7 +497,7 @@ impl Pack {
     }
 
     /// Index and slot that a key shows to exist: the key is that of one slot of the index only.
-    fn slots_of(&self, key: &NativeKey) -> impl Iterator<Item = (usize, u32)> {
+    pub(super) fn slots_of(&self, key: &NativeKey) -> impl Iterator<Item = (usize, u32)> {
         let mut found: Vec<(usize, u32)> = self
             .uses(key)
             .filter(|key_use| key_use.own)
@@ -533,11 +537,12 @@ impl Pack {
 
     /// What a path of a lens, not of a view, stands for.
     pub(super) fn own_target(&self, path: &ParameterPath, rows: &Rows) -> Option<Target> {
-        if let Some(place) = self.place_of(path.as_str()) {
+        let name = self.lens_name(path.as_str(), rows)?;
+        if let Some(place) = self.place_of(&name) {
             return Some(Target::Face { place, slot: 1 });
         }
         for index in &self.set.indexes {
-            let Some(after) = path.as_str().strip_prefix(&index.table) else {
+            let Some(after) = name.strip_prefix(&index.table) else {
                 continue;
             };
             let Some((instance, rest)) = after.split_once('.') else {

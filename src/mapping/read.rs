@@ -7,6 +7,7 @@ use super::lens::{Lens, Seen};
 use super::native_names::path_of;
 use super::pack::{Pack, Target};
 use super::parameter::{Parameter, ValueState};
+use super::row_paths::RowPaths;
 use super::rows::Rows;
 use crate::datamodel::{ParameterPath, ValueType};
 use crate::native::Layers;
@@ -27,13 +28,15 @@ impl Pack {
         let in_force = self.in_force(layers);
         let mut parameters = Vec::with_capacity(512);
         let own_sets = self.own_sets(&in_force, rows);
+        let paths = self.row_paths(rows);
+        let context = (&in_force, &own_sets, &paths);
         for (place, lens) in self.set.lenses.iter().enumerate() {
             if lens.only_if_set || !self.has(lens) {
                 continue;
             }
             for (instance, slot) in self.instances(lens, rows) {
                 let at = (place, lens, instance, slot);
-                self.read_lens(at, &in_force, &own_sets, &mut parameters);
+                self.read_lens(at, context, &mut parameters);
             }
         }
         for (place, slot) in self.shown_if_set(&in_force) {
@@ -43,7 +46,7 @@ impl Pack {
             for (instance, of_row) in self.instances(lens, rows) {
                 if slot.is_none_or(|slot| slot == of_row) {
                     let at = (place, lens, instance, of_row);
-                    self.read_lens(at, &in_force, &own_sets, &mut parameters);
+                    self.read_lens(at, context, &mut parameters);
                 }
             }
         }
@@ -182,8 +185,7 @@ impl Pack {
     fn read_lens(
         &self,
         (place, lens, instance, slot): (usize, &Lens, u32, u32),
-        in_force: &InForce<'_>,
-        own_sets: &OwnSets,
+        (in_force, own_sets, paths): (&InForce<'_>, &OwnSets, &RowPaths<'_>),
         parameters: &mut Vec<Parameter>,
     ) {
         let is_own = |set| own_sets.get(&(set, slot)).copied().unwrap_or(false);
@@ -198,7 +200,7 @@ impl Pack {
             if self.is_shadowed(place, number) {
                 continue;
             }
-            let Some(path) = face.path(instance) else {
+            let Some(path) = paths.of_face(lens, face, instance) else {
                 continue;
             };
             parameters.push(face_parameter(path.into_owned(), face, seen, first));

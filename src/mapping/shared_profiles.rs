@@ -83,3 +83,29 @@ fn a_server_that_accounts_share_is_written_at_the_profile() {
     let first = value(pack, &layers, "1.SIP.RegistrarServer");
     assert_eq!(first.as_deref(), Some("new.example.net"));
 }
+
+#[test]
+fn a_profile_that_others_use_outlives_its_account() {
+    let packs = Packs::embedded().unwrap();
+    let (pack, mut layers) = phone(&packs);
+    let mut rows = pack.rows(&layers, &Rows::default());
+    let row = long("1.").parse().unwrap();
+    pack.delete_row(&mut layers, &mut rows, &row).unwrap();
+    rows = pack.rows(&layers, &rows);
+    let server = long("2.SIP.RegistrarServer").parse().unwrap();
+    let shown = pack.parameter(&layers, &rows, &server).unwrap();
+    assert_eq!(shown.value, "sip.example.net");
+    let user = layers.effective(&crate::native::NativeKey::new("P35"));
+    assert_eq!(
+        user.map(|user| user.value.into_owned()).as_deref(),
+        Some("")
+    );
+    let change = Change {
+        path: server,
+        value: "new.example.net".to_owned(),
+    };
+    pack.write(&mut layers, &rows, &[change]).unwrap();
+    rows = pack.rows(&layers, &rows);
+    let gone = long("1.Enable").parse().unwrap();
+    assert_eq!(pack.parameter(&layers, &rows, &gone), None);
+}

@@ -28,7 +28,6 @@ const PHONES_PER_CHECK: u16 = 2;
 
 /// A gateway's surroundings.
 pub(crate) struct World {
-    pub(crate) variant: Variant,
     pub(crate) acs: ScriptedAcs,
     pub(crate) files: FileServer,
     pub(crate) authority: Authority,
@@ -86,13 +85,14 @@ pub(crate) struct Listen {
     pub(crate) admin: SocketAddr,
 }
 
-/// The settings of a gateway; `more` are TOML lines that are laid over them, section by section.
+/// The settings of a gateway; `more` are TOML lines that are laid over them one after the other,
+/// section by section.
 pub(crate) fn settings(
     folder: &Path,
     variant: Variant,
     acs: &str,
     listen: &Listen,
-    more: &str,
+    more: &[&str],
 ) -> String {
     let Listen {
         phones,
@@ -111,7 +111,9 @@ pub(crate) fn settings(
         variant.template.name(),
     );
     let mut table: toml::Table = usual.parse().unwrap();
-    lay_over(&mut table, more.parse().unwrap());
+    for lines in more {
+        lay_over(&mut table, lines.parse().unwrap());
+    }
     table.to_string()
 }
 
@@ -145,7 +147,7 @@ fn start(variant: Variant) -> Result<&'static World, String> {
         connection_requests: any,
         admin: any,
     };
-    let settings = settings(&folder, variant, acs.url(), &listen, "");
+    let settings = settings(&folder, variant, acs.url(), &listen, &[]);
     fs::write(folder.join("trestle.toml"), settings).unwrap();
     let arguments = [
         "--import".to_owned(),
@@ -156,7 +158,6 @@ fn start(variant: Variant) -> Result<&'static World, String> {
     // It runs until the test program ends; its watcher ends it then.
     std::mem::forget(process);
     Ok(Box::leak(Box::new(World {
-        variant,
         acs,
         files,
         authority,

@@ -20,6 +20,8 @@ mod attributes;
 mod catalogue;
 mod certificates;
 mod connection_request;
+mod crowd;
+mod delivery;
 mod events;
 mod fleet;
 mod gateway;
@@ -27,15 +29,21 @@ mod get;
 mod http;
 mod invariants;
 mod ledger;
+mod local;
 mod methods;
 mod model;
 mod names;
+mod notification;
+mod objects;
+mod orders;
 mod personalities;
 mod phone;
 mod private;
 mod process;
 mod proxier;
+mod proxier_info;
 mod redirects;
+mod reset;
 mod restart;
 mod runner;
 mod security;
@@ -44,6 +52,7 @@ mod set;
 mod subject;
 #[path = "../support/mod.rs"]
 mod support;
+mod timing;
 mod transfers;
 mod variant;
 
@@ -54,16 +63,24 @@ fn main() -> std::process::ExitCode {
         http::CHECKS,
         redirects::CHECKS,
         events::CHECKS,
+        delivery::CHECKS,
+        timing::CHECKS,
         methods::CHECKS,
         set::CHECKS,
         get::CHECKS,
         names::CHECKS,
         attributes::CHECKS,
+        orders::CHECKS,
+        notification::CHECKS,
+        objects::CHECKS,
+        reset::CHECKS,
         transfers::CHECKS,
         connection_request::CHECKS,
+        crowd::CHECKS,
         restart::CHECKS,
-        security::CHECKS,
         proxier::CHECKS,
+        proxier_info::CHECKS,
+        security::CHECKS,
         personalities::CHECKS,
     ])
 }

@@ -82,7 +82,6 @@ impl Model {
     }
 
     /// Whether the model lets an ACS write a parameter.
-    #[allow(dead_code, reason = "for C119")]
     pub(crate) fn is_writable(&self, path: &str) -> bool {
         self.rows
             .get(&generic(path))

@@ -28,14 +28,20 @@ impl RunningPhone {
 
     /// Fetches its file, as it does when it boots.
     pub(crate) async fn boot(&self) -> Response {
-        self.boot_at(self.phone.address()).await
+        boot(self.phone, self.server).await
     }
 
-    /// The same from another address: its network has given it a new one.
-    pub(crate) async fn boot_at(&self, address: Ipv4Addr) -> Response {
-        let response = fetch(self.phone, address, self.server).await;
-        assert_eq!(response.status, 200, "the phone's own file is served");
-        response
+    /// Takes it off the network: nobody answers on its SIP port any more.
+    pub(crate) async fn unplug(&mut self) {
+        self.sip.abort();
+        // It ends by the abort.
+        let _ = (&mut self.sip).await;
+    }
+
+    /// Puts it back, not booted yet.
+    pub(crate) async fn plug_in_again(&mut self) {
+        let again = Self::plug_in(self.phone, self.server).await;
+        *self = again;
     }
 }
 
@@ -45,7 +51,19 @@ impl Drop for RunningPhone {
     }
 }
 
-async fn fetch(phone: Phone, address: Ipv4Addr, server: SocketAddr) -> Response {
+/// Lets a phone fetch its file, as it does when it boots. It need not be plugged in.
+pub(crate) async fn boot(phone: Phone, server: SocketAddr) -> Response {
+    boot_at(phone.address(), phone, server).await
+}
+
+/// The same from another address than its own.
+pub(crate) async fn boot_at(address: Ipv4Addr, phone: Phone, server: SocketAddr) -> Response {
+    let response = fetch(address, phone, server).await;
+    assert_eq!(response.status, 200, "the phone's own file is served");
+    response
+}
+
+async fn fetch(address: Ipv4Addr, phone: Phone, server: SocketAddr) -> Response {
     let socket = TcpSocket::new_v4().unwrap();
     socket
         .bind(SocketAddr::new(IpAddr::V4(address), 0))
@@ -100,6 +118,6 @@ async fn answer_sip(socket: UdpSocket, phone: Phone, server: SocketAddr) {
         if socket.send_to(answer.as_bytes(), from).await.is_err() {
             return;
         }
-        fetch(phone, phone.address(), server).await;
+        fetch(phone.address(), phone, server).await;
     }
 }

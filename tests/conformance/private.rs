@@ -21,14 +21,19 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::task::JoinSet;
 use trestle::sim::file_server::FileServer;
 
 use crate::certificates::Authority;
 use crate::fleet::{Phone, Vendor};
 use crate::gateway::{Listen, World, log_file, prepare, settings, start_acs};
+use crate::phone;
 use crate::process::Process;
 use crate::subject::Subject;
 use crate::variant::{Template, Variant};
+
+/// A hastened clock would bring periodic Informs into the middle of a check.
+const SELDOM: &str = "[acs]\nperiodic_inform_interval = 4000000000\n";
 
 /// How a private gateway is made.
 #[derive(Debug, Clone)]
@@ -37,14 +42,15 @@ pub(crate) struct Options {
     pub(crate) template: Option<Template>,
     /// Whether its ACS is behind TLS; `None`: as in the variant.
     pub(crate) https: Option<bool>,
-    /// TOML lines that are laid over the usual settings: `"[acs]\nmax_sessions = 1\n"`.
+    /// TOML lines that are laid over the usual settings: `"[acs]\nmax_sessions = 1\n"`. Without
+    /// one on it there is no periodic Inform in our lifetime.
     pub(crate) settings: String,
     /// How many times as fast as ours its clock runs. Waits of sockets stay as they are.
     pub(crate) speed: u16,
     /// How many phones are in its tree.
     pub(crate) phones: u16,
-    /// Who made them; `None`: as the number of the check says.
-    pub(crate) vendor: Option<Vendor>,
+    /// Who made them, one after the other and over again; empty: as the check's number says.
+    pub(crate) vendors: &'static [Vendor],
 }
 
 impl Default for Options {
@@ -55,7 +61,7 @@ impl Default for Options {
             settings: String::new(),
             speed: 1,
             phones: 2,
-            vendor: None,
+            vendors: &[],
         }
     }
 }
@@ -96,17 +102,22 @@ impl Private {
         let acs = start_acs(variant, at(7548), tls).await;
         let files = FileServer::start(None).await.unwrap();
         let folder = tempfile::tempdir().unwrap().keep();
-        let phones = (0..options.phones).map(|which| phone(check, which, &options));
+        let phones = (0..options.phones).map(|which| a_phone(check, which, &options));
         prepare(&folder, &authority, phones);
         let listen = Listen {
             phones: at(8080),
             connection_requests: at(7547),
             admin: at(8090),
         };
-        let lines = settings(&folder, variant, acs.url(), &listen, &options.settings);
+        let lines = settings(
+            &folder,
+            variant,
+            acs.url(),
+            &listen,
+            &[SELDOM, &options.settings],
+        );
         fs::write(folder.join("trestle.toml"), lines).unwrap();
         let world = Box::leak(Box::new(World {
-            variant,
             acs,
             files,
             authority,
@@ -141,7 +152,7 @@ impl Private {
 
     /// A phone of its tree.
     pub(crate) fn phone(&self, which: u16) -> Phone {
-        phone(self.check, which, &self.options)
+        a_phone(self.check, which, &self.options)
     }
 
     /// Kills the gateway with SIGKILL. The ACS and the phones stay.
@@ -212,6 +223,19 @@ impl Private {
         tokio::time::sleep(self.scaled(span)).await;
     }
 
+    /// Lets phones of its tree boot, some at a time. They need not be plugged in.
+    pub(crate) async fn boot(&self, phones: std::ops::Range<u16>) {
+        const AT_ONCE: usize = 32;
+        let mut booting = JoinSet::new();
+        for which in phones {
+            if booting.len() >= AT_ONCE {
+                booting.join_next().await.unwrap().unwrap();
+            }
+            booting.spawn(phone::boot(self.phone(which), self.world.phones_http));
+        }
+        booting.join_all().await;
+    }
+
     /// The folder with its settings (`trestle.toml`), store (`data`) and tree (`tree`).
     #[allow(
         dead_code,
@@ -259,10 +283,10 @@ impl Drop for Private {
     }
 }
 
-fn phone(check: u16, which: u16, options: &Options) -> Phone {
+fn a_phone(check: u16, which: u16, options: &Options) -> Phone {
     let phone = Phone::of_check(check, which);
-    match options.vendor {
-        Some(vendor) => phone.made_by(vendor),
-        None => phone,
+    match options.vendors {
+        [] => phone,
+        vendors => phone.made_by(vendors[usize::from(which) % vendors.len()]),
     }
 }

@@ -1,104 +1,122 @@
-//! C196 and C199: the gateway stands for its phones, and is not one of them.
+//! C199 to C201: phones behind the gateway.
 
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use trestle::sim::acs::Session;
 use trestle::sim::acs::message::AttributeChange;
 
 use crate::catalogue::{Check, checks};
-use crate::fleet::Phone;
-use crate::gateway::world;
-use crate::subject::{DI, Subject, check, check_alone, check_new};
-use crate::variant::{Template, Variant};
+use crate::phone::boot_at;
+use crate::subject::{Subject, VP, check, check_new};
 
 /// The checks of this file.
 pub(crate) const CHECKS: &[Check] = checks![
-    c196_phones_of_all_makers_name_the_gateway,
-    c199_a_phone_is_new_once_and_boots_when_it_boots,
-    c199_a_new_address_is_a_change_of_values_and_nothing_else,
+    c199_only_a_new_phone_is_a_bootstrap,
+    c200_an_offline_phone_is_configured_but_not_restarted,
+    c201_what_the_acs_set_is_no_news_for_it,
 ];
 
-/// What the device names as its proxier.
-async fn proxier(subject: &mut Subject) -> Vec<(String, String)> {
-    let object = format!("{DI}ProxierInfo.");
-    let mut session = subject.turn().await;
-    let values = session.get_values(&[&object]).await.unwrap().into_iter();
-    let values = values.map(|value| {
-        let name = value.name.strip_prefix(&object).unwrap().to_owned();
-        (name, value.value)
-    });
-    let values = values.collect();
-    session.end().unwrap();
-    values
+/// Long enough for a wrong session to show up.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// Answers sessions until the device is quiet; all their event codes.
+async fn events_until_quiet(subject: &mut Subject) -> Vec<String> {
+    let mut codes = Vec::new();
+    while !subject.device.is_silent_for(QUIET).await {
+        let mut session = subject.device.session().await.unwrap();
+        let events = &session.inform().events;
+        codes.extend(events.iter().map(|event| event.code.clone()));
+        session.begin().await.unwrap();
+        session.end().unwrap();
+    }
+    codes
 }
 
-fn c196_phones_of_all_makers_name_the_gateway() {
-    check(196, async |mut subject| {
-        let own = proxier(&mut subject).await;
-        let value = |wanted: &str| {
-            let mut own = own.iter();
-            let found = own.find(|(name, _)| name == wanted);
-            found.map(|(_, value)| value.as_str()).unwrap()
-        };
-        let oui = value("ManufacturerOUI");
-        let is_oui = |byte: u8| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte);
-        assert!(oui.len() == 6 && oui.bytes().all(is_oui), "{oui}");
-        assert!(!subject.phone.serial().starts_with(oui), "{oui}");
-        assert!(!value("ProductClass").is_empty() && !value("SerialNumber").is_empty());
-        assert_ne!(value("SerialNumber"), subject.phone.serial());
-        let protocol = value("ProxyProtocol");
-        let is_known = ["Z-Wave", "ZigBee", "UPnP-DM", "ETSI-M2M"].contains(&protocol);
-        let is_ours = protocol.starts_with("X_") && protocol.len() <= 31;
-        assert!(is_known || is_ours, "{protocol}");
-        assert_eq!(own.len(), 4, "{own:?}");
-
-        let mut other = Subject::announced(196, 1).await;
-        assert_eq!(proxier(&mut other).await, own);
-    });
-}
-
-fn c199_a_phone_is_new_once_and_boots_when_it_boots() {
+fn c199_only_a_new_phone_is_a_bootstrap() {
     check_new(199, async |mut subject| {
-        subject.running.boot().await;
-        let mut session = subject.device.session().await.unwrap();
-        let inform = session.inform();
-        assert_eq!(inform.event_codes(), ["0 BOOTSTRAP", "1 BOOT"]);
-        // It is told to restart, does so, and fetches its file when it comes up.
-        session.begin().await.unwrap();
-        session.reboot("c199").await.unwrap();
+        subject
+            .announce_with(|inform| {
+                assert!(inform.has_event("0 BOOTSTRAP"), "{:?}", inform.events);
+            })
+            .await;
+        let _ = events_until_quiet(&mut subject).await;
+        // A known phone that restarts.
+        let mut session = subject.turn().await;
+        session.reboot("C199").await.unwrap();
         session.end().unwrap();
+        let codes = events_until_quiet(&mut subject).await;
+        assert!(codes.iter().any(|code| code == "1 BOOT"), "{codes:?}");
+        assert!(!codes.iter().any(|code| code == "0 BOOTSTRAP"), "{codes:?}");
+        // A known phone with another address.
+        let [first, second, _, last] = subject.phone.address().octets();
+        let moved = Ipv4Addr::new(first, second, 199, last);
+        boot_at(moved, subject.phone, subject.world.phones_http).await;
+        let codes = events_until_quiet(&mut subject).await;
+        assert!(
+            codes.iter().all(|code| code == "4 VALUE CHANGE"),
+            "{codes:?}"
+        );
+    });
+}
+
+/// A setting of the phone that every vendor has.
+fn user_name() -> String {
+    format!("{VP}Line.1.SIP.AuthUserName")
+}
+
+async fn set_user_name(session: &mut Session<'_>, value: &str) {
+    let name = user_name();
+    let values = [(name.as_str(), value, "xsd:string")];
+    assert_eq!(session.set_values(&values, "").await.unwrap(), "1");
+}
+
+fn c200_an_offline_phone_is_configured_but_not_restarted() {
+    check(200, async |mut subject| {
+        let _ = events_until_quiet(&mut subject).await;
+        subject.running.unplug().await;
+        let mut session = subject.turn().await;
+        set_user_name(&mut session, "offline").await;
+        assert_eq!(session.get_value(&user_name()).await.unwrap(), "offline");
+        let status = format!("{VP}Line.1.Status");
+        let names = session.get_names(VP, false).await.unwrap();
+        if names.iter().any(|name| name.name == status) {
+            assert_ne!(session.get_value(&status).await.unwrap(), "Up");
+        }
+        session.reboot("C200").await.unwrap();
+        session.end().unwrap();
+        // Nobody claims that it has restarted.
+        assert_eq!(events_until_quiet(&mut subject).await, Vec::<String>::new());
+        subject.running.plug_in_again().await;
+        let file = String::from_utf8(subject.running.boot().await.body).unwrap();
+        assert!(file.contains("offline"), "{file}");
         let mut session = subject.device.session().await.unwrap();
-        let inform = session.inform();
-        assert!(inform.has_event("1 BOOT"), "{:?}", inform.events);
-        assert!(!inform.has_event("0 BOOTSTRAP"), "{:?}", inform.events);
+        assert!(session.inform().has_event("1 BOOT"));
+        assert_eq!(session.inform().command_keys("M Reboot"), ["C200"]);
         session.begin().await.unwrap();
         session.end().unwrap();
     });
 }
 
-fn c199_a_new_address_is_a_change_of_values_and_nothing_else() {
-    world();
-    // The other phone of this check is never plugged in: its address is free.
-    let elsewhere = Phone::of_check(199, 0).address();
-    let address = match Variant::current().template {
-        Template::Device1 => "Device.LAN.IPAddress",
-        Template::Device2 => "Device.IP.Interface.1.IPv4Address.1.IPAddress",
-    };
-    check_alone(199, async || {
-        let mut subject = Subject::announced(199, 1).await;
-        let at_first = subject.phone.address().to_string();
+fn c201_what_the_acs_set_is_no_news_for_it() {
+    check(201, async |mut subject| {
+        let _ = events_until_quiet(&mut subject).await;
+        let name = user_name();
         let mut session = subject.turn().await;
-        assert_eq!(session.get_value(address).await.unwrap(), at_first);
-        let watch = [AttributeChange {
-            name: address,
+        let active = AttributeChange {
+            name: &name,
             notification: Some("2"),
             access_list: None,
-        }];
-        session.set_attributes(&watch).await.unwrap();
+        };
+        session.set_attributes(&[active]).await.unwrap();
+        set_user_name(&mut session, "setbyacs").await;
         session.end().unwrap();
-        subject.running.boot_at(elsewhere).await;
-        let mut session = subject.device.session().await.unwrap();
-        let inform = session.inform();
-        assert_eq!(inform.event_codes(), ["4 VALUE CHANGE"]);
-        let told = inform.value(address).map(str::to_owned);
-        assert_eq!(told, Some(elsewhere.to_string()));
+        assert_eq!(events_until_quiet(&mut subject).await, Vec::<String>::new());
+        let file = String::from_utf8(subject.running.boot().await.body).unwrap();
+        assert!(file.contains("setbyacs"), "{file}");
+        assert_eq!(events_until_quiet(&mut subject).await, Vec::<String>::new());
+        let mut session = subject.wake().await;
+        assert_eq!(session.inform().event_codes(), ["6 CONNECTION REQUEST"]);
         session.begin().await.unwrap();
         session.end().unwrap();
     });

@@ -115,8 +115,13 @@ fn outcome_of(payload: &(dyn Any + Send)) -> Outcome {
     if let Some(Skip(reason)) = payload.downcast_ref() {
         return Outcome::Skipped(reason.clone());
     }
-    let text = PANIC.take();
-    Outcome::Failed(text.unwrap_or_else(|| "it panicked".to_owned()))
+    // One that was handed on from a task has passed the hook on another thread.
+    let handed_on = || {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref().copied());
+        text.unwrap_or("it panicked").to_owned()
+    };
+    Outcome::Failed(PANIC.take().unwrap_or_else(handed_on))
 }
 
 /// Keeps the text of a check's panic for its result, in place of printing it in between.

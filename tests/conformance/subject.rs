@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use trestle::sim::acs::cpe::Inform;
 use trestle::sim::acs::{ConnectionRequester, Device, ScriptError, Session, Shown};
 
 use crate::fleet::Phone;
@@ -19,6 +20,8 @@ pub(crate) const CR_USERNAME: &str = "waker";
 
 /// How long a check may take as a whole.
 const LIMIT: Duration = Duration::from_secs(100);
+/// The same for one that is registered as slow.
+const SLOW_LIMIT: Duration = Duration::from_secs(900);
 
 /// What a check works on.
 pub(crate) struct Subject {
@@ -64,8 +67,14 @@ impl Subject {
     /// Boots the phone and leads the device through its first session, in which credentials for
     /// connection requests are set.
     pub(crate) async fn announce(&mut self) {
+        self.announce_with(|_| ()).await;
+    }
+
+    /// The same with a look at the first Inform.
+    pub(crate) async fn announce_with(&mut self, look: impl FnOnce(&Inform)) {
         self.running.boot().await;
         let mut session = self.device.session().await.unwrap();
+        look(session.inform());
         session.begin().await.unwrap();
         let waker = Waker::set_up(&mut session).await;
         session.end().unwrap();
@@ -162,8 +171,17 @@ pub(crate) fn check_new(number: u16, body: impl AsyncFnOnce(Subject)) {
 
 /// Runs a check that brings what it works on: a private gateway.
 pub(crate) fn check_alone(number: u16, body: impl AsyncFnOnce()) {
-    let outcome = runtime().block_on(async { tokio::time::timeout(LIMIT, body()).await });
-    assert!(outcome.is_ok(), "C{number:03} took longer than {LIMIT:?}");
+    within(LIMIT, number, body);
+}
+
+/// The same for a check that takes minutes; it is registered as `slow`.
+pub(crate) fn check_slowly(number: u16, body: impl AsyncFnOnce()) {
+    within(SLOW_LIMIT, number, body);
+}
+
+fn within(limit: Duration, number: u16, body: impl AsyncFnOnce()) {
+    let outcome = runtime().block_on(async { tokio::time::timeout(limit, body()).await });
+    assert!(outcome.is_ok(), "C{number:03} took longer than {limit:?}");
 }
 
 /// The code of the fault that a call ended in; panics when it did not.

@@ -1,14 +1,19 @@
 //! The state machine.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use super::failure::SessionFailure;
+use super::answer::{acknowledges, check_understood, out_of_place, read_reply, settled};
+use super::failure::{SessionFailure, VersionDoubt};
 use crate::cwmp::fault::{Fault, FaultCode};
-use crate::cwmp::message::{AcsRequest, AcsResponse, CpeCall, CpeRequest, CpeResponse, Inform};
-use crate::cwmp::soap::{
-    AcsBody, AcsMessage, decode, encode_fault, encode_must_understand_fault, encode_request,
-    encode_response,
+use crate::cwmp::message::{
+    AcsRequest, AcsResponse, CpeCall, CpeRequest, CpeResponse, Inform, Notification,
 };
+use crate::cwmp::soap::{
+    AcsBody, AcsMessage, Outgoing, Voice, encode_fault, encode_must_understand_fault,
+    encode_request, encode_response,
+};
+use crate::cwmp::{AcsProfile, CwmpVersion, RetryAfter};
 
 /// How often one request is sent at most when the ACS answers fault 8005 each time (cwmp.md N9).
 pub const MAX_SENDS: u32 = 10;
@@ -20,6 +25,10 @@ pub struct SessionStart {
     pub inform: Inform,
     /// What the CPE has to say besides, each under an id of its own.
     pub calls: Vec<(u64, CpeCall)>,
+    /// The version that the Inform is written in; what is in force after it may be less.
+    pub version: CwmpVersion,
+    /// What is particular to the ACS.
+    pub profile: Arc<AcsProfile>,
     /// Makes the IDs of the CPE's requests; another number for each session.
     pub id_seed: u64,
 }
@@ -28,7 +37,7 @@ pub struct SessionStart {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// POST this; `None` is the empty POST. Then [`Session::on_reply`].
-    Send(Option<Vec<u8>>),
+    Send(Option<Outgoing>),
     /// Do what the ACS asks. Then [`Session::on_result`].
     Execute(AcsRequest),
     /// Note durably that the ACS has taken this. Then [`Session::on_committed`].
@@ -37,13 +46,16 @@ pub enum Step {
     Finish(SessionEnd),
 }
 
-/// What the ACS has taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the ACS has taken, or never will.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivered {
     /// The Inform with its events, except those that end with a TransferComplete.
     Inform,
     /// The call of this id.
     Call(u64),
+    /// The calls of these ids are not made: the ACS does not have their methods (cwmp.md M11).
+    /// They stay as they are.
+    Unlisted(Vec<u64>),
 }
 
 /// How a session ended.
@@ -62,6 +74,8 @@ pub struct Reply<'a> {
     pub status: u16,
     /// All of the body.
     pub body: &'a [u8],
+    /// The header Retry-After, if it can be read.
+    pub retry_after: Option<RetryAfter>,
 }
 
 /// One session (cwmp.md N1 to N10). A call that does not fit the step at hand changes nothing.
@@ -69,7 +83,16 @@ pub struct Reply<'a> {
 pub struct Session {
     state: State,
     calls: VecDeque<(u64, CpeCall)>,
+    /// Laid aside, and not yet told to the driver.
+    unlisted: Vec<u64>,
     hold_requests: bool,
+    /// In force; the one of the Inform until that is answered.
+    version: CwmpVersion,
+    profile: Arc<AcsProfile>,
+    /// The ACS has taken the Inform.
+    informed: bool,
+    /// The ACS has been asked for its methods.
+    asked_methods: bool,
     id_seed: u64,
     requests: u32,
 }
@@ -77,7 +100,7 @@ pub struct Session {
 #[derive(Debug)]
 enum State {
     Sending {
-        body: Option<Vec<u8>>,
+        body: Option<Outgoing>,
         awaited: Awaited,
         sends: u32,
     },
@@ -85,17 +108,23 @@ enum State {
         id: Option<String>,
         request: AcsRequest,
     },
-    Committing(Delivered),
+    Committing {
+        delivered: Delivered,
+        /// The ACS has ended the session: nothing may follow.
+        then_end: bool,
+    },
     Ended(SessionEnd),
 }
 
 /// What the answer to a POST has to be.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 enum Awaited {
     /// An InformResponse.
     Inform,
-    /// The response to the call of this id.
-    Call(u64),
+    /// The response to this call.
+    Call(u64, CpeCall),
+    /// The methods of the ACS.
+    Methods,
     /// A request or nothing: the ACS has the turn.
     Turn,
 }
@@ -106,7 +135,12 @@ impl Session {
         let mut session = Self {
             state: State::Ended(SessionEnd::Complete),
             calls: start.calls.into(),
+            unlisted: Vec::new(),
             hold_requests: false,
+            version: start.version,
+            asked_methods: !start.profile.ask_methods,
+            profile: start.profile,
+            informed: false,
             id_seed: start.id_seed,
             requests: 0,
         };
@@ -119,35 +153,31 @@ impl Session {
         match &self.state {
             State::Sending { body, .. } => Step::Send(body.clone()),
             State::Executing { request, .. } => Step::Execute(request.clone()),
-            State::Committing(delivered) => Step::Commit(*delivered),
+            State::Committing { delivered, .. } => Step::Commit(delivered.clone()),
             State::Ended(end) => Step::Finish(end.clone()),
         }
     }
 
     /// The ACS has answered the POST.
     pub fn on_reply(&mut self, reply: Reply<'_>) {
-        let State::Sending { awaited, .. } = self.state else {
+        let State::Sending { awaited, .. } = &mut self.state else {
             return;
         };
-        let taken = match (read_reply(reply), awaited) {
-            (Err(failure), _) => Err(failure),
-            (Ok(None), Awaited::Inform) => Err(SessionFailure::NoInformResponse {
-                status: reply.status,
-            }),
-            (Ok(None), Awaited::Call(_)) => {
-                self.unanswered_call(reply.status);
-                Ok(())
-            }
-            (Ok(None), Awaited::Turn) => {
-                self.acs_has_no_more();
-                Ok(())
-            }
-            (Ok(Some(message)), _) => {
+        let awaited = std::mem::replace(awaited, Awaited::Turn);
+        let taken = match read_reply(reply) {
+            Err(failure) => Err(failure),
+            Ok(None) => self.nothing_answered(awaited, reply.status),
+            Ok(Some(message)) => {
                 self.hold_requests = message.hold_requests;
-                match awaited {
-                    Awaited::Inform => self.inform_answered(message),
-                    Awaited::Call(id) => self.call_answered(id, message),
-                    Awaited::Turn => self.acs_speaks(message),
+                if asks_for_retry(&message.body) && !matches!(awaited, Awaited::Turn) {
+                    self.retry_asked(awaited)
+                } else {
+                    match awaited {
+                        Awaited::Inform => self.inform_answered(message),
+                        Awaited::Call(id, call) => self.call_answered(id, &call, message),
+                        Awaited::Methods => self.methods_answered(message),
+                        Awaited::Turn => self.acs_speaks(message),
+                    }
                 }
             }
         };
@@ -161,17 +191,28 @@ impl Session {
         let State::Executing { id, .. } = &self.state else {
             return;
         };
+        let (id, version) = (id.as_deref(), self.version);
         let body = match result {
-            Ok(response) => encode_response(id.as_deref(), &response),
-            Err(fault) => encode_fault(id.as_deref(), &fault),
+            Ok(CpeResponse::GetRpcMethods(mut methods)) => {
+                methods.retain(|method| CwmpVersion::of_method(method) <= version);
+                encode_response(version, id, CpeResponse::GetRpcMethods(methods))
+            }
+            Ok(response) => encode_response(version, id, response),
+            Err(fault) => encode_fault(version, id, &fault),
         };
         self.send(Some(body), Awaited::Turn);
     }
 
     /// The delivery is on disk.
     pub fn on_committed(&mut self) {
-        if matches!(self.state, State::Committing(_)) {
-            self.go_on();
+        match self.state {
+            State::Committing { then_end: true, .. } => self.end(SessionEnd::Complete),
+            State::Committing { .. } if !self.unlisted.is_empty() => {
+                let unlisted = std::mem::take(&mut self.unlisted);
+                self.commit(Delivered::Unlisted(unlisted), false);
+            }
+            State::Committing { .. } => self.go_on(),
+            _ => {}
         }
     }
 
@@ -183,76 +224,145 @@ impl Session {
         }
     }
 
+    /// How much the end of the session speaks against the version of its Inform (cwmp.md E14).
+    pub fn version_doubt(&self) -> VersionDoubt {
+        match &self.state {
+            State::Ended(SessionEnd::Failed(failure)) if !self.informed => failure.version_doubt(),
+            _ => VersionDoubt::None,
+        }
+    }
+
+    /// An empty answer. To a call it is no acknowledgement, unless the ACS is known for it: the
+    /// report waits for a later session (cwmp.md T2b). After 204 the ACS is through with this
+    /// one. After an empty 200 it still gets its turn: Oktopus answers every TransferComplete so,
+    /// and would otherwise never get to send its own requests.
+    fn nothing_answered(&mut self, awaited: Awaited, status: u16) -> Result<(), SessionFailure> {
+        let is_through = status == 204;
+        match awaited {
+            Awaited::Inform => return Err(SessionFailure::NoInformResponse { status }),
+            Awaited::Turn => self.acs_has_no_more(),
+            Awaited::Call(id, CpeCall::TransferComplete(_)) if self.profile.empty_acknowledges => {
+                self.commit(Delivered::Call(id), is_through);
+            }
+            Awaited::Methods => self.methods_known(&[], is_through),
+            Awaited::Call(..) if is_through => self.end(SessionEnd::Complete),
+            Awaited::Call(..) => self.go_on(),
+        }
+        Ok(())
+    }
+
+    /// Fault 8005: the very same request goes again, but not for ever (cwmp.md N9).
+    fn retry_asked(&mut self, asked: Awaited) -> Result<(), SessionFailure> {
+        if let State::Sending { awaited, sends, .. } = &mut self.state
+            && *sends < MAX_SENDS
+        {
+            *sends += 1;
+            *awaited = asked;
+            return Ok(());
+        }
+        match asked {
+            Awaited::Inform => return Err(SessionFailure::EndlessRetry),
+            Awaited::Methods => self.methods_known(&[], false),
+            Awaited::Call(..) | Awaited::Turn => self.go_on(),
+        }
+        Ok(())
+    }
+
     fn inform_answered(&mut self, message: AcsMessage) -> Result<(), SessionFailure> {
         match message.body {
-            AcsBody::Fault(fault) if fault.asks_for_retry() => {
-                if self.send_again() {
-                    Ok(())
-                } else {
-                    Err(SessionFailure::EndlessRetry)
-                }
-            }
             AcsBody::Fault(fault) => Err(SessionFailure::InformFault {
                 code: fault.code,
                 text: fault.text,
             }),
             AcsBody::Response(AcsResponse::Inform) => {
-                check_understood(message.must_understand_unknown)?;
-                self.state = State::Committing(Delivered::Inform);
+                check_understood(&message)?;
+                self.version = settled(self.version, &message)?;
+                self.informed = true;
+                let version = self.version;
+                self.lay_aside(|call| call.since() > version);
+                self.commit(Delivered::Inform, false);
                 Ok(())
             }
             other => Err(out_of_place("an InformResponse", &other)),
         }
     }
 
-    fn call_answered(&mut self, id: u64, message: AcsMessage) -> Result<(), SessionFailure> {
-        match message.body {
-            // Any other fault leaves the report for a later session (cwmp.md N10); so does a
-            // retry that never ends.
-            AcsBody::Fault(fault) => {
-                if !(fault.asks_for_retry() && self.send_again()) {
-                    self.go_on();
-                }
-                Ok(())
+    /// A fault leaves the report for a later session (cwmp.md N10).
+    fn call_answered(
+        &mut self,
+        id: u64,
+        call: &CpeCall,
+        message: AcsMessage,
+    ) -> Result<(), SessionFailure> {
+        match &message.body {
+            AcsBody::Fault(_) => self.go_on(),
+            AcsBody::Response(response) if acknowledges(call, response, &self.profile) => {
+                check_understood(&message)?;
+                self.commit(Delivered::Call(id), false);
             }
-            AcsBody::Response(response) if acknowledges(&response) => {
-                check_understood(message.must_understand_unknown)?;
-                self.state = State::Committing(Delivered::Call(id));
-                Ok(())
+            other => return Err(out_of_place("the response to its report", other)),
+        }
+        Ok(())
+    }
+
+    /// An ACS that refuses to tell its methods has none but those that it must have.
+    fn methods_answered(&mut self, message: AcsMessage) -> Result<(), SessionFailure> {
+        match &message.body {
+            AcsBody::Fault(_) => self.methods_known(&[], false),
+            AcsBody::Response(AcsResponse::GetRpcMethods(methods)) => {
+                check_understood(&message)?;
+                self.methods_known(methods, false);
             }
-            other => Err(out_of_place("a TransferCompleteResponse", &other)),
+            other => return Err(out_of_place("a GetRPCMethodsResponse", other)),
+        }
+        Ok(())
+    }
+
+    /// Lays aside what the ACS has no method for (cwmp.md M11).
+    fn methods_known(&mut self, methods: &[String], is_through: bool) {
+        self.lay_aside(|call| {
+            !is_required(call) && methods.iter().all(|known| known != call.method())
+        });
+        let unlisted = std::mem::take(&mut self.unlisted);
+        match (unlisted.is_empty(), is_through) {
+            (false, _) => self.commit(Delivered::Unlisted(unlisted), is_through),
+            (true, true) => self.end(SessionEnd::Complete),
+            (true, false) => self.go_on(),
         }
     }
 
-    /// An empty answer to TransferComplete is no acknowledgement: the report waits for a later
-    /// session (cwmp.md T2b). After 204 the ACS is through with this one. After an empty 200 it
-    /// still gets its turn: Oktopus answers every TransferComplete so, and would otherwise never
-    /// get to send its own requests.
-    fn unanswered_call(&mut self, status: u16) {
-        if status == 204 {
-            self.end(SessionEnd::Complete);
-        } else {
-            self.go_on();
-        }
+    /// Takes calls out that the ACS does not have the method for.
+    fn lay_aside(&mut self, lacks: impl Fn(&CpeCall) -> bool) {
+        let unlisted = &mut self.unlisted;
+        self.calls.retain(|(id, call)| {
+            let is_lacking = lacks(call);
+            if is_lacking {
+                unlisted.push(*id);
+            }
+            !is_lacking
+        });
     }
 
     fn acs_speaks(&mut self, message: AcsMessage) -> Result<(), SessionFailure> {
+        let version = self.version;
         let id = message.id;
+        let id_text = id.as_deref();
         let refusal = match (message.must_understand_unknown, message.body) {
             (_, body @ (AcsBody::Response(_) | AcsBody::Fault(_))) => {
                 return Err(out_of_place("a request or an empty answer", &body));
             }
-            (Some(header), _) => encode_must_understand_fault(id.as_deref(), &header),
-            (None, AcsBody::Request(AcsRequest::Unsupported(method))) => {
-                let text = format!("the method {method} is not supported");
-                let fault = Fault::new(FaultCode::MethodNotSupported, text);
-                encode_fault(id.as_deref(), &fault)
+            (Some(header), _) => encode_must_understand_fault(version, id_text, &header),
+            (None, AcsBody::BadRequest { method, fault }) => {
+                let fault = refusal_of(&method, version).unwrap_or(fault);
+                encode_fault(version, id_text, &fault)
             }
-            (None, AcsBody::BadRequest { fault, .. }) => encode_fault(id.as_deref(), &fault),
-            (None, AcsBody::Request(request)) => {
-                self.state = State::Executing { id, request };
-                return Ok(());
-            }
+            (None, AcsBody::Request(request)) => match refused(&request, version) {
+                Some(fault) => encode_fault(version, id_text, &fault),
+                None => {
+                    self.state = State::Executing { id, request };
+                    return Ok(());
+                }
+            },
         };
         self.send(Some(refusal), Awaited::Turn);
         Ok(())
@@ -278,20 +388,32 @@ impl Session {
         if self.hold_requests {
             return false;
         }
+        let Some((_, call)) = self.calls.front() else {
+            return false;
+        };
+        if !self.asked_methods && !is_required(call) {
+            self.asked_methods = true;
+            self.request(&CpeRequest::GetRpcMethods, Awaited::Methods);
+            return true;
+        }
         let Some((id, call)) = self.calls.pop_front() else {
             return false;
         };
-        self.request(&CpeRequest::Call(call), Awaited::Call(id));
+        self.request(&CpeRequest::Call(call.clone()), Awaited::Call(id, call));
         true
     }
 
     fn request(&mut self, request: &CpeRequest, awaited: Awaited) {
         self.requests += 1;
         let id = format!("{:016x}-{}", self.id_seed, self.requests);
-        self.send(Some(encode_request(&id, request)), awaited);
+        let voice = Voice {
+            version: self.version,
+            session_timeout: self.profile.session_timeout,
+        };
+        self.send(Some(encode_request(voice, &id, request)), awaited);
     }
 
-    fn send(&mut self, body: Option<Vec<u8>>, awaited: Awaited) {
+    fn send(&mut self, body: Option<Outgoing>, awaited: Awaited) {
         self.state = State::Sending {
             body,
             awaited,
@@ -299,15 +421,11 @@ impl Session {
         };
     }
 
-    /// Has the same bytes sent once more; false when that was done often enough.
-    fn send_again(&mut self) -> bool {
-        match &mut self.state {
-            State::Sending { sends, .. } if *sends < MAX_SENDS => {
-                *sends += 1;
-                true
-            }
-            _ => false,
-        }
+    fn commit(&mut self, delivered: Delivered, then_end: bool) {
+        self.state = State::Committing {
+            delivered,
+            then_end,
+        };
     }
 
     fn end(&mut self, end: SessionEnd) {
@@ -315,55 +433,38 @@ impl Session {
     }
 }
 
-/// `None` is an empty answer: 204, or 200 without a body (cwmp.md H8). A 500 counts when it
-/// carries a fault (cwmp.md H10).
-fn read_reply(reply: Reply<'_>) -> Result<Option<AcsMessage>, SessionFailure> {
-    let status = reply.status;
-    match status {
-        204 => Ok(None),
-        200 if reply.body.trim_ascii().is_empty() => Ok(None),
-        200 => Ok(Some(decode(reply.body)?)),
-        500 => match decode(reply.body) {
-            Ok(message) if matches!(message.body, AcsBody::Fault(_)) => Ok(Some(message)),
-            _ => Err(SessionFailure::Status { status }),
-        },
-        _ => Err(SessionFailure::Status { status }),
-    }
+fn asks_for_retry(body: &AcsBody) -> bool {
+    matches!(body, AcsBody::Fault(fault) if fault.asks_for_retry())
 }
 
-/// Older versions of FreeACS name another method in their answer (cwmp.md section 11).
-fn acknowledges(response: &AcsResponse) -> bool {
-    match response {
-        AcsResponse::TransferComplete
-        | AcsResponse::AutonomousTransferComplete
-        | AcsResponse::RequestDownload => true,
-        AcsResponse::Other(_) | AcsResponse::Inform | AcsResponse::GetRpcMethods(_) => false,
-    }
+/// Whether every ACS has the method.
+fn is_required(call: &CpeCall) -> bool {
+    matches!(call, CpeCall::TransferComplete(_))
 }
 
-fn check_understood(unknown_header: Option<String>) -> Result<(), SessionFailure> {
-    match unknown_header {
-        Some(header) => Err(SessionFailure::NotUnderstood { header }),
-        None => Ok(()),
+/// What can be refused without asking the gateway: what no CPE of this version does.
+fn refused(request: &AcsRequest, version: CwmpVersion) -> Option<Fault> {
+    if let AcsRequest::Unsupported(method) = request {
+        let text = format!("the method {method} is not supported");
+        return Some(Fault::new(FaultCode::MethodNotSupported, text));
     }
+    if let AcsRequest::SetParameterAttributes(entries) = request
+        && version < CwmpVersion::V1_4
+        && let Some(number) = entries
+            .iter()
+            .filter_map(|entry| entry.notification)
+            .find(|number| *number > i64::from(Notification::Active.number()))
+    {
+        let text = format!("notification {number} is none of 0, 1 and 2 of CWMP {version}");
+        return Some(Fault::new(FaultCode::InvalidArguments, text));
+    }
+    refusal_of(request.method(), version)
 }
 
-fn out_of_place(wanted: &'static str, body: &AcsBody) -> SessionFailure {
-    let found = match body {
-        AcsBody::Request(_) => "a request".to_owned(),
-        AcsBody::BadRequest { method, .. } => format!("the request {method}"),
-        AcsBody::Response(AcsResponse::Inform) => "an InformResponse".to_owned(),
-        AcsBody::Response(AcsResponse::TransferComplete) => "a TransferCompleteResponse".to_owned(),
-        AcsBody::Response(AcsResponse::AutonomousTransferComplete) => {
-            "an AutonomousTransferCompleteResponse".to_owned()
-        }
-        AcsBody::Response(AcsResponse::RequestDownload) => "a RequestDownloadResponse".to_owned(),
-        AcsBody::Response(AcsResponse::GetRpcMethods(_)) => "a GetRPCMethodsResponse".to_owned(),
-        AcsBody::Response(AcsResponse::Other(name)) => format!("the response {name}"),
-        AcsBody::Fault(fault) => match fault.code {
-            Some(code) => format!("fault {code}"),
-            None => "a SOAP fault".to_owned(),
-        },
-    };
-    SessionFailure::OutOfPlace { wanted, found }
+/// The refusal of a method that the version does not have.
+fn refusal_of(method: &str, version: CwmpVersion) -> Option<Fault> {
+    (CwmpVersion::of_method(method) > version).then(|| {
+        let text = format!("CWMP {version} does not have the method {method}");
+        Fault::new(FaultCode::MethodNotSupported, text)
+    })
 }

@@ -4,6 +4,7 @@ use super::arguments::{ArgumentError, flag, read_request, strings};
 use super::error::SoapError;
 use super::limits::{MAX_FAULT_TEXT, MAX_SHORT_NAME};
 use super::tree::{Node, Tree};
+use crate::cwmp::CwmpVersion;
 use crate::cwmp::fault::{Fault, FaultCode};
 use crate::cwmp::message::{AcsRequest, AcsResponse};
 
@@ -17,6 +18,12 @@ pub struct AcsMessage {
     pub hold_requests: bool,
     /// Local name of the first header that has to be understood and is not known (cwmp.md E15).
     pub must_understand_unknown: Option<String>,
+    /// What the namespace of the message stands for at most; `None` without a namespace of CWMP
+    /// (cwmp.md E13).
+    pub version: Option<CwmpVersion>,
+    /// The header UseCWMPVersion, trimmed and shortened; it belongs into an InformResponse
+    /// (cwmp.md E12).
+    pub use_version: Option<String>,
     /// What the body holds.
     pub body: AcsBody,
 }
@@ -76,6 +83,8 @@ pub fn decode(body: &[u8]) -> Result<AcsMessage, SoapError> {
         id: None,
         hold_requests: false,
         must_understand_unknown: None,
+        version: tree.version(),
+        use_version: None,
         body: read_body(envelope)?,
     };
     for header in envelope
@@ -86,6 +95,10 @@ pub fn decode(body: &[u8]) -> Result<AcsMessage, SoapError> {
         match header.name() {
             "ID" => message.id = Some(header.text().unwrap_or_default().to_owned()),
             "HoldRequests" => message.hold_requests = flag(header).unwrap_or(false),
+            "UseCWMPVersion" => {
+                let text = header.text().unwrap_or_default().trim_ascii();
+                message.use_version = Some(shortened(text, MAX_SHORT_NAME));
+            }
             // Of older drafts; has no meaning (cwmp.md E10).
             "NoMoreRequests" => {}
             name if header.must_understand() && message.must_understand_unknown.is_none() => {

@@ -47,7 +47,8 @@ pub enum SoapError {
         position: u64,
     },
     /// An entity that XML itself does not define.
-    #[error("the entity `&{name};` at byte {position} is not defined")]
+    // Its name is not told: in a text that nobody has escaped it is part of a value.
+    #[error("an entity at byte {position} that XML does not define")]
     Entity {
         /// Its name, shortened.
         name: String,

@@ -5,7 +5,7 @@ use super::samples::{everything_sent, fixture, fixture_path};
 
 #[test]
 fn every_message_is_written_as_its_golden_file_has_it() {
-    for (name, message) in everything_sent() {
+    for (name, _, message) in everything_sent() {
         if std::env::var_os("UPDATE_FIXTURES").is_some() {
             std::fs::write(fixture_path(name), &message).unwrap();
         }

@@ -9,6 +9,9 @@ pub const MAX_DEPTH: usize = 64;
 /// Most attributes on one tag, namespace declarations included.
 pub const MAX_ATTRIBUTES: usize = 64;
 
+/// Most declarations of a CWMP namespace that are looked at.
+pub(super) const MAX_PREFIXES: usize = 8;
+
 /// Most elements in one message: enough for 30,000 parameters in one SetParameterValues.
 pub const MAX_ELEMENTS: usize = 100_000;
 

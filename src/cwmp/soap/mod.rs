@@ -1,15 +1,18 @@
-//! The SOAP form of CWMP 1.2 messages (cwmp.md section 2): what the CPE sends is written in one
+//! The SOAP form of CWMP messages (cwmp.md section 2): what the CPE sends is written in one
 //! exact form, what the ACS sends is read in any form that a reader can make sense of.
 //!
-//! No HTTP here; a body comes in or goes out whole.
+//! No HTTP here; a body comes in whole and goes out in pieces.
 
 mod arguments;
 mod decode;
 mod encode;
 mod error;
 mod limits;
+mod outgoing;
+mod shown;
 mod text;
 mod tree;
+mod writer;
 
 #[cfg(test)]
 mod decode_tests;
@@ -23,6 +26,10 @@ pub(in crate::cwmp) mod samples;
 mod schema_tests;
 
 pub use decode::{AcsBody, AcsFault, AcsMessage, decode};
-pub use encode::{encode_fault, encode_must_understand_fault, encode_request, encode_response};
+pub use encode::{
+    Voice, encode_fault, encode_must_understand_fault, encode_request, encode_response,
+};
 pub use error::SoapError;
 pub use limits::{MAX_ATTRIBUTES, MAX_BODY, MAX_DEPTH, MAX_ELEMENTS};
+pub use outgoing::{MAX_PIECE, Outgoing, Pieces};
+pub use shown::{show, show_text};

@@ -8,12 +8,15 @@ use quick_xml::events::Event;
 use super::samples::{all_fixtures, value};
 use super::text::is_xml_character;
 use crate::cwmp::{
-    self, CpeCall, CpeRequest, CpeResponse, TransferComplete, encode_request, encode_response,
+    self, CpeCall, CpeRequest, CpeResponse, CwmpVersion, TransferComplete, encode_request,
+    encode_response,
 };
 use crate::datamodel::ValueType;
 
 #[path = "../../../tests/fuzz/laws/soap.rs"]
 mod law;
+
+const VERSION: CwmpVersion = CwmpVersion::V1_2;
 
 /// The texts of all elements of a name, read without any code of this folder.
 fn texts(message: &[u8], name: &str) -> Vec<String> {
@@ -114,7 +117,10 @@ proptest! {
             .iter()
             .map(|(name, text)| value(name, ValueType::String, text))
             .collect();
-        let message = encode_response(None, &CpeResponse::GetParameterValues(values));
+        let answer = CpeResponse::GetParameterValues(values);
+        let outgoing = encode_response(VERSION, None, answer);
+        let message = outgoing.to_vec();
+        prop_assert_eq!(message.len(), outgoing.length());
         prop_assert!(message.is_ascii());
         let (names, texts_sent): (Vec<String>, Vec<String>) =
             entries.iter().map(|(name, text)| (carried(name), carried(text))).unzip();
@@ -130,16 +136,18 @@ proptest! {
             start_time: None,
             complete_time: None,
         };
-        let message = encode_request(&id, &CpeRequest::Call(CpeCall::TransferComplete(report)));
+        let call = CpeRequest::Call(CpeCall::TransferComplete(report));
+        let message = encode_request(VERSION.into(), &id, &call).to_vec();
         prop_assert_eq!(texts(&message, "cwmp:ID"), [carried(&id)]);
         prop_assert_eq!(texts(&message, "CommandKey"), [carried(&command_key)]);
     }
 
     #[test]
     fn an_id_is_given_back_as_it_came(id in "[ -~é\r\n\t]{0,40}") {
-        let asked = encode_request(&id, &CpeRequest::GetRpcMethods);
+        let asked = encode_request(VERSION.into(), &id, &CpeRequest::GetRpcMethods).to_vec();
         let message = cwmp::decode(&asked).unwrap();
-        let answer = encode_response(message.id.as_deref(), &CpeResponse::Reboot);
+        let id_text = message.id.as_deref();
+        let answer = encode_response(VERSION, id_text, CpeResponse::Reboot).to_vec();
         prop_assert_eq!(texts(&answer, "cwmp:ID"), [id]);
     }
 }

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use crate::cwmp::{
-    CpeCall, CpeRequest, CpeResponse, DeviceId, Event, EventCode, Fault, FaultCode, Inform,
-    Notification, ParameterAttribute, ParameterFault, ParameterInfo, ParameterValue,
-    TransferComplete, TransferFault, TransferStatus, encode_fault, encode_must_understand_fault,
-    encode_request, encode_response,
+    AutonomousTransferComplete, CpeCall, CpeRequest, CpeResponse, CwmpVersion, DeviceId, Event,
+    EventCode, Fault, FaultCode, Inform, Notification, ParameterAttribute, ParameterFault,
+    ParameterInfo, ParameterValue, QueuedTransfer, QueuedTransferState, RequestDownload,
+    TransferComplete, TransferFault, TransferStatus, Voice, encode_fault,
+    encode_must_understand_fault, encode_request, encode_response,
 };
 use crate::datamodel::ValueType;
 
@@ -152,9 +153,111 @@ fn fault_with_parameters() -> Fault {
     }
 }
 
-/// At least one message of every kind that the CPE sends, each under the name of its fixture.
-pub(in crate::cwmp) fn everything_sent() -> Vec<(&'static str, Vec<u8>)> {
-    let id = Some("a&b é 0");
+/// A firmware that a phone took on its own.
+pub(in crate::cwmp) fn autonomous_report() -> AutonomousTransferComplete {
+    AutonomousTransferComplete {
+        announce_url: String::new(),
+        transfer_url: "https://files.example.net/p100?a&b".to_owned(),
+        is_download: true,
+        file_type: "1 Firmware Upgrade Image".to_owned(),
+        file_size: 1_048_576,
+        target_file_name: "p100.bin".to_owned(),
+        fault: None,
+        start_time: None,
+        complete_time: Some("2026-05-06T07:08:19Z".parse().unwrap()),
+    }
+}
+
+/// A wish for a file.
+pub(in crate::cwmp) fn wish() -> RequestDownload {
+    RequestDownload {
+        file_type: "2 Web Content".to_owned(),
+        arguments: vec![("Version".to_owned(), "1 & 2".to_owned())],
+    }
+}
+
+fn queued_transfers() -> Vec<QueuedTransfer> {
+    vec![
+        QueuedTransfer {
+            command_key: "k<1>".to_owned(),
+            state: QueuedTransferState::Waiting,
+            is_download: true,
+            file_type: "3 Vendor Configuration File".to_owned(),
+            file_size: 2048,
+            target_file_name: String::new(),
+        },
+        QueuedTransfer {
+            command_key: String::new(),
+            state: QueuedTransferState::Finished,
+            is_download: false,
+            file_type: "4 Vendor Log File 1".to_owned(),
+            file_size: 0,
+            target_file_name: "log".to_owned(),
+        },
+    ]
+}
+
+/// At least one message of every kind that the CPE sends, each under the name of its fixture and
+/// with the version that it is written in.
+pub(in crate::cwmp) fn everything_sent() -> Vec<(&'static str, CwmpVersion, Vec<u8>)> {
+    let mut sent = Vec::new();
+    sent.extend(requests().into_iter().map(|(name, voice, request)| {
+        let message = encode_request(voice, "1f-2", &request);
+        (name, voice.version, message.to_vec())
+    }));
+    sent.extend(responses().into_iter().map(|(name, version, response)| {
+        let id = (name != "cpe-get-parameter-values-response-empty").then_some("a&b é 0");
+        let message = encode_response(version, id, response);
+        (name, version, message.to_vec())
+    }));
+    sent.extend(faults());
+    sent
+}
+
+fn requests() -> Vec<(&'static str, Voice, CpeRequest)> {
+    let (first, usual) = (
+        Voice::from(CwmpVersion::V1_0),
+        Voice::from(CwmpVersion::V1_2),
+    );
+    let newest = Voice {
+        version: CwmpVersion::V1_4,
+        session_timeout: Some(90),
+    };
+    let call = CpeRequest::Call;
+    vec![
+        ("cpe-inform", usual, CpeRequest::Inform(inform())),
+        ("cpe-inform-1-0", first, CpeRequest::Inform(inform())),
+        ("cpe-inform-1-4", newest, CpeRequest::Inform(inform())),
+        (
+            "cpe-transfer-complete",
+            usual,
+            call(CpeCall::TransferComplete(transfer("k1"))),
+        ),
+        (
+            "cpe-transfer-complete-failed",
+            usual,
+            call(CpeCall::TransferComplete(failed_transfer())),
+        ),
+        (
+            "cpe-transfer-complete-failed-1-0",
+            first,
+            call(CpeCall::TransferComplete(failed_transfer())),
+        ),
+        (
+            "cpe-autonomous-transfer-complete",
+            usual,
+            call(CpeCall::AutonomousTransferComplete(autonomous_report())),
+        ),
+        (
+            "cpe-request-download",
+            usual,
+            call(CpeCall::RequestDownload(wish())),
+        ),
+        ("cpe-get-rpc-methods", usual, CpeRequest::GetRpcMethods),
+    ]
+}
+
+fn responses() -> Vec<(&'static str, CwmpVersion, CpeResponse)> {
     let infos = ["Device.A.", "Device.A.Text"].map(|name| ParameterInfo {
         name: name.to_owned(),
         writable: !name.ends_with('.'),
@@ -162,81 +265,126 @@ pub(in crate::cwmp) fn everything_sent() -> Vec<(&'static str, Vec<u8>)> {
     let attributes = [
         (Notification::Active, vec!["Subscriber".to_owned()]),
         (Notification::Off, Vec::new()),
-    ]
-    .map(|(notification, access_list)| ParameterAttribute {
+    ];
+    let lightweight = [
+        (Notification::PassiveBoth, Vec::new()),
+        (Notification::ActiveLightweight, Vec::new()),
+    ];
+    let attribute = |(notification, access_list)| ParameterAttribute {
         name: "Device.A.Text".to_owned(),
         notification,
         access_list,
-    });
+    };
     let methods = ["GetRPCMethods", "Reboot"].map(str::to_owned);
-    let request = |request| encode_request("1f-2", &request);
-    let response = |response| encode_response(id, &response);
-    vec![
-        ("cpe-inform", request(CpeRequest::Inform(inform()))),
-        (
-            "cpe-transfer-complete",
-            request(CpeRequest::Call(CpeCall::TransferComplete(transfer("k1")))),
-        ),
-        (
-            "cpe-transfer-complete-failed",
-            request(CpeRequest::Call(CpeCall::TransferComplete(
-                failed_transfer(),
-            ))),
-        ),
-        ("cpe-get-rpc-methods", request(CpeRequest::GetRpcMethods)),
+    let usual = [
         (
             "cpe-get-rpc-methods-response",
-            response(CpeResponse::GetRpcMethods(methods.to_vec())),
+            CpeResponse::GetRpcMethods(methods.to_vec()),
         ),
         (
             "cpe-set-parameter-values-response",
-            response(CpeResponse::SetParameterValues {
+            CpeResponse::SetParameterValues {
                 applied_later: true,
-            }),
+            },
         ),
         (
             "cpe-get-parameter-values-response",
-            response(CpeResponse::GetParameterValues(values())),
+            CpeResponse::GetParameterValues(values()),
         ),
         (
             "cpe-get-parameter-values-response-empty",
-            encode_response(None, &CpeResponse::GetParameterValues(Vec::new())),
+            CpeResponse::GetParameterValues(Vec::new()),
         ),
         (
             "cpe-get-parameter-names-response",
-            response(CpeResponse::GetParameterNames(infos.to_vec())),
+            CpeResponse::GetParameterNames(infos.to_vec()),
         ),
         (
             "cpe-set-parameter-attributes-response",
-            response(CpeResponse::SetParameterAttributes),
+            CpeResponse::SetParameterAttributes,
         ),
         (
             "cpe-get-parameter-attributes-response",
-            response(CpeResponse::GetParameterAttributes(attributes.to_vec())),
+            CpeResponse::GetParameterAttributes(attributes.map(attribute).to_vec()),
         ),
-        ("cpe-reboot-response", response(CpeResponse::Reboot)),
+        (
+            "cpe-add-object-response",
+            CpeResponse::AddObject {
+                instance: 2,
+                applied_later: true,
+            },
+        ),
+        (
+            "cpe-delete-object-response",
+            CpeResponse::DeleteObject {
+                applied_later: false,
+            },
+        ),
+        ("cpe-reboot-response", CpeResponse::Reboot),
+        ("cpe-factory-reset-response", CpeResponse::FactoryReset),
+        ("cpe-schedule-inform-response", CpeResponse::ScheduleInform),
         (
             "cpe-download-response",
-            response(CpeResponse::Download(TransferStatus::Later)),
+            CpeResponse::Download(TransferStatus::Later),
         ),
         (
             "cpe-upload-response",
-            response(CpeResponse::Upload(TransferStatus::Later)),
+            CpeResponse::Upload(TransferStatus::Later),
         ),
         (
-            "cpe-fault",
-            encode_fault(
-                id,
-                &Fault::new(FaultCode::MethodNotSupported, "no such method"),
-            ),
+            "cpe-get-queued-transfers-response",
+            CpeResponse::GetQueuedTransfers(queued_transfers()),
         ),
+        (
+            "cpe-get-all-queued-transfers-response",
+            CpeResponse::GetAllQueuedTransfers(queued_transfers()),
+        ),
+        (
+            "cpe-schedule-download-response",
+            CpeResponse::ScheduleDownload,
+        ),
+        ("cpe-cancel-transfer-response", CpeResponse::CancelTransfer),
+    ];
+    let lightweight = CpeResponse::GetParameterAttributes(lightweight.map(attribute).to_vec());
+    let mut all: Vec<_> = usual
+        .into_iter()
+        .map(|(name, response)| (name, CwmpVersion::V1_2, response))
+        .collect();
+    all.extend([
+        (
+            "cpe-reboot-response-1-1",
+            CwmpVersion::V1_1,
+            CpeResponse::Reboot,
+        ),
+        (
+            "cpe-lightweight-attributes",
+            CwmpVersion::V1_4,
+            lightweight.clone(),
+        ),
+        (
+            "cpe-lightweight-attributes-1-0",
+            CwmpVersion::V1_0,
+            lightweight,
+        ),
+    ]);
+    all
+}
+
+fn faults() -> Vec<(&'static str, CwmpVersion, Vec<u8>)> {
+    let (id, version) = (Some("a&b é 0"), CwmpVersion::V1_2);
+    let fault = Fault::new(FaultCode::MethodNotSupported, "no such method");
+    let listed = fault_with_parameters();
+    [
+        ("cpe-fault", encode_fault(version, id, &fault)),
         (
             "cpe-fault-with-parameters",
-            encode_fault(id, &fault_with_parameters()),
+            encode_fault(version, id, &listed),
         ),
         (
             "cpe-must-understand",
-            encode_must_understand_fault(id, "Transaction"),
+            encode_must_understand_fault(version, id, "Transaction"),
         ),
     ]
+    .map(|(name, message)| (name, version, message.to_vec()))
+    .to_vec()
 }

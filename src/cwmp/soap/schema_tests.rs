@@ -1,17 +1,18 @@
-//! What the CPE sends, held against the rules of cwmp-1-2.xsd written out by hand: names,
-//! namespaces, order, counts, lengths and types (conformance checks C001 to C004, C007, C010, C012).
+//! What the CPE sends, held against the rules of cwmp-1-0.xsd to cwmp-1-4.xsd written out by hand:
+//! names, namespaces, order, counts, lengths and types (conformance checks C001 to C004, C007, C010,
+//! C012).
 
 use quick_xml::NsReader;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::ResolveResult;
 
 use super::samples::everything_sent;
+use crate::cwmp::CwmpVersion;
 use crate::datamodel::ValueType;
 
 const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 const SOAP_ENCODING: &str = "http://schemas.xmlsoap.org/soap/encoding/";
 const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
-const CWMP: &str = "urn:dslforum-org:cwmp-1-2";
 const NONE: &str = "";
 
 type Checked = Result<(), String>;
@@ -269,7 +270,7 @@ fn infos(element: &Element) -> Checked {
 fn notification(element: &Element) -> Checked {
     leaf(
         element,
-        |text| matches!(text, "0" | "1" | "2"),
+        |text| text.parse().is_ok_and(|number: u8| number <= 6),
         "is no notification",
     )
 }
@@ -294,6 +295,76 @@ fn transfer_fault(element: &Element) -> Checked {
         ("FaultString", long_name),
     ];
     sequence(element, &fields)
+}
+
+fn url(element: &Element) -> Checked {
+    at_most(element, 1024)
+}
+
+fn file_type(element: &Element) -> Checked {
+    let holds = |text: &str| match text.split_once(' ') {
+        Some((number, words)) => {
+            number.parse::<u8>().is_ok_and(|number| number > 0) && !words.starts_with(' ')
+        }
+        None => false,
+    };
+    at_most(element, 64)?;
+    leaf(element, holds, "is no file type")
+}
+
+fn instance(element: &Element) -> Checked {
+    unsigned(element)?;
+    leaf(element, |text| text != "0", "is no instance number")
+}
+
+fn argument(element: &Element) -> Checked {
+    sequence(element, &[("Name", short_name), ("Value", long_name)])
+}
+
+fn arguments(element: &Element) -> Checked {
+    element.require(element.children.len() <= 16, "has more than 16 entries")?;
+    array(element, "cwmp:ArgStruct", "ArgStruct", argument)
+}
+
+fn transfer_state(element: &Element) -> Checked {
+    leaf(
+        element,
+        |text| matches!(text, "1" | "2" | "3"),
+        "is no state of a transfer",
+    )
+}
+
+fn queued_transfer(element: &Element) -> Checked {
+    sequence(element, &[("CommandKey", key), ("State", transfer_state)])
+}
+
+fn queued_transfers(element: &Element) -> Checked {
+    element.require(element.children.len() <= 16, "has more than 16 entries")?;
+    let name = "QueuedTransferStruct";
+    array(element, "cwmp:QueuedTransferStruct", name, queued_transfer)
+}
+
+fn any_queued_transfer(element: &Element) -> Checked {
+    let fields: [(&str, Check); 6] = [
+        ("CommandKey", key),
+        ("State", transfer_state),
+        ("IsDownload", one_of_two),
+        ("FileType", file_type),
+        ("FileSize", unsigned),
+        ("TargetFileName", long_name),
+    ];
+    sequence(element, &fields)
+}
+
+fn all_queued_transfers(element: &Element) -> Checked {
+    element.require(element.children.len() <= 16, "has more than 16 entries")?;
+    let name = "AllQueuedTransferStruct";
+    array(
+        element,
+        "cwmp:AllQueuedTransferStruct",
+        name,
+        any_queued_transfer,
+    )
 }
 
 /// The SOAP fault: CWMP's with its detail, or MustUnderstand without.
@@ -323,10 +394,7 @@ fn fault(element: &Element) -> Checked {
         let [inner] = detail.children.as_slice() else {
             return detail.wrong("does not hold one fault");
         };
-        inner.require(
-            inner.namespace == CWMP && inner.name == "Fault",
-            "is no Fault",
-        )?;
+        inner.require(inner.name == "Fault", "is no Fault")?;
         let mut fields: Vec<(&str, Check)> =
             vec![("FaultCode", fault_code), ("FaultString", string)];
         let parameters = inner.children.len().saturating_sub(2);
@@ -379,21 +447,86 @@ fn message(element: &Element) -> Checked {
             ("StartTime", utc),
             ("CompleteTime", utc),
         ],
-        "GetRPCMethods" | "SetParameterAttributesResponse" | "RebootResponse" => &[],
+        "AutonomousTransferComplete" => &[
+            ("AnnounceURL", url),
+            ("TransferURL", url),
+            ("IsDownload", one_of_two),
+            ("FileType", file_type),
+            ("FileSize", unsigned),
+            ("TargetFileName", long_name),
+            ("FaultStruct", transfer_fault),
+            ("StartTime", utc),
+            ("CompleteTime", utc),
+        ],
+        "RequestDownload" => &[("FileType", file_type), ("FileTypeArg", arguments)],
+        "AddObjectResponse" => &[("InstanceNumber", instance), ("Status", one_of_two)],
+        "DeleteObjectResponse" => &[("Status", one_of_two)],
+        "GetQueuedTransfersResponse" => &[("TransferList", queued_transfers)],
+        "GetAllQueuedTransfersResponse" => &[("TransferList", all_queued_transfers)],
+        "GetRPCMethods"
+        | "SetParameterAttributesResponse"
+        | "RebootResponse"
+        | "FactoryResetResponse"
+        | "ScheduleInformResponse"
+        | "ScheduleDownloadResponse"
+        | "CancelTransferResponse" => &[],
         _ => return element.wrong("is no message of a CPE"),
     };
     sequence(element, fields)
 }
 
-fn id_header(element: &Element) -> Checked {
-    let is_id = element.namespace == CWMP && element.name == "ID";
-    element.require(is_id, "is not the ID header")?;
-    let must_understand = element.attribute(SOAP, "mustUnderstand");
-    element.require(must_understand == Some("1"), "need not be understood")?;
+/// The namespace of the version, in which nothing but the message and its headers are.
+fn namespace_of(version: CwmpVersion) -> &'static str {
+    match version {
+        CwmpVersion::V1_0 => "urn:dslforum-org:cwmp-1-0",
+        CwmpVersion::V1_1 => "urn:dslforum-org:cwmp-1-1",
+        CwmpVersion::V1_2 | CwmpVersion::V1_3 | CwmpVersion::V1_4 => "urn:dslforum-org:cwmp-1-2",
+    }
+}
+
+fn header(element: &Element, version: CwmpVersion) -> Checked {
+    let in_namespace = element.namespace == namespace_of(version);
+    element.require(in_namespace, "is in another namespace")?;
+    let must_understand = match element.name.as_str() {
+        "ID" => "1",
+        "SessionTimeout" if version >= CwmpVersion::V1_3 => {
+            unsigned(element)?;
+            "0"
+        }
+        "SupportedCWMPVersions" if version >= CwmpVersion::V1_4 => {
+            leaf(element, |text| text == "1.0,1.1,1.2,1.3,1.4", "is no list")?;
+            "0"
+        }
+        _ => return element.wrong("is no header of a CPE of this version"),
+    };
+    let found = element.attribute(SOAP, "mustUnderstand");
+    element.require(found == Some(must_understand), "mustUnderstand is wrong")?;
     string(element)
 }
 
-fn envelope(text: &str) -> Checked {
+/// What only later versions may say.
+fn of_version(text: &str, version: CwmpVersion) -> Checked {
+    let newer = [
+        (CwmpVersion::V1_1, "AutonomousTransferComplete>"),
+        (CwmpVersion::V1_1, "AllQueuedTransfers"),
+        (CwmpVersion::V1_1, "<FaultCode>9016<"),
+        (CwmpVersion::V1_2, "ScheduleDownload"),
+        (CwmpVersion::V1_2, "CancelTransfer"),
+        (CwmpVersion::V1_4, "<Notification>4<"),
+        (CwmpVersion::V1_4, "<Notification>5<"),
+    ];
+    match newer
+        .iter()
+        .find(|(since, part)| *since > version && text.contains(part))
+    {
+        Some((since, part)) => Err(format!("{part} is of {since}, not of {version}")),
+        None => Ok(()),
+    }
+}
+
+fn envelope(text: &str, version: CwmpVersion) -> Checked {
+    of_version(text, version)?;
+    let cwmp = namespace_of(version);
     let root = read(text);
     root.require(
         root.namespace == SOAP && root.name == "Envelope",
@@ -406,21 +539,30 @@ fn envelope(text: &str) -> Checked {
         [body] => (&[][..], body),
         _ => return root.wrong("is not a header and a body"),
     };
-    root.require(headers.len() <= 1, "has other headers than the ID")?;
-    headers.iter().try_for_each(id_header)?;
+    headers
+        .iter()
+        .try_for_each(|block| header(block, version))?;
     body.require(body.namespace == SOAP && body.name == "Body", "is no Body")?;
     match body.children.as_slice() {
-        [content] if content.namespace == SOAP && content.name == "Fault" => fault(content),
-        [content] if content.namespace == CWMP => message(content),
+        [content] if content.namespace == SOAP && content.name == "Fault" => {
+            let inner = content
+                .children
+                .last()
+                .and_then(|detail| detail.children.first());
+            let in_namespace = inner.is_none_or(|inner| inner.namespace == cwmp);
+            content.require(in_namespace, "has a detail in another namespace")?;
+            fault(content)
+        }
+        [content] if content.namespace == cwmp => message(content),
         _ => body.wrong("does not hold one message"),
     }
 }
 
 #[test]
 fn every_message_keeps_the_rules_of_the_schema() {
-    for (name, message) in everything_sent() {
+    for (name, version, message) in everything_sent() {
         let text = String::from_utf8(message).unwrap();
-        assert_eq!(envelope(&text), Ok(()), "{name}");
+        assert_eq!(envelope(&text, version), Ok(()), "{name}");
     }
 }
 
@@ -445,6 +587,28 @@ fn the_checks_find_what_breaks_the_schema() {
             "cwmp:ParameterList",
         ),
         ("cpe-reboot-response", "cwmp:Reboot", "Reboot"),
+        ("cpe-inform-1-0", "cwmp-1-0", "cwmp-1-2"),
+        (
+            "cpe-inform-1-4",
+            "mustUnderstand=\"0\"",
+            "mustUnderstand=\"1\"",
+        ),
+        ("cpe-inform-1-0", "cwmp:ID", "cwmp:SessionTimeout"),
+        ("cpe-transfer-complete-failed-1-0", "9010", "9016"),
+        ("cpe-autonomous-transfer-complete", "1 Firmware", "Firmware"),
+        ("cpe-request-download", "ArgStruct[1]", "ArgStruct[2]"),
+        ("cpe-add-object-response", ">2<", ">0<"),
+        ("cpe-get-queued-transfers-response", "<State>1", "<State>0"),
+        (
+            "cpe-get-all-queued-transfers-response",
+            "AllQueuedTransferStruct",
+            "QueuedTransferStruct",
+        ),
+        (
+            "cpe-lightweight-attributes-1-0",
+            "<Notification>1",
+            "<Notification>4",
+        ),
         ("cpe-fault", "CWMP fault", "fault"),
         ("cpe-fault-with-parameters", "9005", "8005"),
         (
@@ -455,10 +619,13 @@ fn the_checks_find_what_breaks_the_schema() {
     ];
     for (name, right, wrong) in spoils {
         let sent = everything_sent();
-        let (_, message) = sent.iter().find(|(sample, _)| *sample == name).unwrap();
+        let (_, version, message) = sent.iter().find(|(sample, ..)| *sample == name).unwrap();
         let text = std::str::from_utf8(message).unwrap();
         let spoilt = text.replace(right, wrong);
         assert_ne!(text, spoilt, "{name} has no {right}");
-        assert!(envelope(&spoilt).is_err(), "{name}: {right} may be {wrong}");
+        assert!(
+            envelope(&spoilt, *version).is_err(),
+            "{name}: {right} may be {wrong}"
+        );
     }
 }

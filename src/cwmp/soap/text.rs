@@ -1,6 +1,6 @@
 //! Characters of XML 1.0, and how a text is written.
 
-use std::fmt::Write as _;
+use std::fmt;
 
 /// What stands in for a character that XML 1.0 cannot carry (U+FFFD).
 const REPLACEMENT: &str = "&#65533;";
@@ -17,19 +17,21 @@ pub(super) fn is_xml_character(character: char) -> bool {
 /// A character that XML 1.0 cannot carry at all (most control characters) becomes U+FFFD: a value
 /// with such a character comes from a phone's file, and refusing it would hide the whole device
 /// from its ACS.
-pub(super) fn push_escaped(out: &mut String, text: &str) {
+///
+/// `out` must not fail: a failure would go unseen.
+pub(super) fn push_escaped(out: &mut impl fmt::Write, text: &str) {
     let mut rest = text;
     while let Some(at) = rest.bytes().position(|byte| !stands_for_itself(byte)) {
         // All bytes before `at` are ASCII, so `at` is on a character boundary.
         let (plain, tail) = rest.split_at(at);
-        out.push_str(plain);
+        let _ = out.write_str(plain);
         let mut characters = tail.chars();
         if let Some(character) = characters.next() {
             push_reference(out, character);
         }
         rest = characters.as_str();
     }
-    out.push_str(rest);
+    let _ = out.write_str(rest);
 }
 
 fn stands_for_itself(byte: u8) -> bool {
@@ -37,19 +39,16 @@ fn stands_for_itself(byte: u8) -> bool {
         && !matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\'')
 }
 
-fn push_reference(out: &mut String, character: char) {
-    match character {
-        '&' => out.push_str("&amp;"),
-        '<' => out.push_str("&lt;"),
-        '>' => out.push_str("&gt;"),
-        '"' => out.push_str("&quot;"),
-        '\'' => out.push_str("&apos;"),
-        _ if is_xml_character(character) => {
-            // Writing to a String cannot fail.
-            let _ = write!(out, "&#{};", u32::from(character));
-        }
-        _ => out.push_str(REPLACEMENT),
-    }
+fn push_reference(out: &mut impl fmt::Write, character: char) {
+    let _ = match character {
+        '&' => out.write_str("&amp;"),
+        '<' => out.write_str("&lt;"),
+        '>' => out.write_str("&gt;"),
+        '"' => out.write_str("&quot;"),
+        '\'' => out.write_str("&apos;"),
+        _ if is_xml_character(character) => write!(out, "&#{};", u32::from(character)),
+        _ => out.write_str(REPLACEMENT),
+    };
 }
 
 #[cfg(test)]

@@ -1,22 +1,28 @@
 //! An XML body as a bounded tree, without DTD, names by their local part.
 //!
-//! Namespaces are not resolved: ACSs bind odd prefixes and declarations, and no local name means
-//! two things in CWMP (cwmp.md E20, section 11).
+//! Names are not resolved: ACSs bind odd prefixes and declarations, and no local name means two
+//! things in CWMP (cwmp.md E20, section 11). Only the version that the message's namespace stands
+//! for is read (cwmp.md E13).
 
 use std::borrow::Cow;
 
 use quick_xml::Reader;
+use quick_xml::errors::{Error, IllFormedError};
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
 use super::error::SoapError;
-use super::limits::{MAX_ATTRIBUTES, MAX_BODY, MAX_DEPTH, MAX_ELEMENTS, MAX_SHORT_NAME};
+use super::limits::{
+    MAX_ATTRIBUTES, MAX_BODY, MAX_DEPTH, MAX_ELEMENTS, MAX_PREFIXES, MAX_SHORT_NAME,
+};
 use super::text::is_xml_character;
+use crate::cwmp::CwmpVersion;
 use crate::datamodel::ValueType;
 
 /// A parsed body. It has a root.
 #[derive(Debug)]
 pub(super) struct Tree<'a> {
     elements: Vec<Element<'a>>,
+    version: Option<CwmpVersion>,
 }
 
 #[derive(Debug)]
@@ -95,7 +101,7 @@ impl<'a> Tree<'a> {
                 .read_event()
                 .map_err(|error| SoapError::NotWellFormed {
                     position: reader.error_position(),
-                    reason: error.to_string(),
+                    reason: reason(&error),
                 })?;
             match event {
                 Event::Start(tag) => builder.open(text, &tag, position)?,
@@ -121,6 +127,12 @@ impl<'a> Tree<'a> {
                 Event::Eof => return builder.finish(position),
             }
         }
+    }
+
+    /// What the namespace of the message stands for: that of the prefix of the element in the Body,
+    /// else the first one of CWMP that is declared anywhere.
+    pub(super) fn version(&self) -> Option<CwmpVersion> {
+        self.version
     }
 
     /// The root element.
@@ -167,7 +179,7 @@ fn check_encoding(declared: &str, text: &str) -> Result<(), SoapError> {
     })
 }
 
-fn resolve(reference: &BytesRef<'_>, position: u64) -> Result<char, SoapError> {
+pub(super) fn resolve(reference: &BytesRef<'_>, position: u64) -> Result<char, SoapError> {
     let character = match reference.as_ref() {
         "lt" => '<',
         "gt" => '>',
@@ -200,6 +212,18 @@ fn resolve(reference: &BytesRef<'_>, position: u64) -> Result<char, SoapError> {
     }
 }
 
+/// What is wrong, without the names that the reader's own message repeats: in a text that nobody has
+/// escaped they are part of a value.
+fn reason(error: &Error) -> String {
+    match error {
+        Error::IllFormed(
+            IllFormedError::MismatchedEndTag { .. } | IllFormedError::UnmatchedEndTag(_),
+        ) => "an end tag that closes nothing".to_owned(),
+        Error::IllFormed(IllFormedError::MissingEndTag(_)) => "a tag that stays open".to_owned(),
+        other => other.to_string(),
+    }
+}
+
 fn shortened(text: &str) -> String {
     text.chars().take(MAX_SHORT_NAME).collect()
 }
@@ -208,6 +232,10 @@ fn shortened(text: &str) -> String {
 struct Builder<'a> {
     elements: Vec<Element<'a>>,
     open: Vec<OpenElement>,
+    /// Prefixes that are declared for namespaces of CWMP.
+    prefixes: Vec<(String, CwmpVersion)>,
+    /// Prefix of the first element in the Body.
+    message_prefix: Option<String>,
 }
 
 struct OpenElement {
@@ -231,7 +259,12 @@ impl<'a> Builder<'a> {
         if self.open.is_empty() && !self.elements.is_empty() {
             return Err(not_well_formed(position, "a second root element"));
         }
-        let element = read_tag(text, tag, position)?;
+        let element = read_tag(text, tag, position, &mut self.prefixes)?;
+        if self.message_prefix.is_none() && self.is_in_body() {
+            let name = tag.name();
+            let prefix = name.as_ref().split_once(':').map(|(prefix, _)| prefix);
+            self.message_prefix = Some(prefix.unwrap_or_default().to_owned());
+        }
         let index = self.elements.len();
         self.elements.push(element);
         if let Some(parent) = self.open.last_mut() {
@@ -255,6 +288,16 @@ impl<'a> Builder<'a> {
 
     fn close(&mut self) {
         self.open.pop();
+    }
+
+    /// Whether the next element stands directly in the Body.
+    fn is_in_body(&self) -> bool {
+        self.open.len() == 2
+            && self
+                .open
+                .last()
+                .and_then(|open| self.elements.get(open.index))
+                .is_some_and(|parent| parent.name == "Body")
     }
 
     fn append(&mut self, piece: Cow<'a, str>, position: u64) -> Result<(), SoapError> {
@@ -286,8 +329,12 @@ impl<'a> Builder<'a> {
         if self.elements.is_empty() {
             return Err(not_well_formed(position, "there is no element"));
         }
+        let message = self.message_prefix.unwrap_or_default();
+        let named = self.prefixes.iter().find(|(prefix, _)| *prefix == message);
+        let version = named.or(self.prefixes.first()).map(|(_, version)| *version);
         Ok(Tree {
             elements: self.elements,
+            version,
         })
     }
 }
@@ -296,6 +343,7 @@ fn read_tag<'a>(
     text: &'a str,
     tag: &BytesStart<'_>,
     position: u64,
+    prefixes: &mut Vec<(String, CwmpVersion)>,
 ) -> Result<Element<'a>, SoapError> {
     // The event's own name lives only as long as the event; the same characters stand in the text
     // right after the `<`.
@@ -330,6 +378,16 @@ fn read_tag<'a>(
             }
             "mustUnderstand" => element.must_understand = matches!(value, "1" | "true"),
             _ => {}
+        }
+        let declared = match attribute.key.as_ref() {
+            "xmlns" => Some(""),
+            key => key.strip_prefix("xmlns:"),
+        };
+        if let Some(prefix) = declared
+            && prefixes.len() < MAX_PREFIXES
+            && let Some(version) = CwmpVersion::of_namespace(value)
+        {
+            prefixes.push((prefix.to_owned(), version));
         }
     }
     Ok(element)

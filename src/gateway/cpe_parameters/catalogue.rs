@@ -1,7 +1,13 @@
 //! All parameters of the virtual CPE.
 
-use super::parameter::{CpeParameter, CpeTable};
-use super::{connection_requests, delivery, device, device_info, management_server, proxier};
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use super::parameter::{CpeParameter, CpeTable, OwnParameter};
+use super::{
+    connection_requests, delivery, device, device_info, inform_parameters, inform_policy,
+    management_server, proxier,
+};
 
 /// Parameters that are there once, object by object, each in order of its paths.
 static PARAMETERS: &[&[CpeParameter]] = &[
@@ -9,16 +15,33 @@ static PARAMETERS: &[&[CpeParameter]] = &[
     delivery::PARAMETERS,
     device::PARAMETERS,
     device_info::PARAMETERS,
+    inform_policy::PARAMETERS,
     management_server::PARAMETERS,
     proxier::PARAMETERS,
 ];
 
 /// Tables, in order of their paths.
-static TABLES: &[CpeTable] = &[];
+static TABLES: &[CpeTable] = &[inform_parameters::TABLE];
 
 /// Every parameter of the virtual CPE, whatever the data model of a device.
 pub(in crate::gateway) fn cpe_parameters() -> impl Iterator<Item = &'static CpeParameter> {
     PARAMETERS.iter().copied().flatten()
+}
+
+/// The parameter of the virtual CPE that has this path in some data model; a row may be gone.
+pub(in crate::gateway) fn own_parameter(path: &str) -> Option<OwnParameter> {
+    static BY_PATH: LazyLock<HashMap<&str, &CpeParameter>> = LazyLock::new(|| {
+        let parameters = cpe_parameters();
+        parameters.map(|own| (own.path, own)).collect()
+    });
+    if let Some(single) = BY_PATH.get(path) {
+        return Some(OwnParameter::Single(single));
+    }
+    TABLES.iter().find_map(|table| {
+        let (instance, name) = path.strip_prefix(table.path)?.split_once('.')?;
+        let column = table.columns.iter().find(|column| column.name == name)?;
+        Some(OwnParameter::InRow(column, instance.parse().ok()?))
+    })
 }
 
 /// Every table of the virtual CPE, whatever the data model of a device.
@@ -30,7 +53,6 @@ pub(in crate::gateway) fn cpe_tables() -> impl Iterator<Item = &'static CpeTable
 mod tests {
     use std::collections::HashSet;
 
-    use super::super::parameter::OwnParameter;
     use super::*;
     use crate::datamodel::Schema;
 

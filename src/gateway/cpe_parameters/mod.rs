@@ -6,10 +6,12 @@ mod connection_requests;
 mod delivery;
 mod device;
 mod device_info;
+mod inform_parameters;
+mod inform_policy;
 mod management_server;
 mod parameter;
 mod proxier;
 
-pub(super) use catalogue::{cpe_parameters, cpe_tables};
+pub(super) use catalogue::{cpe_parameters, cpe_tables, own_parameter};
 pub(super) use parameter::{OwnParameter, Reading, moment};
 pub(super) use proxier::{GATEWAY_OUI, GATEWAY_PRODUCT_CLASS, PROXY_PROTOCOL, stands_for};

@@ -13,6 +13,7 @@ use crate::device::{CpeState, DeliveryState, DeviceRecord, TreePath};
 use crate::gateway::core::Gateway;
 use crate::gateway::cpe_parameters::{GATEWAY_OUI, GATEWAY_PRODUCT_CLASS};
 use crate::gateway::door::GatewayError;
+use crate::gateway::draft::conventional_username;
 use crate::gateway::{random, view};
 use crate::mapping::{Pack, Rows};
 use crate::native::Mac;
@@ -114,7 +115,8 @@ impl Gateway {
         batch.put_long(table, &key, encode(&record)?);
         let ticket = self.inner.store.commit(batch)?;
         self.index_segment(&record.cpe.connection_request_segment, OWN_MAC);
-        self.plan(OWN_MAC, &record, &live, true);
+        let schema = self.inner.own_cpe.pack.schema();
+        self.plan(OWN_MAC, &record, schema, &live, true);
         ticket.durable().await?;
         Ok(())
     }
@@ -127,10 +129,7 @@ impl Gateway {
             serial_number: view::gateway_serial(self.inner.phase_key),
         };
         let mut cpe = CpeState::new(random::text()?, Secret::new(random::text()?));
-        cpe.connection_request_username = format!(
-            "{}-{}-{}",
-            identity.oui, identity.product_class, identity.serial_number
-        );
+        cpe.connection_request_username = conventional_username(&identity);
         cpe.events.add(Event::plain(EventCode::Bootstrap));
         Ok(DeviceRecord {
             vendor: NO_VENDOR.to_owned(),

@@ -13,13 +13,13 @@ use crate::cwmp::{
     AcsRequest, CpeResponse, Download, EventCode, Fault, FaultCode, SetAttribute, SetValue,
 };
 use crate::gateway::{
-    Clock, Delivery, FetchAnswer, FetchRequest, FilePasswords, Gateway, GatewaySettings,
-    ImportOptions, OpenSession, ProductClass, SessionOutcome,
+    Acs, Clock, Delivery, FetchAnswer, FetchRequest, Gateway, GatewaySettings, ImportOptions,
+    OpenSession, SessionOutcome,
 };
 use crate::mapping::Packs;
 use crate::native::Mac;
 use crate::store::{AssetStore, Batch, SledStore, StoreOptions, Table};
-use crate::wire::{Credentials, Secret};
+use crate::wire::Secret;
 
 const GRANDSTREAM: (&str, &str) = (
     "cfg000b82a1b2c3.xml",
@@ -42,15 +42,13 @@ fn open(folder: &Path, announce_gateway: bool) -> Gateway {
     let store = SledStore::open(folder, StoreOptions::default()).unwrap();
     let assets = AssetStore::open(folder).unwrap();
     let settings = GatewaySettings {
-        acs_url: Some("http://acs.example.net/".parse().unwrap()),
-        acs_credentials: Credentials {
-            username: String::new(),
-            password: Secret::default(),
+        acs: Acs {
+            url: Some("http://acs.example.net/".parse().unwrap()),
+            periodic_inform_interval: 86_400,
+            ..Acs::default()
         },
-        periodic_inform_interval: 86_400,
-        product_class: ProductClass::Model,
         announce_gateway,
-        file_passwords: FilePasswords::default(),
+        ..GatewaySettings::default()
     };
     let packs = Packs::embedded().unwrap();
     Gateway::open(Arc::new(store), assets, packs, settings, Arc::new(Standing)).unwrap()

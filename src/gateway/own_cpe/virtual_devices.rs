@@ -14,6 +14,7 @@ use crate::device::DeviceRecord;
 use crate::gateway::core::{Gateway, mac_of_key};
 use crate::gateway::cpe_parameters::{PROXY_PROTOCOL, moment};
 use crate::gateway::door::GatewayError;
+use crate::gateway::notifications::in_force;
 use crate::gateway::own_cpe::OWN_MAC;
 use crate::mapping::Parameter;
 use crate::native::Mac;
@@ -138,8 +139,9 @@ impl Gateway {
         let Ok(path) = COUNT.parse::<ParameterPath>() else {
             return Ok(());
         };
+        let schema = self.inner.own_cpe.pack.schema();
         let is_watched =
-            |record: &DeviceRecord| record.cpe.notification(&path) != Notification::Off;
+            |record: &DeviceRecord| in_force(schema, &record.cpe, &path) != Notification::Off;
         let own = self.load(OWN_MAC)?;
         if !own.is_some_and(|(record, _)| is_watched(&record)) {
             return Ok(());

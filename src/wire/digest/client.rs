@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Credentials;
+use super::body::BodyPieces;
 use super::hash::{Algorithm, Ingredients, Protection};
 use super::header::{Section, quoted, sections};
 
@@ -132,7 +133,7 @@ impl ClientState {
         &mut self,
         method: &str,
         uri: &str,
-        body: &[u8],
+        body: &dyn BodyPieces,
         credentials: &Credentials,
         cnonce: &str,
     ) -> String {

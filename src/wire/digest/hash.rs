@@ -4,6 +4,7 @@ use md5::Md5;
 use sha2::{Digest, Sha256};
 
 use super::Credentials;
+use super::body::BodyPieces;
 
 /// The algorithms that are understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +64,20 @@ impl Algorithm {
             Self::Sha256 | Self::Sha256Session => joined::<Sha256>(parts),
         }
     }
+
+    /// Hash of a body, in lower-case hex.
+    fn hash_body(self, body: &dyn BodyPieces) -> String {
+        match self {
+            Self::Md5 | Self::Md5Session => fed::<Md5>(body),
+            Self::Sha256 | Self::Sha256Session => fed::<Sha256>(body),
+        }
+    }
+}
+
+fn fed<D: Digest>(body: &dyn BodyPieces) -> String {
+    let mut hasher = D::new();
+    body.feed(&mut |piece| hasher.update(piece));
+    hex(&hasher.finalize())
 }
 
 fn joined<D: Digest>(parts: &[&[u8]]) -> String {
@@ -92,7 +107,8 @@ pub(super) struct Ingredients<'a> {
     pub(super) protection: Option<(Protection, &'a str)>,
     /// Only used with a protection or a `-sess` algorithm.
     pub(super) cnonce: &'a str,
-    pub(super) body: &'a [u8],
+    /// Only used with `auth-int`.
+    pub(super) body: &'a dyn BodyPieces,
 }
 
 impl Ingredients<'_> {
@@ -110,7 +126,10 @@ impl Ingredients<'_> {
         }
         let (method, uri) = (self.method.as_bytes(), self.uri.as_bytes());
         let request = match self.protection {
-            Some((Protection::AuthInt, _)) => hash(&[method, uri, hash(&[self.body]).as_bytes()]),
+            Some((Protection::AuthInt, _)) => {
+                let body = self.algorithm.hash_body(self.body);
+                hash(&[method, uri, body.as_bytes()])
+            }
             Some((Protection::Auth, _)) | None => hash(&[method, uri]),
         };
         match self.protection {

@@ -3,11 +3,13 @@
 //!
 //! Nothing here knows HTTP or SIP: header values, method and URI are plain text arguments.
 
+mod body;
 mod client;
 mod hash;
 mod header;
 mod verifier;
 
+pub use body::BodyPieces;
 pub use client::{Challenge, ClientState, DigestChallenge};
 pub use hash::{Algorithm, Protection};
 pub use verifier::{Verdict, Verifier};

@@ -160,7 +160,7 @@ impl Verifier {
             uri,
             protection,
             cnonce: section.value("cnonce").unwrap_or_default(),
-            body: b"",
+            body: &b"",
         }
         .response(credentials);
         let right = section

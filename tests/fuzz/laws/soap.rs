@@ -1,6 +1,6 @@
 //! The law of the SOAP reader. The file that takes this module in has `cwmp` in scope.
 
-use super::cwmp::{AcsBody, AcsMessage, AcsRequest, decode, encode_fault};
+use super::cwmp::{AcsBody, AcsMessage, AcsRequest, CwmpVersion, decode, encode_fault};
 
 /// The law: any bytes are a message or an error, never a panic; whatever is taken for a request
 /// keeps the lengths that the schema sets; and a refusal of it can always be written.
@@ -8,12 +8,22 @@ pub(crate) fn holds(body: &[u8]) {
     let Ok(message) = decode(body) else {
         return;
     };
-    let AcsMessage { id, body, .. } = message;
+    let AcsMessage {
+        id,
+        body,
+        version,
+        use_version,
+        ..
+    } = message;
+    assert!(version <= Some(CwmpVersion::V1_2), "no namespace says more");
+    assert!(use_version.is_none_or(|text| text.chars().count() <= 64));
     match body {
         AcsBody::Request(request) => check(&request),
         AcsBody::BadRequest { fault, .. } => {
-            let written = encode_fault(id.as_deref(), &fault);
+            let refusal = encode_fault(version.unwrap_or_default(), id.as_deref(), &fault);
+            let written = refusal.to_vec();
             assert!(written.is_ascii());
+            assert_eq!(written.len(), refusal.length());
         }
         AcsBody::Response(_) => {}
         AcsBody::Fault(fault) => assert!(fault.text.chars().count() <= 256),
@@ -22,6 +32,7 @@ pub(crate) fn holds(body: &[u8]) {
 
 fn check(request: &AcsRequest) {
     let within = |text: &str, limit: usize| assert!(text.chars().count() <= limit);
+    within(request.method(), 64);
     match request {
         AcsRequest::GetRpcMethods => {}
         AcsRequest::SetParameterValues {

@@ -1,0 +1,98 @@
+//! How long a device waits before it tries again (cwmp.md section 3.1).
+
+use std::time::Duration;
+
+use super::core::Gateway;
+use super::door::GatewayError;
+use super::random;
+use super::schedule::after;
+use crate::cwmp::RetryAfter;
+use crate::device::{DeviceRecord, RetryPolicy};
+use crate::native::Mac;
+
+/// The n at which the range of the waits stops growing (cwmp.md R1).
+const LAST_RANGE: u32 = 10;
+/// The longest wait that an ACS can ask for by Retry-After.
+const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(86_400);
+/// Waits before a TransferComplete that the ACS left unacknowledged is sent again: from the first
+/// to the last, doubling (cwmp.md T2b).
+const UNACKNOWLEDGED_FIRST_WAIT: u64 = 60;
+const UNACKNOWLEDGED_LAST_WAIT: u64 = 3_600;
+
+/// The shortest and the longest wait before the n-th retry, in milliseconds (cwmp.md R1, R2).
+fn range(policy: RetryPolicy, retry: u32) -> (u64, u64) {
+    let grow = |wait: u128| wait.saturating_mul(u128::from(policy.multiplier)) / 1_000;
+    let first = u128::from(policy.minimum_wait) * 1_000;
+    let shortest = (1..retry.clamp(1, LAST_RANGE)).fold(first, |wait, _| grow(wait));
+    let bounded = |wait: u128| u64::try_from(wait).unwrap_or(u64::MAX);
+    (bounded(shortest), bounded(grow(shortest)))
+}
+
+impl Gateway {
+    /// Plans the retry of a failed session: uniform in a range that grows. An ACS that asks for a
+    /// longer wait gets it, a day at most, and a fleet that was asked together does not come back at
+    /// one moment (cwmp.md H11).
+    pub(super) fn plan_retry(
+        &self,
+        mac: Mac,
+        record: &DeviceRecord,
+        failures: u32,
+        retry_after: Option<RetryAfter>,
+    ) -> Result<(), GatewayError> {
+        let (shortest, longest) = range(record.cpe.retry_policy, failures);
+        let spread = Duration::from_millis(random::below(longest.saturating_sub(shortest))?);
+        let now = self.inner.clock.now();
+        let asked = retry_after.map_or(Duration::ZERO, |asked| asked.wait(now));
+        let wait = asked
+            .min(RETRY_AFTER_LIMIT)
+            .max(Duration::from_millis(shortest));
+        self.arm_session(mac, record, after(now, wait.saturating_add(spread)));
+        Ok(())
+    }
+
+    /// Plans the next report of transfers that the ACS has left unacknowledged.
+    pub(super) fn plan_unacknowledged(&self, mac: Mac, record: &DeviceRecord, times: u32) {
+        let wait = UNACKNOWLEDGED_FIRST_WAIT << times.clamp(1, 7).saturating_sub(1);
+        let wait = Duration::from_secs(wait.min(UNACKNOWLEDGED_LAST_WAIT));
+        self.arm_session(mac, record, after(self.inner.clock.now(), wait));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(minimum_wait: u32, multiplier: u32, retry: u32) -> (f64, f64) {
+        let policy = RetryPolicy {
+            minimum_wait,
+            multiplier,
+        };
+        let (shortest, longest) = range(policy, retry);
+        let seconds = |wait| Duration::from_millis(wait).as_secs_f64();
+        (seconds(shortest), seconds(longest))
+    }
+
+    #[test]
+    fn c073_c077_waits_double_up_to_the_tenth_by_default() {
+        let mut shortest = 5.0;
+        for retry in 1..=10 {
+            assert_eq!(
+                seconds(5, 2_000, retry),
+                (shortest, 2.0 * shortest),
+                "{retry}"
+            );
+            shortest *= 2.0;
+        }
+        assert_eq!(seconds(5, 2_000, 11), (2_560.0, 5_120.0));
+        assert_eq!(seconds(5, 2_000, u32::MAX), (2_560.0, 5_120.0));
+    }
+
+    #[test]
+    fn c076_c077_an_acs_sets_how_they_grow() {
+        assert_eq!(seconds(2, 1_000, 7), (2.0, 2.0));
+        assert_eq!(seconds(1, 1_500, 1), (1.0, 1.5));
+        assert_eq!(seconds(1, 1_500, 3), (2.25, 3.375));
+        let (shortest, longest) = seconds(65_535, 65_535, 10);
+        assert!(shortest <= longest, "the largest numbers don't overflow");
+    }
+}

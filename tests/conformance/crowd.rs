@@ -1,0 +1,172 @@
+//! C074, C080 and C195: many phones at once.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+use trestle::sim::acs::Reply;
+
+use crate::catalogue::{Check, checks};
+use crate::fleet::Vendor;
+use crate::private::{Options, Private};
+use crate::subject::{MS, check_alone, check_slowly};
+
+/// The checks of this file.
+pub(crate) const CHECKS: &[Check] = checks![
+    c074_retries_fill_their_window,
+    c080_a_fleet_that_comes_back_does_not_come_at_once: slow,
+    c195_every_phone_is_a_device_of_its_own,
+];
+
+const VENDORS: &[Vendor] = &[Vendor::Grandstream, Vendor::Htek, Vendor::Aastra];
+
+fn c074_retries_fill_their_window() {
+    const PHONES: u16 = 300;
+    check_alone(74, async || {
+        let options = Options {
+            phones: PHONES,
+            settings: format!("[acs]\nmax_sessions = {PHONES}\n"),
+            // Handshakes all at once would take longer than a tenth of the window.
+            https: Some(false),
+            ..Options::default()
+        };
+        let private = Private::start(74, options).await;
+        let mut failing = JoinSet::new();
+        let all_inform = Arc::new(Barrier::new(usize::from(PHONES)));
+        for which in 0..PHONES {
+            let mut device = private.world.acs.device(&private.phone(which).serial());
+            let all_inform = Arc::clone(&all_inform);
+            failing.spawn(async move {
+                let mut session = device.session().await.unwrap();
+                all_inform.wait().await;
+                let mut waits = Vec::new();
+                loop {
+                    session.end_with(Reply::status(503)).unwrap();
+                    let failed = Instant::now();
+                    session = device.session().await.unwrap();
+                    let wait = session.pending().unwrap().at - failed;
+                    // News of the boot, which may still come, ends a wait at once.
+                    match waits.as_slice() {
+                        [] if wait < Duration::from_secs(3) => {}
+                        [] => waits.push((session.inform().retry_count, wait)),
+                        [first] => return (*first, (session.inform().retry_count, wait)),
+                        _ => unreachable!("two are enough"),
+                    }
+                }
+            });
+        }
+        private.boot(0..PHONES).await;
+        let waits = failing.join_all().await;
+        let mut tenths = [0_usize; 10];
+        for ((_, first), (count, second)) in &waits {
+            let first = first.as_secs_f64();
+            assert!((5.0..13.0).contains(&first), "a first wait of {first} s");
+            // All fail the first time at one moment, which takes the gateway and this machine a
+            // while; the second waits begin one after the other and are measured exactly.
+            let begin = f64::from(5_u32 << (count - 1));
+            let second = second.as_secs_f64();
+            let tenth = ((second - begin) / begin * 10.0).floor();
+            assert!(
+                (0.0..11.0).contains(&tenth),
+                "a wait of {second} s as number {count}"
+            );
+            let place = (0..9_u8).find(|place| tenth <= f64::from(*place));
+            tenths[usize::from(place.unwrap_or(9))] += 1;
+        }
+        let all = waits.len();
+        for count in tenths {
+            assert!((3 * all..=17 * all).contains(&(100 * count)), "{tenths:?}");
+        }
+    });
+}
+
+fn c080_a_fleet_that_comes_back_does_not_come_at_once() {
+    const PHONES: u16 = 10_000;
+    check_slowly(80, async || {
+        let options = Options {
+            phones: PHONES,
+            speed: 8,
+            vendors: VENDORS,
+            settings: "[acs]\nperiodic_inform_interval = 3600\n".to_owned(),
+            ..Options::default()
+        };
+        let private = Private::start(80, options).await;
+        let acs = &private.world.acs;
+        private.boot(0..PHONES).await;
+        let all: BTreeSet<String> = (0..PHONES).map(|at| private.phone(at).serial()).collect();
+        while acs.serials().len() < all.len() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        // Every device has something to say while the ACS is away: its next period.
+        acs.close();
+        private.pass(Duration::from_secs(3_600 + 600)).await;
+        let before = acs.all_exchanges().len();
+        acs.reopen().await.unwrap();
+        let back = Instant::now();
+        let mut seconds: Vec<u64> = Vec::new();
+        let mut missing = all;
+        while !missing.is_empty() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            for exchange in acs.all_exchanges().iter().skip(before) {
+                let Some(serial) = &exchange.serial else {
+                    continue;
+                };
+                if exchange.rpc() == "Inform" && missing.remove(serial) {
+                    seconds.push((exchange.at - back).as_secs());
+                }
+            }
+        }
+        let last = seconds.iter().max().unwrap() + 1;
+        let mean = seconds.len() as u64 / last;
+        for second in 0..last {
+            let count = seconds.iter().filter(|at| **at == second).count() as u64;
+            assert!(
+                count <= 3 * mean,
+                "{count} in second {second}, {mean} on average"
+            );
+        }
+    });
+}
+
+fn c195_every_phone_is_a_device_of_its_own() {
+    const PHONES: u16 = 100;
+    check_alone(195, async || {
+        let options = Options {
+            phones: PHONES,
+            vendors: VENDORS,
+            ..Options::default()
+        };
+        let private = Private::start(195, options).await;
+        let together = Arc::new(Barrier::new(usize::from(PHONES)));
+        let mut sessions = JoinSet::new();
+        for which in 0..PHONES {
+            let phone = private.phone(which);
+            let mut device = private.world.acs.device(&phone.serial());
+            let together = Arc::clone(&together);
+            sessions.spawn(async move {
+                let mut session = device.session().await.unwrap();
+                let id = session.inform().device_id.clone();
+                assert_eq!(id.serial_number, phone.serial());
+                assert_eq!(id.oui, phone.serial()[..6]);
+                assert!(phone.user_agent().contains(&id.product_class), "{id:?}");
+                session.begin().await.unwrap();
+                // All sessions are open at the same time.
+                together.wait().await;
+                let url = format!("{MS}ConnectionRequestURL");
+                let url = session.get_value(&url).await.unwrap();
+                let pending = session.pending().unwrap();
+                let cookies = pending.header("cookie").unwrap().to_owned();
+                session.end().unwrap();
+                (url, cookies)
+            });
+        }
+        private.boot(0..PHONES).await;
+        let told = sessions.join_all().await;
+        let urls: BTreeSet<&str> = told.iter().map(|(url, _)| url.as_str()).collect();
+        let cookies: BTreeSet<&str> = told.iter().map(|(_, cookies)| cookies.as_str()).collect();
+        assert_eq!(urls.len(), told.len());
+        assert_eq!(cookies.len(), told.len());
+    });
+}
