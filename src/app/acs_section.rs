@@ -37,6 +37,8 @@ pub struct AcsSection {
     /// `{model}`, or one text for all phones.
     #[serde(deserialize_with = "from_text")]
     pub product_class: ProductClass,
+    /// Whether the gateway itself is a CPE too, with a row for every phone.
+    pub announce_gateway: bool,
     /// Sessions at once.
     pub max_sessions: NonZeroU16,
     /// Local address for connections; empty: the system's choice.
@@ -68,6 +70,7 @@ impl Default for AcsSection {
             periodic_inform_interval: const { NonZeroU32::new(3600).unwrap() },
             template: Template::default(),
             product_class: ProductClass::Model,
+            announce_gateway: false,
             max_sessions: acs.max_sessions,
             bind: None,
             ca_file: None,

@@ -320,6 +320,7 @@ impl Settings {
             acs,
             acs_rules,
             product_class: self.acs.product_class.clone(),
+            announce_gateway: self.acs.announce_gateway,
             file_passwords: self.file_passwords(),
             phones_url: self.phones.url.clone(),
             firmware_deadline: self.transfers.deadline(),

@@ -1,5 +1,6 @@
 //! How far a phone's file has come: desired, served, confirmed. Three things, never merged.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
@@ -43,6 +44,33 @@ pub struct DeliveryState {
     pub reboot: RebootOrders,
 }
 
+/// How far the delivery of the desired revision has come, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryStatus {
+    /// The phone has not fetched it, and has not been told to.
+    Pending,
+    /// The phone was told to fetch it and has said yes.
+    Told,
+    /// The phone has fetched it.
+    Fetched,
+    /// The phone has it and has come back with it.
+    Confirmed,
+    /// The phone was told in vain so often that it is told no more; it may still fetch on its own.
+    Overdue,
+}
+
+impl fmt::Display for DeliveryStatus {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Pending => "Pending",
+            Self::Told => "Told",
+            Self::Fetched => "Fetched",
+            Self::Confirmed => "Confirmed",
+            Self::Overdue => "Overdue",
+        })
+    }
+}
+
 /// Restarts that a phone has been ordered. One restart carries out all of them (cwmp.md M81).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RebootOrders {
@@ -76,5 +104,20 @@ impl DeliveryState {
         self.served
             .as_ref()
             .is_none_or(|served| served.revision < self.desired)
+    }
+
+    /// How far the delivery of the desired revision has come.
+    pub fn status(&self) -> DeliveryStatus {
+        if self.confirmed == Some(self.desired) {
+            DeliveryStatus::Confirmed
+        } else if !self.is_outstanding() {
+            DeliveryStatus::Fetched
+        } else if self.given_up == Some(self.desired) {
+            DeliveryStatus::Overdue
+        } else if self.told_at.is_some() {
+            DeliveryStatus::Told
+        } else {
+            DeliveryStatus::Pending
+        }
     }
 }

@@ -12,7 +12,7 @@ mod tree_path;
 mod waking;
 
 pub use cpe::{AcsOverride, Attribute, CpeState, ScheduledInform};
-pub use delivery::{Contact, DeliveryState, RebootOrders, Served};
+pub use delivery::{Contact, DeliveryState, DeliveryStatus, RebootOrders, Served};
 pub use events::{EventQueue, Mark};
 pub use file::{FileContent, FileRecord, FileRole};
 pub use log::DeviceLog;

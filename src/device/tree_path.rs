@@ -34,6 +34,11 @@ pub enum TreePathError {
 }
 
 impl TreePath {
+    /// A path for a device that has no file: no phone stands behind it.
+    pub fn nowhere() -> Self {
+        Self("(no file)".into())
+    }
+
     /// The path as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -2,6 +2,7 @@
 
 use super::core::Gateway;
 use super::notifications::unasked;
+use super::own_cpe::is_unwatched;
 use super::rpc::{printable, unknown_name};
 use crate::cwmp::{CwmpVersion, Fault, FaultCode, Notification, SetAttribute};
 use crate::datamodel::{ActiveNotification, PathQuery};
@@ -23,7 +24,8 @@ impl Gateway {
         attributes: Vec<SetAttribute>,
     ) -> Result<(), Fault> {
         self.change(mac, |draft, live| {
-            let view = self.view(mac, live)?;
+            let names = attributes.iter().map(|wanted| wanted.name.as_str());
+            let view = self.view_naming(mac, live, names, false)?;
             let now = self.inner.clock.now();
             for wanted in attributes {
                 let query: PathQuery = wanted
@@ -48,6 +50,14 @@ impl Gateway {
                         .is_some_and(|facts| {
                             facts.active_notification == ActiveNotification::Deniable
                         });
+                    if is_unwatched(mac, &view, &parameter.path)
+                        && notification.is_some_and(|wanted| wanted != Notification::Off)
+                    {
+                        return Err(Fault::new(
+                            FaultCode::NotificationRejected,
+                            format!("{} is not watched for changes", parameter.path),
+                        ));
+                    }
                     if can_deny && notification.is_some_and(opens_a_session) {
                         return Err(Fault::new(
                             FaultCode::NotificationRejected,

@@ -9,6 +9,7 @@ use super::device_log::WaitingLines;
 use super::door::GatewayError;
 use super::file_index::FileIndex;
 use super::live::Live;
+use super::own_cpe::{self, OwnCpe};
 use super::settings::GatewaySettings;
 use super::timed_queue::TimedQueue;
 use super::trace::Traces;
@@ -53,6 +54,7 @@ pub(super) struct Inner {
     /// (cwmp.md A7).
     pub(super) throttled: TimedQueue<Mac>,
     pub(super) phase_key: u64,
+    pub(super) own_cpe: OwnCpe,
     /// Assets that are being served.
     pub(super) shared_assets: Mutex<HashMap<ContentHash, Weak<[u8]>>>,
     /// Lines of the phones' logs that are not written yet.
@@ -101,6 +103,7 @@ impl Gateway {
                 installation
             }
         };
+        let own_cpe = OwnCpe::new(clock.now());
         let gateway = Self {
             inner: Arc::new(Inner {
                 store,
@@ -121,6 +124,7 @@ impl Gateway {
                 heartbeats: TimedQueue::new(),
                 throttled: TimedQueue::new(),
                 phase_key: installation.phase_key,
+                own_cpe,
                 shared_assets: Mutex::new(HashMap::new()),
                 log_lines: WaitingLines::default(),
                 traces: Traces::default(),
@@ -131,7 +135,9 @@ impl Gateway {
         for device in gateway.devices() {
             let Ok((mac, record)) = device else { continue };
             gateway.index_segment(&record.cpe.connection_request_segment, mac);
+            gateway.inner.own_cpe.health.phone_changed(None, &record);
         }
+        gateway.open_virtual_devices()?;
         Ok(gateway)
     }
 
@@ -150,7 +156,8 @@ impl Gateway {
 
     /// A device's record with the bytes it was read from; `None` for an unknown phone.
     pub(super) fn load(&self, mac: Mac) -> Result<Option<(DeviceRecord, Vec<u8>)>, GatewayError> {
-        let Some(bytes) = self.inner.store.get(Table::Device, &mac.bytes())? else {
+        let (table, key) = own_cpe::place_of(mac);
+        let Some(bytes) = self.inner.store.get(table, &key)? else {
             return Ok(None);
         };
         let record = decode(&bytes).map_err(|source| GatewayError::Damaged { mac, source })?;
@@ -178,6 +185,9 @@ impl Gateway {
 
     /// The lenses for a device, as far as its model is known.
     pub(super) fn lenses(&self, record: &DeviceRecord) -> Result<Arc<Pack>, GatewayError> {
+        if record.vendor == own_cpe::NO_VENDOR {
+            return Ok(Arc::clone(&self.inner.own_cpe.pack));
+        }
         let model = record.model.as_deref();
         self.inner
             .packs

@@ -11,6 +11,7 @@ use super::door::GatewayError;
 use super::file_passwords::Whose;
 use super::live::Live;
 use super::own_changes::Derived;
+use super::own_cpe::{OWN_MAC, place_of};
 use super::schedule::after;
 use super::tree::sealed;
 use super::view::{View, provisional_identity};
@@ -19,7 +20,7 @@ use crate::datamodel::ParameterPath;
 use crate::device::{DeviceRecord, FileRecord, FileRole, Mark, StoredParameters, TreePath};
 use crate::mapping::{Change, NativeEdit, Pack, Parameter, Refusal, ValueState};
 use crate::native::{Document, Layers, Mac, Seal};
-use crate::store::{Batch, Table, encode};
+use crate::store::{Batch, Table, decode, encode};
 use crate::wire::ContentHash;
 
 /// How long a phone that is here has to fetch its own file before it is told to.
@@ -388,9 +389,15 @@ impl Gateway {
         }
         let record = encode(&draft.record)?;
         if draft.original.as_ref() != Some(&record) {
-            batch.require(Table::Device, &mac.bytes(), draft.original.take());
-            batch.put_long(Table::Device, &mac.bytes(), record);
+            let (table, key) = place_of(mac);
+            batch.require(table, &key, draft.original.clone());
+            batch.put_long(table, &key, record);
         }
+        let was_announced = draft
+            .before
+            .as_ref()
+            .is_some_and(|before| before.identity.is_some());
+        let has_new_row = !was_announced && self.give_row(mac, &draft.record, &mut batch)?;
         let has_new_event =
             !draft.owed_before && draft.record.cpe.events.mark() != draft.events_before();
         let ticket = if batch.is_empty() {
@@ -399,6 +406,7 @@ impl Gateway {
             live.view = None;
             self.write_log(mac, &mut batch)?;
             let ticket = self.inner.store.commit(batch)?;
+            self.count(&draft, has_new_row);
             self.index_segment(&draft.record.cpe.connection_request_segment, mac);
             self.index_udp(mac, &draft.record);
             Some(ticket)
@@ -411,7 +419,28 @@ impl Gateway {
         if let Some(ticket) = ticket {
             ticket.durable().await?;
         }
+        if has_new_row {
+            self.tell_new_row().await;
+        }
         Ok(())
+    }
+
+    /// Counts what a commit has made of a phone.
+    fn count(&self, draft: &Draft, has_new_row: bool) {
+        if draft.mac == OWN_MAC {
+            return;
+        }
+        let own_cpe = &self.inner.own_cpe;
+        if has_new_row {
+            own_cpe.virtual_devices.row_added();
+        }
+        // A device that was taken from the tree anew is counted already if its record was readable.
+        let stored: Option<DeviceRecord> = match (&draft.before, &draft.original) {
+            (None, Some(bytes)) => decode(bytes).ok(),
+            _ => None,
+        };
+        let before = draft.before.as_ref().or(stored.as_ref());
+        own_cpe.health.phone_changed(before, &draft.record);
     }
 
     fn read_layers_anew(&self, draft: &mut Draft) -> Result<(), GatewayError> {
@@ -528,6 +557,9 @@ impl Gateway {
     pub(super) fn view(&self, mac: Mac, live: &mut Live) -> Result<Arc<View>, GatewayError> {
         if let Some(view) = &live.view {
             return Ok(Arc::clone(view));
+        }
+        if mac == OWN_MAC {
+            return self.own_view(Vec::new());
         }
         let mut draft = self.draft(mac)?;
         if let Some(model) = uncovered_model(&draft) {

@@ -111,16 +111,17 @@ async fn lightweight_changes_are_kept_beside_those_of_informs() {
         assert_eq!(bench.wait(), None, "{number} opens no session");
         let changes = bench.gateway.lightweight_changes(MAC).await.unwrap();
         let changes = changes.unwrap();
-        assert_eq!(changes.active, is_active, "{number}");
-        let told = changes.parameters.first().unwrap();
+        assert_eq!(
+            bench.gateway.inner.lightweight.due(&MAC).is_some(),
+            is_active,
+            "{number}"
+        );
+        let told = changes.first().unwrap();
         assert_eq!(
             (told.name.as_str(), told.value.clone()),
             (DISPLAY_NAME, format!("by hand {number}"))
         );
-        let told = bench
-            .gateway
-            .lightweight_told(MAC, &changes.parameters)
-            .await;
+        let told = bench.gateway.lightweight_told(MAC, &changes).await;
         told.unwrap();
         assert_eq!(bench.gateway.lightweight_changes(MAC).await.unwrap(), None);
         bench.gateway.wake(MAC).await;

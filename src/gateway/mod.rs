@@ -28,6 +28,7 @@ mod notifications;
 mod objects;
 mod overview;
 mod own_changes;
+mod own_cpe;
 mod phones;
 mod random;
 mod records;
@@ -51,6 +52,8 @@ mod version;
 mod view;
 mod waking;
 
+#[cfg(test)]
+mod delivery_tests;
 #[cfg(test)]
 mod event_tests;
 #[cfg(test)]

@@ -278,6 +278,7 @@ impl Draft {
             .served
             .as_ref()
             .is_some_and(|served| served.revision == revision);
+        let before = delivery.clone();
         if had_it {
             // The phone has had this file before and has come back: it lives with it.
             delivery.confirmed = Some(revision);
@@ -286,6 +287,12 @@ impl Draft {
                 revision,
                 at: now,
                 address: receipt.source,
+            });
+        }
+        if *delivery != before {
+            self.record.contact = Some(Contact {
+                address: receipt.source,
+                at: receipt.at,
             });
         }
         // A phone that was told to restart and fetches its file has restarted (cwmp.md M83),

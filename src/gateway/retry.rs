@@ -29,24 +29,19 @@ fn range(policy: RetryPolicy, retry: u32) -> (u64, u64) {
 }
 
 impl Gateway {
-    /// Plans the retry of a failed session: uniform in a range that grows. An ACS that asks for a
-    /// longer wait gets it, a day at most, and a fleet that was asked together does not come back at
-    /// one moment (cwmp.md H11).
+    /// Plans the retry of a failed session: uniform in a range that grows, and not before the
+    /// moment that the ACS has asked for, if it has (cwmp.md H11).
     pub(super) fn plan_retry(
         &self,
         mac: Mac,
         record: &DeviceRecord,
         failures: u32,
-        retry_after: Option<RetryAfter>,
+        at_least: Duration,
     ) -> Result<(), GatewayError> {
         let (shortest, longest) = range(record.cpe.retry_policy, failures);
-        let spread = Duration::from_millis(random::below(longest.saturating_sub(shortest))?);
-        let now = self.inner.clock.now();
-        let asked = retry_after.map_or(Duration::ZERO, |asked| asked.wait(now));
-        let wait = asked
-            .min(RETRY_AFTER_LIMIT)
-            .max(Duration::from_millis(shortest));
-        self.arm_session(mac, record, after(now, wait.saturating_add(spread)));
+        let wait = shortest.saturating_add(random::below(longest.saturating_sub(shortest))?);
+        let wait = Duration::from_millis(wait).max(at_least);
+        self.arm_session(mac, record, after(self.inner.clock.now(), wait));
         Ok(())
     }
 

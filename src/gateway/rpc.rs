@@ -11,6 +11,7 @@ use crate::native::Mac;
 use super::core::Gateway;
 use super::door::GatewayError;
 use super::notifications::in_force;
+use super::own_cpe;
 use super::view::Shown;
 
 /// The methods that a device answers (cwmp.md M10).
@@ -54,6 +55,9 @@ impl Gateway {
     /// # Errors
     /// The fault to answer with; nothing has changed then.
     pub async fn execute(&self, mac: Mac, request: AcsRequest) -> Result<CpeResponse, Fault> {
+        if let Some(fault) = own_cpe::refusal(mac, &request) {
+            return Err(fault);
+        }
         match request {
             AcsRequest::GetRpcMethods => Ok(CpeResponse::GetRpcMethods(
                 METHODS.iter().map(|&method| method.to_owned()).collect(),
@@ -147,7 +151,8 @@ impl Gateway {
         next_level: bool,
     ) -> Result<Vec<ParameterInfo>, Fault> {
         let query: PathQuery = path.parse().map_err(|_| unknown_name(path))?;
-        let view = self.view(mac, &mut *self.hold(mac).await)?;
+        let live = &mut *self.hold(mac).await;
+        let view = self.view_naming(mac, live, [path], next_level)?;
         let names = view
             .names(&query, next_level)
             .ok_or_else(|| unknown_name(path))?;
@@ -186,7 +191,8 @@ impl Gateway {
     /// What the names of a call name, each parameter once, in the order of the call. One unknown
     /// name spoils the whole call (cwmp.md M41).
     async fn select(&self, mac: Mac, names: &[String]) -> Result<Vec<Shown>, Fault> {
-        let view = self.view(mac, &mut *self.hold(mac).await)?;
+        let asked_for = names.iter().map(String::as_str);
+        let view = self.view_naming(mac, &mut *self.hold(mac).await, asked_for, false)?;
         let now = self.inner.clock.now();
         let mut asked = HashSet::new();
         let mut seen = HashSet::new();

@@ -66,7 +66,7 @@ impl Gateway {
             self.plan_transfers(mac, &record, &Live::default());
             self.plan_control(mac, &record, now, true);
         }
-        Ok(())
+        self.start_own_cpe().await
     }
 
     /// Announces devices that the present settings give a name.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use url::Url;
 
@@ -59,7 +60,7 @@ impl Gateway {
             && EventCode::Heartbeat.since() <= version
             && record.cpe.informed_acs.is_some()
             && !record.cpe.events.owes(EventCode::Bootstrap);
-        let (mut events, calls, passing_events) = if is_heartbeat {
+        let (events, calls, passing_events) = if is_heartbeat {
             let heartbeat = Event::plain(EventCode::Heartbeat);
             (vec![heartbeat], Vec::new(), Vec::new())
         } else {
@@ -93,6 +94,7 @@ impl Gateway {
                 return Err(error);
             }
         };
+        self.inner.own_cpe.health.session_began();
         // Whatever the session was planned for, it is here.
         self.inner.sessions.disarm(&mac);
         Ok(Some(OpenSession {
@@ -204,6 +206,7 @@ impl Gateway {
             }
         }
         let is_good = outcome == SessionOutcome::Ended;
+        self.inner.own_cpe.health.session_ended(is_good);
         let came_meanwhile = !live.passing_events.is_empty()
             || draft.record.cpe.events.has_news_since(session.mark)
             || pending_calls(&draft.record)

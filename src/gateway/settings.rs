@@ -21,6 +21,8 @@ pub struct GatewaySettings {
     pub acs_rules: Vec<AcsRule>,
     /// How the ProductClass is made.
     pub product_class: ProductClass,
+    /// Whether the gateway itself is a CPE of the ACS (cwmp.md J3).
+    pub announce_gateway: bool,
     /// What encrypted files of phones are opened with.
     pub file_passwords: FilePasswords,
     /// Where phones reach the gateway; `None`: where each of them came for its own file.
@@ -37,6 +39,7 @@ impl Default for GatewaySettings {
             acs: Acs::default(),
             acs_rules: Vec::new(),
             product_class: ProductClass::default(),
+            announce_gateway: false,
             file_passwords: FilePasswords::default(),
             phones_url: None,
             firmware_deadline: Duration::from_secs(1800),

@@ -113,6 +113,24 @@ impl Bench {
         }
     }
 
+    /// The process ends and starts again for an ACS of another profile.
+    async fn restart_for(self, profile: AcsProfile) -> Self {
+        let Self {
+            gateway,
+            clock,
+            folder,
+        } = self;
+        drop(gateway);
+        let packs = Packs::embedded().unwrap();
+        let gateway = open_for(folder.path(), &clock, packs, profile);
+        gateway.start().await.unwrap();
+        Self {
+            gateway,
+            clock,
+            folder,
+        }
+    }
+
     /// The content-addressed folder is emptied.
     pub(super) fn forget_assets(&self) {
         let assets = self.folder.path().join("assets");

@@ -64,6 +64,11 @@ impl<K: Copy + Ord + Hash> TimedQueue<K> {
         }
     }
 
+    /// How many keys wait.
+    pub(super) fn len(&self) -> usize {
+        self.lock().due.len()
+    }
+
     /// When a key is due.
     pub(super) fn due(&self, key: &K) -> Option<Timestamp> {
         self.lock().due.get(key).copied()

@@ -10,6 +10,7 @@ use super::cpe_parameters::OwnParameter;
 use super::door::GatewayError;
 use super::draft::Draft;
 use super::edit_report::{EditReport, SetReport};
+use super::own_cpe::OWN_MAC;
 use super::rpc::printable;
 use super::unique_keys::{self, Wanted};
 use super::view::{Shown, View};
@@ -65,7 +66,8 @@ impl Gateway {
         parameter_key: String,
     ) -> Result<bool, Fault> {
         self.change(mac, |draft, live| {
-            let view = self.view(mac, live)?;
+            let names = parameters.iter().map(|parameter| parameter.name.as_str());
+            let view = self.view_naming(mac, live, names, false)?;
             let checked = self.check(draft, &view, &parameters)?;
             draft.set_by_acs = checked.paths();
             let report = self.apply(draft, checked)?;
@@ -219,6 +221,9 @@ impl Gateway {
         let Ok(path) = name.parse::<ParameterPath>() else {
             return Ok(None);
         };
+        if draft.mac == OWN_MAC {
+            return Ok(None);
+        }
         let pack = Arc::clone(&draft.pack);
         let rows = draft.record.rows.clone();
         let documents = draft.documents(self)?;

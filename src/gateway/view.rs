@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::cpe_parameters::{OwnParameter, Reading, cpe_parameters, cpe_tables};
+use super::cpe_parameters::{OwnParameter, Reading, cpe_parameters, cpe_tables, stands_for};
 use super::inform_parameters::INFORM_PARAMETERS;
+use super::own_cpe;
 use super::settings::{GatewaySettings, ProductClass};
 use super::waking::Reachability;
 use crate::cwmp::{DeviceId, ParameterInfo, ParameterValue};
@@ -130,17 +131,38 @@ impl View {
             .clone()
             .unwrap_or_else(|| provisional_identity(mac, &record, &pack, settings));
         let schema = pack.schema();
+        let is_gateway = mac == own_cpe::OWN_MAC;
+        let shows: fn(&str) -> bool = if is_gateway {
+            own_cpe::shares
+        } else {
+            |_| true
+        };
         let mut sources = BTreeMap::new();
         for (place, parameter) in lenses.iter().enumerate() {
             sources.insert(parameter.path.clone(), Source::Lens(place));
         }
         for parameter in cpe_parameters() {
-            let is_shown = parameter.own_type.is_some() || schema.entry(parameter.path).is_some();
-            if is_shown && let Ok(path) = parameter.path.parse() {
-                sources.insert(path, Source::Cpe(OwnParameter::Single(parameter)));
+            if !shows(parameter.path) {
+                continue;
+            }
+            let is_known = |path| schema.entry(path).is_some();
+            let is_shown = parameter.own_type.is_some() || is_known(parameter.path);
+            let has_standard = stands_for(parameter.path).is_some_and(is_known);
+            if is_shown
+                && !has_standard
+                && let Ok(path) = parameter.path.parse()
+            {
+                let own = Source::Cpe(OwnParameter::Single(parameter));
+                if is_gateway {
+                    // What is said of the gateway in particular goes first.
+                    sources.entry(path).or_insert(own);
+                } else {
+                    sources.insert(path, own);
+                }
             }
         }
-        if let Some((address, addressing_type)) = lan_address(schema)
+        if !is_gateway
+            && let Some((address, addressing_type)) = lan_address(schema)
             && let Ok(path) = address.parse::<ParameterPath>()
         {
             let lens = match sources.get(&path) {
@@ -195,7 +217,12 @@ impl View {
                 insert_with_parents(&mut objects, object);
             }
         }
-        for table in EMPTY_TABLES {
+        let empty_tables = if is_gateway {
+            own_cpe::EMPTY_TABLES
+        } else {
+            EMPTY_TABLES
+        };
+        for table in empty_tables {
             if schema.entry(table).is_none() {
                 continue;
             }
@@ -209,7 +236,9 @@ impl View {
             }
         }
         for (path, count) in counters(&objects, schema) {
-            if !matches!(sources.get(&path), Some(Source::Cpe(_))) {
+            let is_counted = is_gateway && sources.contains_key(&path)
+                || matches!(sources.get(&path), Some(Source::Cpe(_)));
+            if !is_counted {
                 sources.insert(path, Source::Count(count));
             }
         }
@@ -556,7 +585,7 @@ fn is_row(object: &ObjectPath) -> bool {
 }
 
 /// A serial number of the gateway itself: fixed for the life of a store, as its phase key is.
-fn gateway_serial(phase_key: u64) -> String {
+pub(super) fn gateway_serial(phase_key: u64) -> String {
     let hash = ContentHash::of(&phase_key.to_be_bytes()).to_string();
     hash.chars().take(12).collect::<String>().to_uppercase()
 }

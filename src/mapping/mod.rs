@@ -49,6 +49,7 @@ mod vendor;
 mod vendor_file;
 mod view;
 mod view_file;
+mod without_lenses;
 mod write;
 
 #[cfg(test)]

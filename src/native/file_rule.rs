@@ -85,7 +85,7 @@ impl FileRule {
     }
 
     /// What a file is if its name (without folders) and content fit this rule. A name whose group
-    /// `mac` is no MAC address does not fit.
+    /// `mac` is no MAC address, or that of all stations, does not fit.
     pub fn identify(&self, file_name: &str, content: &[u8]) -> Option<FileIdentity> {
         let identity = self.identify_by_name(file_name)?;
         self.fits(content).then_some(identity)
@@ -168,6 +168,9 @@ impl FileRule {
             Some(text) => Some(text.as_str().parse().ok()?),
             None => None,
         };
+        if mac == Some(Mac::BROADCAST) {
+            return None;
+        }
         Some(FileIdentity {
             layer: self.layer,
             dialect: self.dialect,
@@ -235,6 +238,7 @@ mod tests {
         let content = "\u{feff}<?xml version=\"1.0\"?>\r\n<!-- a -->\n<gs_provision>";
         let found = identify(&rule, "cfg000B82a1b2c3.xml", content).unwrap();
         assert_eq!(found.mac.unwrap().to_string(), "000b82a1b2c3");
+        assert_eq!(rule.identify_by_name("cfgFFFFFFFFFFFF.xml"), None);
         assert_eq!((found.layer, found.model), (LayerKind::Phone, None));
 
         assert_eq!(identify(&rule, "xcfg000b82a1b2c3.xml", content), None);

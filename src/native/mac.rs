@@ -21,6 +21,9 @@ pub struct MacError {
 }
 
 impl Mac {
+    /// The address of all stations: no phone has it.
+    pub const BROADCAST: Self = Self([0xff; 6]);
+
     /// The address with these six bytes.
     pub const fn new(bytes: [u8; 6]) -> Self {
         Self(bytes)

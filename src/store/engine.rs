@@ -37,4 +37,11 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Conflict`] when a required value is not there; the limits of [`Batch`];
     /// [`StoreError::Poisoned`] once the store could not write. Nothing is written then.
     fn commit(&self, batch: Batch) -> Result<Ticket, StoreError>;
+
+    /// The size of the database's files, in bytes. It grows to a few times the size of the records
+    /// and does not shrink (facts/rust-stack.md §2.1, 4).
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when the directory can't be read.
+    fn size_on_disk(&self) -> Result<u64, StoreError>;
 }

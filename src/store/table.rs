@@ -21,6 +21,8 @@ pub enum Table {
     Parameters = 0x05,
     /// What phones did, as far as the gateway has seen it.
     Log = 0x06,
+    /// Instance numbers of phones in the gateway's own data model, and back.
+    VirtualDevice = 0x07,
 }
 
 impl Table {
@@ -47,6 +49,7 @@ impl fmt::Display for Table {
             Self::Document => "document",
             Self::Parameters => "parameters",
             Self::Log => "log",
+            Self::VirtualDevice => "virtual device",
         })
     }
 }

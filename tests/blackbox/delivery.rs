@@ -1,6 +1,7 @@
 //! From the change to the phone: desired, served, confirmed; NOTIFY; restarts that the ACS orders.
 
 use serde_json::{Value, json};
+use trestle::sim::acs::message::AttributeChange;
 
 use crate::bench::Bench;
 use crate::command::FINDINGS;
@@ -126,4 +127,33 @@ async fn a_restart_that_was_ordered_survives_the_gateways_own() {
     assert_eq!(inform.event_codes(), ["1 BOOT", "M Reboot"]);
     assert_eq!(inform.command_keys("M Reboot"), ["kept"]);
     finish(session).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acs_that_watches_the_delivery_hears_when_the_phone_has_fetched() {
+    const SERVED: &str = "Device.X_TRESTLE_Delivery.ServedRevision";
+    const STATUS: &str = "Device.X_TRESTLE_Delivery.Status";
+    let bench = Bench::set().await;
+    let gateway = bench.serve();
+    for phone in PHONES {
+        let mut managed = Managed::first_seen(&bench, &gateway, phone).await;
+        managed.set(&gateway, DISPLAY_NAME, "Waits").await;
+        let mut session = managed.turn(&gateway).await;
+        assert_eq!(session.get_value(STATUS).await.unwrap(), "Pending");
+        let changes = [SERVED, STATUS].map(|name| AttributeChange {
+            name,
+            notification: Some("2"),
+            access_list: None,
+        });
+        session.set_attributes(&changes).await.unwrap();
+        session.end().unwrap();
+        phone.fetch(&bench, gateway.phones_http()).await;
+        let session = managed.device.session().await.unwrap();
+        let inform = session.inform();
+        assert_eq!(inform.event_codes(), ["4 VALUE CHANGE"], "{phone:?}");
+        assert_eq!(inform.value(SERVED), Some("2"));
+        assert_eq!(inform.value(STATUS), Some("Fetched"));
+        finish(session).await;
+    }
+    bench.assert_no_findings();
 }

@@ -37,6 +37,7 @@ mod corpus_tr069;
 mod delivery;
 mod devices;
 mod explain;
+mod gateway_cpe;
 mod injection;
 mod kill;
 mod mapping_check;

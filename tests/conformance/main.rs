@@ -45,6 +45,7 @@ mod phone;
 mod private;
 mod process;
 mod proxier;
+mod proxier_info;
 mod redirects;
 mod reset;
 mod restart;
@@ -91,6 +92,7 @@ fn main() -> std::process::ExitCode {
         waking::CHECKS,
         restart::CHECKS,
         proxier::CHECKS,
+        proxier_info::CHECKS,
         security::CHECKS,
         bombs::CHECKS,
         personalities::CHECKS,

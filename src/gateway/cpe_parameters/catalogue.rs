@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use super::parameter::{CpeParameter, CpeTable, OwnParameter};
 use super::{
     connection_requests, delivery, device, device_info, inform_parameters, inform_policy,
-    lightweight, management_server, transfers,
+    lightweight, management_server, proxier, transfers,
 };
 
 /// Parameters that are there once, object by object, each in order of its paths.
@@ -18,6 +18,7 @@ static PARAMETERS: &[&[CpeParameter]] = &[
     inform_policy::PARAMETERS,
     lightweight::PARAMETERS,
     management_server::PARAMETERS,
+    proxier::PARAMETERS,
     transfers::PARAMETERS,
 ];
 

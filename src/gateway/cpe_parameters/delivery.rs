@@ -27,6 +27,21 @@ pub(super) static PARAMETERS: &[CpeParameter] = &[
         },
     ),
     own(
+        "Device.X_TRESTLE_Delivery.LastServed",
+        ValueType::DateTime,
+        |reading| {
+            let served = reading.record.delivery.served.as_ref();
+            moment(served.map(|served| served.at))
+        },
+    ),
+    // When the phone said yes to fetching the desired revision: not known again as soon as another
+    // one is desired.
+    own(
+        "Device.X_TRESTLE_Delivery.LastTold",
+        ValueType::DateTime,
+        |reading| moment(reading.record.delivery.told_at),
+    ),
+    own(
         "Device.X_TRESTLE_Delivery.ServedRevision",
         ValueType::UnsignedInt,
         |reading| {
@@ -36,5 +51,10 @@ pub(super) static PARAMETERS: &[CpeParameter] = &[
                 .unwrap_or_default()
                 .to_string()
         },
+    ),
+    own(
+        "Device.X_TRESTLE_Delivery.Status",
+        ValueType::String,
+        |reading| reading.record.delivery.status().to_string(),
     ),
 ];

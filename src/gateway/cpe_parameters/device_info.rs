@@ -1,4 +1,4 @@
-//! Device.DeviceInfo.: who the phone is, and through whom it is seen.
+//! Device.DeviceInfo.: who the phone is.
 
 use super::parameter::{CpeParameter, Reading, settable, shown};
 
@@ -26,20 +26,6 @@ pub(super) static PARAMETERS: &[CpeParameter] = &[
         |reading| reading.record.cpe.provisioning_code.clone(),
         |cpe, value| value.clone_into(&mut cpe.provisioning_code),
     ),
-    // The gateway that the phone is seen through (cwmp.md J2). It has no maker with an OUI: the one
-    // here is of the range that nobody owns.
-    shown("Device.DeviceInfo.ProxierInfo.ManufacturerOUI", |_| {
-        "020000".to_owned()
-    }),
-    shown("Device.DeviceInfo.ProxierInfo.ProductClass", |_| {
-        "trestle".to_owned()
-    }),
-    shown("Device.DeviceInfo.ProxierInfo.ProxyProtocol", |_| {
-        "X_TRESTLE_ProvisioningFile".to_owned()
-    }),
-    shown("Device.DeviceInfo.ProxierInfo.SerialNumber", |reading| {
-        reading.gateway_serial.to_owned()
-    }),
     shown("Device.DeviceInfo.SerialNumber", |reading| {
         reading.identity.serial_number.clone()
     }),

@@ -11,7 +11,9 @@ mod inform_policy;
 mod lightweight;
 mod management_server;
 mod parameter;
+mod proxier;
 mod transfers;
 
 pub(super) use catalogue::{cpe_parameters, cpe_tables, own_parameter};
-pub(super) use parameter::{OwnParameter, Reading};
+pub(super) use parameter::{OwnParameter, Reading, moment};
+pub(super) use proxier::{GATEWAY_OUI, GATEWAY_PRODUCT_CLASS, PROXY_PROTOCOL, stands_for};

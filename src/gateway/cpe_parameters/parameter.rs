@@ -170,7 +170,7 @@ pub(super) fn boolean(value: bool) -> String {
 }
 
 /// A moment as a data model writes it (cwmp.md I4).
-pub(super) fn moment(moment: Option<Timestamp>) -> String {
+pub(in crate::gateway) fn moment(moment: Option<Timestamp>) -> String {
     moment.map_or_else(
         || UNKNOWN_TIME.to_owned(),
         |moment| moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),

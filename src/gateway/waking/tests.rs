@@ -45,12 +45,12 @@ fn request(username: &str, password: &str, timestamp: u64, id: u64) -> UdpConnec
 }
 
 impl Bench {
-    async fn set(&self, name: &str, value: &str) {
+    async fn set_own(&self, name: &str, value: &str) {
         let response = self.execute(set(&format!("{MS}{name}"), value)).await;
         assert!(matches!(response, CpeResponse::SetParameterValues { .. }));
     }
 
-    async fn get(&self, name: &str) -> String {
+    async fn read_own(&self, name: &str) -> String {
         let names = vec![format!("{MS}{name}")];
         match self.execute(AcsRequest::GetParameterValues(names)).await {
             CpeResponse::GetParameterValues(values) => values[0].value.clone(),
@@ -76,8 +76,8 @@ impl Bench {
     async fn heard() -> Self {
         let bench = Self::announced().await;
         bench.gateway.listen_by_udp(Some(local()));
-        bench.set("ConnectionRequestUsername", "waker").await;
-        bench.set("ConnectionRequestPassword", "secret").await;
+        bench.set_own("ConnectionRequestUsername", "waker").await;
+        bench.set_own("ConnectionRequestPassword", "secret").await;
         bench.woken().await;
         bench
     }
@@ -125,7 +125,7 @@ async fn c175_c176_copies_and_replays_wake_nobody_not_even_after_a_restart() {
 async fn a_new_password_is_in_force_for_datagrams_too() {
     let bench = Bench::heard().await;
     assert_eq!(bench.recognised(NOW + 1_000_000, 1), Some(MAC));
-    bench.set("ConnectionRequestPassword", "another").await;
+    bench.set_own("ConnectionRequestPassword", "another").await;
     assert_eq!(bench.recognised(NOW + 1_000_001, 1), None);
     let signed = request("waker", "another", NOW, 1);
     assert_eq!(
@@ -178,11 +178,11 @@ async fn a_datagram_that_may_mean_two_devices_wakes_none() {
 async fn c170_c171_c173_a_mapped_address_is_told_and_so_is_its_change() {
     let bench = Bench::heard().await;
     assert_eq!(
-        bench.get("UDPConnectionRequestAddress").await,
+        bench.read_own("UDPConnectionRequestAddress").await,
         "192.0.2.10:7547"
     );
-    bench.set("STUNServerAddress", "stun.example.net").await;
-    bench.set("STUNEnable", "1").await;
+    bench.set_own("STUNServerAddress", "stun.example.net").await;
+    bench.set_own("STUNEnable", "1").await;
     let job = bench.binding().await;
     assert_eq!((job.host.as_str(), job.port), ("stun.example.net", 3478));
     assert_eq!(job.credentials, None);
@@ -198,11 +198,11 @@ async fn c170_c171_c173_a_mapped_address_is_told_and_so_is_its_change() {
         told.map(|told| &told.value).collect::<Vec<_>>(),
         ["203.0.113.5:4000"]
     );
-    assert_eq!(bench.get("NATDetected").await, "1");
+    assert_eq!(bench.read_own("NATDetected").await, "1");
     assert_eq!(bench.wait(), None);
 
     bench
-        .set("UDPConnectionRequestAddressNotificationLimit", "600")
+        .set_own("UDPConnectionRequestAddressNotificationLimit", "600")
         .await;
     bench.advance(bench.next_binding_in(job.id));
     let job = bench.binding().await;
@@ -219,10 +219,10 @@ async fn c170_c171_c173_a_mapped_address_is_told_and_so_is_its_change() {
     assert!(!job.binding_changed);
     bench.gateway.finish_binding(job.id, mapped(4002)).await;
     assert_eq!(bench.wait(), Some(550), "not more often than the ACS wants");
-    bench.set("STUNEnable", "0").await;
-    assert_eq!(bench.get("NATDetected").await, "0");
+    bench.set_own("STUNEnable", "0").await;
+    assert_eq!(bench.read_own("NATDetected").await, "0");
     assert_eq!(
-        bench.get("UDPConnectionRequestAddress").await,
+        bench.read_own("UDPConnectionRequestAddress").await,
         "192.0.2.10:7547"
     );
 }
@@ -230,9 +230,9 @@ async fn c170_c171_c173_a_mapped_address_is_told_and_so_is_its_change() {
 #[tokio::test]
 async fn c172_credentials_are_shown_only_to_a_server_that_asks() {
     let bench = Bench::heard().await;
-    bench.set("STUNUsername", "stun").await;
-    bench.set("STUNPassword", "secret").await;
-    bench.set("STUNEnable", "1").await;
+    bench.set_own("STUNUsername", "stun").await;
+    bench.set_own("STUNPassword", "secret").await;
+    bench.set_own("STUNEnable", "1").await;
     let job = bench.binding().await;
     assert_eq!(
         job.host, "acs.example.net",
@@ -256,9 +256,9 @@ async fn c172_credentials_are_shown_only_to_a_server_that_asks() {
 #[tokio::test]
 async fn c174_keep_alives_keep_the_period_and_end_with_stun() {
     let bench = Bench::heard().await;
-    bench.set("STUNMinimumKeepAlivePeriod", "10").await;
-    bench.set("STUNMaximumKeepAlivePeriod", "20").await;
-    bench.set("STUNEnable", "1").await;
+    bench.set_own("STUNMinimumKeepAlivePeriod", "10").await;
+    bench.set_own("STUNMaximumKeepAlivePeriod", "20").await;
+    bench.set_own("STUNEnable", "1").await;
     let mut last = bench.binding().await;
     for _ in 0..5 {
         bench.gateway.finish_binding(last.id, mapped(4000)).await;
@@ -267,7 +267,7 @@ async fn c174_keep_alives_keep_the_period_and_end_with_stun() {
         bench.advance(wait);
         last = bench.binding().await;
     }
-    bench.set("STUNEnable", "0").await;
+    bench.set_own("STUNEnable", "0").await;
     bench.gateway.finish_binding(last.id, mapped(4000)).await;
     assert_eq!(bench.gateway.inner.waking.bindings.due(&last.id), None);
 }

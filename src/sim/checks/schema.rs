@@ -274,7 +274,6 @@ pub(super) static RPC_METHODS: [(&str, Content); 22] = [
     ),
     ("ScheduleDownloadResponse", NOTHING),
     ("CancelTransferResponse", NOTHING),
-    ("ScheduleDownloadResponse", NOTHING),
 ];
 
 /// The first namespace that has a message, by its last figure: 0, 1 or 2.

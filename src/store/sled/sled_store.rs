@@ -90,15 +90,6 @@ impl SledStore {
         Ok(store)
     }
 
-    /// The size of the database's files, in bytes. It grows to a few times the size of the records
-    /// and does not shrink (facts/rust-stack.md §2.1, 4).
-    ///
-    /// # Errors
-    /// [`StoreError::Io`] when the directory can't be read.
-    pub fn size_on_disk(&self) -> Result<u64, StoreError> {
-        self.directory.size()
-    }
-
     fn check_format(&self, dir: &Path) -> Result<(), StoreError> {
         let damaged = |detail: &str| StoreError::Damaged {
             dir: dir.to_owned(),
@@ -268,6 +259,10 @@ impl Store for SledStore {
             self.group.healthy()?;
         }
         Ok(self.group.committed())
+    }
+
+    fn size_on_disk(&self) -> Result<u64, StoreError> {
+        self.directory.size()
     }
 }
 
