@@ -75,6 +75,8 @@ pub(super) struct RunningSession {
     pub(super) is_heartbeat: bool,
     /// Whether the ACS has taken the Inform.
     pub(super) informed: bool,
+    /// Whether another connection request came before that, which this session answers too.
+    pub(super) woken_again: bool,
     /// What the CPE says in it besides.
     pub(super) calls: Vec<u64>,
     /// Those of them whose methods the ACS does not have.

@@ -72,6 +72,7 @@ impl Gateway {
             passing_events,
             is_heartbeat,
             informed: false,
+            woken_again: false,
             calls: calls.iter().map(|call| call.id).collect(),
             unlisted: Vec::new(),
             unacknowledged_limit: profile.unacknowledged_limit,
@@ -181,6 +182,10 @@ impl Gateway {
         };
         let mut draft = self.draft(mac)?;
         let is_good = outcome == SessionOutcome::Ended;
+        if session.woken_again && !session.informed {
+            // The session that was to answer that request too has not come about.
+            live.add_passing(EventCode::ConnectionRequest);
+        }
         let came_meanwhile = !live.passing_events.is_empty()
             || draft.record.cpe.events.has_news_since(session.mark)
             || pending_calls(&draft.record)
@@ -287,11 +292,13 @@ impl Gateway {
     /// for the ACS's answer is that session (cwmp.md C6).
     pub async fn wake(&self, mac: Mac) {
         let mut live = self.hold(mac).await;
-        let is_under_way = live.session.as_ref().is_some_and(|session| {
-            let event = EventCode::ConnectionRequest;
-            !session.informed && session.passing_events.contains(&event)
-        });
-        if is_under_way {
+        if let Some(session) = &mut live.session
+            && !session.informed
+            && session
+                .passing_events
+                .contains(&EventCode::ConnectionRequest)
+        {
+            session.woken_again = true;
             return;
         }
         match self.load(mac) {

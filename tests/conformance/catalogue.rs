@@ -61,10 +61,12 @@ pub(crate) struct Check {
     pub(crate) name: &'static str,
     pub(crate) run: fn(),
     only: Option<Template>,
+    /// Whether its outcome is the same in every variant, so that it runs in one.
+    pub(crate) is_for_all: bool,
     pub(crate) is_slow: bool,
 }
 
-/// Lists checks: `checks![c013_first, c068_other: device2, c080_long: slow]`. A check that is in
+/// Lists checks: `checks![c013_first, c068_other: device2, c080_long: once slow]`. A check that is in
 /// no list is dead code, and the compiler says so.
 macro_rules! checks {
     ($($name:ident $(: $($only:ident)+)?),* $(,)?) => {
@@ -91,6 +93,7 @@ impl Check {
             name,
             run,
             only: None,
+            is_for_all: false,
             is_slow: false,
         }
     }
@@ -105,6 +108,15 @@ impl Check {
     #[allow(dead_code, reason = "for lists of checks, whether one needs it or not")]
     pub(crate) const fn device2(self) -> Self {
         self.with_only(Template::Device2)
+    }
+
+    /// In the first variant only, for all: neither the template nor the scheme matters, and it is
+    /// too much work to do it twice.
+    pub(crate) const fn once(self) -> Self {
+        Self {
+            is_for_all: true,
+            ..self
+        }
     }
 
     /// Behind `--ignored`: it takes longer than a run may.

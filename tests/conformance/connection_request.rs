@@ -6,6 +6,7 @@ use tokio::io::AsyncWriteExt;
 use trestle::sim::acs::{Reply, Shown};
 
 use crate::catalogue::{Check, checks};
+use crate::lag::Lag;
 use crate::private::{Options, Private};
 use crate::subject::{CR_USERNAME, PROVISIONING_CODE, Subject, check, check_alone};
 
@@ -19,7 +20,7 @@ pub(crate) const CHECKS: &[Check] = checks![
     c162_a_request_does_not_disturb_a_session,
     c165_nothing_else_is_a_connection_request,
     c168_a_request_ends_the_wait_for_a_retry,
-    c212_many_requests_are_answered_in_a_second,
+    c212_many_requests_are_answered_in_a_second: once,
 ];
 
 /// Long enough for a wrong session to show up.
@@ -240,13 +241,16 @@ fn c212_many_requests_are_answered_in_a_second() {
                 outcome.unwrap().answer.status
             });
         }
-        let limit = Duration::from_secs(1);
-        let asked = waker.requester.request(waker.shown());
-        let outcome = tokio::time::timeout(limit, asked).await;
-        let answer = outcome
-            .expect("both answers within a second")
-            .unwrap()
-            .answer;
+        let lag = Lag::watch();
+        let asked = Instant::now();
+        let outcome = waker.requester.request(waker.shown()).await.unwrap();
+        let took = asked.elapsed();
+        let answer = outcome.answer;
+        lag.judge(
+            Duration::from_millis(300),
+            took < Duration::from_secs(1),
+            &format!("both answers took {took:?}"),
+        );
         assert!(matches!(answer.status, 200 | 204), "{}", answer.status);
         for status in requests.join_all().await {
             assert_eq!(status, 401);

@@ -62,7 +62,8 @@ pub(crate) fn world() -> &'static World {
     }
 }
 
-/// An ACS of this variant, which answers for its messages in the ledger.
+/// An ACS for gateways of this variant. Its messages count, in the ledger, for the variant of the
+/// check that starts it.
 pub(crate) async fn start_acs(
     variant: Variant,
     bind: SocketAddr,
@@ -72,7 +73,7 @@ pub(crate) async fn start_acs(
         bind,
         tls,
         expected_type: Model::of(variant.template).expected_types(),
-        observer: Some(ledger::observer(variant)),
+        observer: Some(ledger::observer(variant.template)),
         ..AcsOptions::default()
     };
     ScriptedAcs::start(options).await.unwrap()

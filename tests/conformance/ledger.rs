@@ -8,7 +8,7 @@ use trestle::sim::acs::{Exchange, Observer};
 
 use crate::model::Model;
 use crate::runner::Outcome;
-use crate::variant::Variant;
+use crate::variant::{Template, Variant};
 
 /// Highest id of an invariant.
 pub(crate) const LAST_INVARIANT: u16 = 12;
@@ -25,9 +25,9 @@ struct Account {
 
 static LEDGER: Mutex<BTreeMap<Variant, Account>> = Mutex::new(BTreeMap::new());
 
-/// Enters what an ACS receives.
-pub(crate) fn observer(variant: Variant) -> Arc<Observer> {
-    let model = Model::of(variant.template);
+/// Enters what an ACS receives from devices with this template, for this thread's variant.
+pub(crate) fn observer(template: Template) -> Arc<Observer> {
+    let (variant, model) = (Variant::current(), Model::of(template));
     Arc::new(move |exchange| enter(variant, model, exchange))
 }
 

@@ -17,6 +17,7 @@
 )]
 
 mod attributes;
+mod bombs;
 mod catalogue;
 mod certificates;
 mod connection_request;
@@ -28,6 +29,7 @@ mod gateway;
 mod get;
 mod http;
 mod invariants;
+mod lag;
 mod ledger;
 mod local;
 mod methods;
@@ -79,6 +81,7 @@ fn main() -> std::process::ExitCode {
         restart::CHECKS,
         proxier::CHECKS,
         security::CHECKS,
+        bombs::CHECKS,
         personalities::CHECKS,
     ])
 }

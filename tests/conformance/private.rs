@@ -200,6 +200,11 @@ impl Private {
         process.listeners[name]
     }
 
+    /// The most memory that its process has had so far, in bytes.
+    pub(crate) fn memory_peak(&self) -> u64 {
+        self.process.as_ref().expect("it runs").memory_peak()
+    }
+
     /// Our time for so much of the gateway's.
     pub(crate) fn scaled(&self, span: Duration) -> Duration {
         span / u32::from(self.options.speed)

@@ -65,6 +65,14 @@ impl Process {
         Ok(process)
     }
 
+    /// The most memory that it has had so far, in bytes.
+    pub(crate) fn memory_peak(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        kibibytes.unwrap().trim().parse::<u64>().unwrap() * 1024
+    }
+
     /// SIGKILL, now; returns when it is gone.
     pub(crate) fn kill(&mut self) {
         // Both fail only when it has ended already.

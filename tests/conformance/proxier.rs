@@ -45,9 +45,16 @@ fn c199_only_a_new_phone_is_a_bootstrap() {
         let mut session = subject.turn().await;
         session.reboot("C199").await.unwrap();
         session.end().unwrap();
+        let mut session = subject.device.session().await.unwrap();
+        assert!(session.inform().has_event("1 BOOT"));
+        assert!(!session.inform().has_event("0 BOOTSTRAP"));
+        session.begin().await.unwrap();
+        session.end().unwrap();
         let codes = events_until_quiet(&mut subject).await;
-        assert!(codes.iter().any(|code| code == "1 BOOT"), "{codes:?}");
-        assert!(!codes.iter().any(|code| code == "0 BOOTSTRAP"), "{codes:?}");
+        assert!(
+            codes.iter().all(|code| code == "4 VALUE CHANGE"),
+            "{codes:?}"
+        );
         // A known phone with another address.
         let [first, second, _, last] = subject.phone.address().octets();
         let moved = Ipv4Addr::new(first, second, 199, last);

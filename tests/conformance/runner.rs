@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::process::ExitCode;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
@@ -43,6 +44,7 @@ thread_local! {
 
 /// Runs what the command line asks for.
 pub(crate) fn run(lists: &[&[Check]]) -> ExitCode {
+    let started = Instant::now();
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(THREADS);
     panic::set_hook(Box::new(note_panic));
@@ -50,9 +52,18 @@ pub(crate) fn run(lists: &[&[Check]]) -> ExitCode {
     let mut checks: Vec<Check> = lists.concat();
     checks.sort_by_key(|check| check.name);
     let trials = checks.iter().flat_map(|check| {
-        let trial = |variant: &Variant| trial(*check, *variant);
-        let variants = variants.iter().filter(|variant| check.is_for(**variant));
-        variants.map(trial).collect::<Vec<_>>()
+        let variants: Vec<Variant> = variants
+            .iter()
+            .copied()
+            .filter(|variant| check.is_for(*variant))
+            .collect();
+        // Each trial with the variants that its outcome counts for.
+        let groups: Vec<Vec<Variant>> = if check.is_for_all {
+            vec![variants]
+        } else {
+            variants.into_iter().map(|variant| vec![variant]).collect()
+        };
+        groups.into_iter().filter_map(|group| trial(*check, group))
     });
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
     if arguments.list {
@@ -75,12 +86,14 @@ pub(crate) fn run(lists: &[&[Check]]) -> ExitCode {
     }
     let failed = conclusion.num_failed + broken;
     println!(
-        "test result: {}. {} passed; {failed} failed; {} ignored; {} measured; {} filtered out",
+        "test result: {}. {} passed; {failed} failed; {} ignored; {} measured; {} filtered out; \
+         finished in {:.2}s",
         if failed == 0 { "ok" } else { "FAILED" },
         conclusion.num_passed,
         conclusion.num_ignored,
         conclusion.num_measured,
         conclusion.num_filtered_out,
+        started.elapsed().as_secs_f64(),
     );
     if failed == 0 {
         ExitCode::SUCCESS
@@ -89,7 +102,9 @@ pub(crate) fn run(lists: &[&[Check]]) -> ExitCode {
     }
 }
 
-fn trial(check: Check, variant: Variant) -> Trial {
+/// A check in the first of these variants, for all of them.
+fn trial(check: Check, variants: Vec<Variant>) -> Option<Trial> {
+    let variant = *variants.first()?;
     let name = format!("{}::{}", variant.name(), check.name);
     let run = move || {
         variant.enter();
@@ -97,18 +112,18 @@ fn trial(check: Check, variant: Variant) -> Trial {
             Ok(()) => Outcome::Passed,
             Err(payload) => outcome_of(payload.as_ref()),
         };
-        let mut outcomes = lock();
-        outcomes
-            .entry((check.id(), variant))
-            .or_default()
-            .push(outcome.clone());
+        for variant in variants {
+            let mut outcomes = lock();
+            let of_this = outcomes.entry((check.id(), variant)).or_default();
+            of_this.push(outcome.clone());
+        }
         match outcome {
             Outcome::Passed => Ok(Completion::Completed),
             Outcome::Skipped(reason) => Ok(Completion::ignored_with(reason)),
             Outcome::Failed(text) => Err(Failed::from(text)),
         }
     };
-    Trial::ignorable_test(name, run).with_ignored_flag(check.is_slow)
+    Some(Trial::ignorable_test(name, run).with_ignored_flag(check.is_slow))
 }
 
 fn outcome_of(payload: &(dyn Any + Send)) -> Outcome {

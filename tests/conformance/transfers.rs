@@ -41,7 +41,11 @@ pub(crate) fn download<'a>(key: &'a str, url: &'a str) -> Transfer<'a> {
 }
 
 /// Goes through sessions until so many transfers were reported.
-async fn reports(device: &mut Device, count: usize, method: &str) -> Vec<TransferComplete> {
+pub(crate) async fn reports(
+    device: &mut Device,
+    count: usize,
+    method: &str,
+) -> Vec<TransferComplete> {
     let mut reports = Vec::new();
     while reports.len() < count {
         let mut session = device.session().await.unwrap();
