@@ -408,6 +408,18 @@ mod tests {
     }
 
     #[test]
+    fn a_number_that_nobody_has_set_is_an_allowed_one() {
+        let zero = |name: &str| {
+            let path = format!("{PROFILE}{name}");
+            let entry = Schema::device1().entry(&path).unwrap();
+            entry.parameter().unwrap().rule.zero()
+        };
+        assert_eq!(zero("SIP.RegisterExpires"), "1");
+        assert_eq!(zero("SIP.UserAgentPort"), "0");
+        assert_eq!(zero("Name"), "");
+    }
+
+    #[test]
     fn both_roots_have_the_same_voice_service() {
         let schema = Schema::device2();
         assert!(schema.entry(&format!("{PROFILE}Enable")).is_some());

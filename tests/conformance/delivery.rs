@@ -9,7 +9,7 @@ use crate::catalogue::{Check, checks};
 use crate::local::{Mover, address_parameter, display_name, operate, set};
 use crate::private::{Options, Private};
 use crate::redirects::second_acs;
-use crate::subject::{INTERVAL, MS, Subject, VP, check, check_alone, fault_code};
+use crate::subject::{INTERVAL, MS, Subject, check, check_alone, fault_code};
 
 /// The checks of this file.
 pub(crate) const CHECKS: &[Check] = checks![
@@ -305,7 +305,10 @@ fn c068_rows_add_parameters_to_informs_with_their_events() {
         let (row, _) = session.add_object(&table, "").await.unwrap();
         let (nothing, _) = session.add_object(&table, "").await.unwrap();
         let of = |row: u32, name: &str| format!("{table}{row}.{name}");
-        let pattern = format!("{}*.Name", VP.trim_end_matches("1."));
+        let name = display_name();
+        let pattern = name
+            .replace("VoiceProfile.1.", "VoiceProfile.*.")
+            .replace("Line.1.", "Line.*.");
         let values = [
             (of(row, "Enable"), "1", "xsd:boolean"),
             (of(row, "EventList"), "2 PERIODIC", "xsd:string"),
@@ -327,8 +330,8 @@ fn c068_rows_add_parameters_to_informs_with_their_events() {
             "Device.DeviceInfo.Up*",
             "Device.DeviceInfo.*",
         ] {
-            let name = of(row, "ParameterName");
-            let values = [(name.as_str(), bad, "xsd:string")];
+            let path = of(row, "ParameterName");
+            let values = [(path.as_str(), bad, "xsd:string")];
             assert_eq!(
                 fault_code(session.set_values(&values, "").await),
                 9003,
@@ -337,7 +340,6 @@ fn c068_rows_add_parameters_to_informs_with_their_events() {
         }
         session.end().unwrap();
         let mut session = subject.device.session().await.unwrap();
-        let name = format!("{VP}Name");
         assert_eq!(session.inform().event_codes(), ["2 PERIODIC"]);
         assert!(session.inform().value(&name).is_some());
         session.begin().await.unwrap();
