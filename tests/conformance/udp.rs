@@ -377,7 +377,12 @@ fn c176_other_datagrams_wake_nobody() {
             right.replace("&sig=", "&gis="),
         ];
         let mut datagrams: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
-        datagrams.extend([noise.as_slice(), b"", b"\0\x01\0\0", right[..60].as_bytes()]);
+        datagrams.extend([
+            noise.as_slice(),
+            b"",
+            b"\0\x01\0\0",
+            &right.as_bytes()[..60],
+        ]);
         let answered = UdpRequest::send_raw(&good.address, &datagrams).await;
         assert!(!answered.unwrap());
         assert!(lab.is_silent().await);
