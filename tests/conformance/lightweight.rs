@@ -90,6 +90,7 @@ fn parameter_in(document: &str, subject: &Subject) -> (String, String) {
 fn c187_lightweight_notifications_go_out_by_udp() {
     check_alone(187, async || {
         let options = Options {
+            settings: "[acs]\nperiodic_inform_interval = 100000000\n".to_owned(),
             speed: 20,
             ..Options::default()
         };

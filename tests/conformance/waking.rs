@@ -36,7 +36,9 @@ async fn end_session(subject: &mut Subject) {
 fn c163_more_requests_than_the_limit_get_503_for_a_while() {
     check_alone(163, async || {
         let options = Options {
-            settings: "[connection_request]\nthrottle = \"3/600\"\n".to_owned(),
+            settings: "[acs]\nperiodic_inform_interval = 100000000\n\
+                       [connection_request]\nthrottle = \"3/600\"\n"
+                .to_owned(),
             speed: 100,
             ..Options::default()
         };
