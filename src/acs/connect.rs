@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{HOST, HeaderValue, USER_AGENT};
 use hyper::rt::{Read, Write};
@@ -31,8 +31,10 @@ use crate::cwmp::HttpRequest;
 
 /// Name lookup, TCP and TLS together.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
-/// From the request to the head of its response; cwmp.md H4 asks for 30 s at least.
+/// From a short request to the head of its response; cwmp.md H4 asks for 30 s at least.
 pub(super) const RESPONSE_DEADLINE: Duration = Duration::from_secs(60);
+/// Bytes of a request per second that are waited for besides.
+const SLOWEST_LINE: u64 = 16 * 1024;
 /// What is left of a connection that nobody needs any more may take to close.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 /// Head of a response.
@@ -282,13 +284,16 @@ impl Connection {
         request: &HttpRequest,
         body: RequestBody,
     ) -> Result<Response<Incoming>, SendFailure> {
+        // A long body gets the time that it takes on a slow line (cwmp.md M45).
+        let length = body.size_hint().lower();
+        let deadline = RESPONSE_DEADLINE + Duration::from_secs(length / SLOWEST_LINE);
         let request = to_hyper(request, body).map_err(SendFailure::Unsendable)?;
         let used = self.used;
         let exchange = async {
             self.sender.ready().await?;
             self.sender.send_request(request).await
         };
-        let response = timeout(RESPONSE_DEADLINE, exchange)
+        let response = timeout(deadline, exchange)
             .await
             .map_err(|_| SendFailure::Deadline)?
             .map_err(|error| {

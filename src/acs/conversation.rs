@@ -162,8 +162,9 @@ mod tests {
 
     use super::super::scripted::{Scripted, Then, answer, certificate};
     use super::*;
+    use crate::cwmp::{CpeResponse, CwmpVersion, MAX_PIECE, ParameterInfo, encode_response};
     use crate::wire::Secret;
-    use crate::wire::digest::Credentials;
+    use crate::wire::digest::{Challenge, ClientState, Credentials};
 
     const LIMITS: Limits = Limits {
         bytes: 1000,
@@ -262,6 +263,60 @@ mod tests {
         assert!(seen[0].head.starts_with("POST /cwmp HTTP/1.1\r\n"));
         let host = server.address.to_string();
         assert_eq!(seen[0].header("host"), Some(host.as_str()));
+    }
+
+    /// A message of several pieces.
+    fn long_message() -> Outgoing {
+        let name = |number: u32| ParameterInfo {
+            name: format!("Device.X_TRESTLE_Native.Key{number}"),
+            writable: true,
+        };
+        let names = CpeResponse::GetParameterNames((0..5_000).map(name).collect());
+        encode_response(CwmpVersion::V1_2, Some("1"), names)
+    }
+
+    #[tokio::test]
+    async fn c030_c035_a_long_message_goes_with_its_length_and_again_when_it_is_asked_for() {
+        let server = Scripted::start(None, |number, _| match number {
+            0 => answer(
+                401,
+                "WWW-Authenticate: Digest realm=\"acs\",qop=\"auth-int\",nonce=\"n\"\r\n",
+                "",
+            ),
+            1 => answer(307, "Location: /moved\r\n", ""),
+            _ => answer(503, "Retry-After: 60\r\n", ""),
+        })
+        .await;
+        let connector = connector();
+        let mut conversation = Conversation::new(&connector, &anywhere, exchange(server.url("/")));
+        let message = long_message();
+        assert!(message.length() > 4 * MAX_PIECE);
+        let reply = conversation.tell(Some(message.clone()), LIMITS).await;
+        let reply = reply.unwrap();
+        assert_eq!(
+            (reply.status, reply.retry_after),
+            (503, Some(RetryAfter::Seconds(60)))
+        );
+        let seen = server.seen();
+        assert_eq!(seen.len(), 3);
+        let length = message.length().to_string();
+        for request in &seen {
+            assert_eq!(request.header("content-length"), Some(length.as_str()));
+            assert_eq!(request.body.as_bytes(), message.to_vec());
+        }
+        // The hash of the body is that of the whole, as one slice has it.
+        let challenge = "Digest realm=\"acs\",qop=\"auth-int\",nonce=\"n\"";
+        let challenge = Challenge::parse_all([challenge]).remove(0);
+        let shown = seen[1].header("authorization").unwrap();
+        let cnonce = shown.split("cnonce=\"").nth(1).unwrap();
+        let cnonce = cnonce.split('"').next().unwrap();
+        let credentials = Credentials {
+            username: "cpe".into(),
+            password: Secret::new("pw"),
+        };
+        let whole = message.to_vec();
+        let wanted = ClientState::new(challenge).answer("POST", "/", &whole, &credentials, cnonce);
+        assert_eq!(shown, wanted);
     }
 
     #[tokio::test]

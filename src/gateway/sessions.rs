@@ -172,7 +172,7 @@ impl Gateway {
                 Delivery::Call(id) => draft.record.cpe.forget_call(id),
                 Delivery::Unlisted(ids) => {
                     if let Some(session) = &mut live.session {
-                        session.unlisted = ids;
+                        session.unlisted.extend(ids);
                     }
                 }
             }

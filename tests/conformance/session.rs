@@ -221,8 +221,9 @@ fn c021_fault_8005_repeats_the_same_inform_at_once() {
 }
 
 fn c022_fault_8005_for_ever_is_given_up() {
-    check(22, async |mut subject| {
-        let mut session = subject.wake().await;
+    check_new(22, async |mut subject| {
+        subject.running.boot().await;
+        let mut session = subject.device.session().await.unwrap();
         let number = session.number();
         let body = session.style().fault(8005);
         for _ in 0..9 {
@@ -312,9 +313,10 @@ fn c025_what_is_no_soap_fails_the_session_only() {
 }
 
 fn c026_silence_is_borne_for_half_a_minute() {
-    check(26, async |mut subject| {
+    check_new(26, async |mut subject| {
         subject.device.set_patience(Duration::from_secs(90));
-        let session = subject.wake().await;
+        subject.running.boot().await;
+        let session = subject.device.session().await.unwrap();
         let asked = session.pending().unwrap().at;
         session.end_with(Reply::stall()).unwrap();
         let again = subject.device.session().await.unwrap();

@@ -40,8 +40,9 @@ fn c047_retry_after_lengthens_the_wait() {
             ..Options::default()
         };
         let private = Private::start(47, options).await;
-        let mut subject = private.subject(0).await;
-        let session = subject.wake().await;
+        let mut subject = private.plugged_in(0).await;
+        subject.running.boot().await;
+        let session = subject.device.session().await.unwrap();
         let refusal = Reply::status(503).with_header("Retry-After", "60");
         session.end_with(refusal).unwrap();
         let refused = std::time::Instant::now();
