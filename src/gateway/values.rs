@@ -11,7 +11,6 @@ use super::door::GatewayError;
 use super::draft::Draft;
 use super::edit_report::{EditReport, SetReport};
 use super::inform_parameters::{INFORM_PARAMETERS, conflicts};
-use super::own_cpe::OWN_MAC;
 use super::rpc::printable;
 use super::unique_keys::{self, Wanted};
 use super::view::{Shown, View};
@@ -223,9 +222,6 @@ impl Gateway {
         let Ok(path) = name.parse::<ParameterPath>() else {
             return Ok(None);
         };
-        if draft.mac == OWN_MAC {
-            return Ok(None);
-        }
         let pack = Arc::clone(&draft.pack);
         let rows = draft.record.rows.clone();
         let documents = draft.documents(self)?;

@@ -11,6 +11,7 @@ use super::virtual_devices::{MAX_ROWS, TABLE};
 use super::{NO_VENDOR, OWN_MAC};
 use crate::cwmp::{
     AcsRequest, CpeResponse, Download, EventCode, Fault, FaultCode, SetAttribute, SetValue,
+    VersionDoubt,
 };
 use crate::gateway::{
     Acs, Clock, Delivery, FetchAnswer, FetchRequest, Gateway, GatewaySettings, ImportOptions,
@@ -355,6 +356,8 @@ async fn it_tells_how_phones_and_sessions_are() {
     assert_eq!(health("SessionsRunning").await, "1");
     let failed = SessionOutcome::Failed {
         reason: "a test".to_owned(),
+        retry_after: None,
+        version_doubt: VersionDoubt::None,
     };
     bench.gateway.close_session(OWN_MAC, failed).await;
     assert_eq!(health("SessionsRunning").await, "0");
@@ -460,4 +463,14 @@ async fn an_acs_sets_what_belongs_to_the_cpe_and_gets_faults_for_the_rest() {
     let download = AcsRequest::Download(download);
     assert_eq!(bench.code(download).await, 9003);
     assert_eq!(bench.code(AcsRequest::FactoryReset).await, 9001);
+    let add = |object: &str| AcsRequest::AddObject {
+        object_name: object.to_owned(),
+        parameter_key: String::new(),
+    };
+    assert_eq!(bench.code(add(TABLE)).await, 9005);
+    let profiles = "Device.Services.VoiceService.1.VoiceProfile.";
+    assert_eq!(bench.code(add(profiles)).await, 9005);
+    let informs = "Device.ManagementServer.InformParameter.";
+    let added = bench.gateway.execute(OWN_MAC, add(informs)).await;
+    assert!(added.is_ok(), "{added:?}");
 }
