@@ -24,6 +24,9 @@ const INSTALLATION_KEY: &[u8] = b"installation";
 /// Most models whose lenses are kept in memory; phones say their models themselves.
 const MAX_KNOWN_LENSES: usize = 256;
 
+/// What lenses depend on.
+type VendorAndModel = (String, Option<String>);
+
 /// The gateway: cheap to clone, one per store.
 #[derive(Clone)]
 pub struct Gateway {
@@ -54,7 +57,7 @@ pub(super) struct Inner {
     pub(super) phase_key: u64,
     pub(super) own_cpe: OwnCpe,
     /// Lenses by vendor and model: a model's are put together once.
-    known_lenses: Mutex<HashMap<(String, Option<String>), Arc<Pack>>>,
+    known_lenses: Mutex<HashMap<VendorAndModel, Arc<Pack>>>,
     /// Assets that are being served.
     pub(super) shared_assets: Mutex<HashMap<ContentHash, Weak<[u8]>>>,
     pub(super) traces: Traces,
