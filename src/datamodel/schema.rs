@@ -49,6 +49,8 @@ pub struct Schema {
     by_path: HashMap<Box<str>, usize>,
     /// Parameters outside of tables that have active notification unasked.
     active_unasked: Vec<ParameterPath>,
+    /// Parameters that are in every Inform, in order of their paths. None is in a table.
+    forced: Vec<Box<str>>,
 }
 
 /// One object, table or parameter of a model.
@@ -163,6 +165,11 @@ impl Schema {
         &self.active_unasked
     }
 
+    /// The paths of the parameters that are in every Inform (cwmp.md I5), in their order.
+    pub fn forced(&self) -> impl Iterator<Item = &str> {
+        self.forced.iter().map(|path| &**path)
+    }
+
     /// The entries directly in an object: its parameters, objects and tables. The path may hold
     /// instance numbers or `{i}` and ends in a dot; a table's rows are named with a number.
     pub fn children(&self, object: &str) -> impl Iterator<Item = &Entry> {
@@ -191,6 +198,12 @@ impl Schema {
             .enumerate()
             .map(|(index, entry)| (entry.path.clone(), index))
             .collect();
+        let mut forced: Vec<Box<str>> = entries
+            .iter()
+            .filter(|entry| entry.parameter().is_some_and(|facts| facts.forced_inform))
+            .map(|entry| entry.path.clone())
+            .collect();
+        forced.sort_unstable();
         let active_unasked = entries
             .iter()
             .filter(|entry| {
@@ -206,6 +219,7 @@ impl Schema {
             entries,
             by_path,
             active_unasked,
+            forced,
         }
     }
 }
@@ -563,6 +577,14 @@ mod tests {
     }
 
     /// Compares with tables that another script made from the same files.
+    #[test]
+    fn what_is_in_every_inform_is_in_no_table() {
+        for schema in [Schema::device1(), Schema::device2()] {
+            assert!(schema.forced().count() >= 6 && schema.forced().is_sorted());
+            assert!(schema.forced().all(|path| !path.contains("{i}")));
+        }
+    }
+
     #[test]
     fn it_agrees_with_the_reference_tables() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/datamodel");

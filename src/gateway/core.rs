@@ -23,6 +23,12 @@ use crate::wire::ContentHash;
 /// The key of the record in [`Table::Meta`] that holds [`Installation`].
 const INSTALLATION_KEY: &[u8] = b"installation";
 
+/// Most models whose lenses are kept in memory; phones say their models themselves.
+const MAX_KNOWN_LENSES: usize = 256;
+
+/// What lenses depend on.
+type VendorAndModel = (String, Option<String>);
+
 /// The gateway: cheap to clone, one per store.
 #[derive(Clone)]
 pub struct Gateway {
@@ -55,6 +61,8 @@ pub(super) struct Inner {
     pub(super) throttled: TimedQueue<Mac>,
     pub(super) phase_key: u64,
     pub(super) own_cpe: OwnCpe,
+    /// Lenses by vendor and model: a model's are put together once.
+    known_lenses: Mutex<HashMap<VendorAndModel, Arc<Pack>>>,
     /// Assets that are being served.
     pub(super) shared_assets: Mutex<HashMap<ContentHash, Weak<[u8]>>>,
     /// Lines of the phones' logs that are not written yet.
@@ -125,6 +133,7 @@ impl Gateway {
                 throttled: TimedQueue::new(),
                 phase_key: installation.phase_key,
                 own_cpe,
+                known_lenses: Mutex::new(HashMap::new()),
                 shared_assets: Mutex::new(HashMap::new()),
                 log_lines: WaitingLines::default(),
                 traces: Traces::default(),
@@ -188,13 +197,27 @@ impl Gateway {
         if record.vendor == own_cpe::NO_VENDOR {
             return Ok(Arc::clone(&self.inner.own_cpe.pack));
         }
-        let model = record.model.as_deref();
-        self.inner
+        let key = (record.vendor.clone(), record.model.clone());
+        let mut known = self
+            .inner
+            .known_lenses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(pack) = known.get(&key) {
+            return Ok(Arc::clone(pack));
+        }
+        let pack = self
+            .inner
             .packs
-            .for_phone(&record.vendor, model)
+            .for_phone(&record.vendor, record.model.as_deref())
             .ok_or_else(|| GatewayError::MissingPack {
                 vendor: record.vendor.clone(),
-            })
+            })?;
+        if known.len() >= MAX_KNOWN_LENSES {
+            known.clear();
+        }
+        known.insert(key, Arc::clone(&pack));
+        Ok(pack)
     }
 
     /// What is in memory of a device. Whoever holds the lock is the device's one writer.

@@ -11,13 +11,15 @@ use super::door::GatewayError;
 use super::file_passwords::Whose;
 use super::live::Live;
 use super::own_changes::Derived;
-use super::own_cpe::{OWN_MAC, place_of};
+use super::own_cpe::{NO_VENDOR, OWN_MAC, place_of};
 use super::schedule::after;
 use super::tree::sealed;
 use super::view::{View, provisional_identity};
 use crate::cwmp::{DeviceId, Event, EventCode};
 use crate::datamodel::ParameterPath;
-use crate::device::{DeviceRecord, FileRecord, FileRole, Mark, StoredParameters, TreePath};
+use crate::device::{
+    DeviceRecord, FileContent, FileRecord, FileRole, Mark, StoredParameters, TreePath,
+};
 use crate::mapping::{Change, NativeEdit, Pack, Parameter, Refusal, ValueState};
 use crate::native::{Document, Layers, Mac, Seal};
 use crate::store::{Batch, Table, decode, encode};
@@ -73,6 +75,20 @@ impl Documents {
             is_changed: false,
             moved_from: None,
         }
+    }
+
+    /// Those of a device that no phone stands behind.
+    fn none(pack: &Pack) -> Self {
+        let nothing = ContentHash::of(&[]);
+        let own_file = FileRecord {
+            role: FileRole::Other,
+            content: FileContent::Document,
+            length: 0,
+            content_hash: nothing,
+            imported_hash: nothing,
+            revision: 0,
+        };
+        Self::new(pack.layers(Vec::new()), own_file, None)
     }
 
     /// The bytes of the phone's own file as the change has them so far; encrypted, if it is.
@@ -307,6 +323,9 @@ impl Gateway {
         record: &DeviceRecord,
         pack: &Pack,
     ) -> Result<Documents, GatewayError> {
+        if record.vendor == NO_VENDOR {
+            return Ok(Documents::none(pack));
+        }
         let missing = || GatewayError::MissingContent {
             path: record.own_file.clone(),
         };

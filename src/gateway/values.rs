@@ -221,9 +221,6 @@ impl Gateway {
         let Ok(path) = name.parse::<ParameterPath>() else {
             return Ok(None);
         };
-        if draft.mac == OWN_MAC {
-            return Ok(None);
-        }
         let pack = Arc::clone(&draft.pack);
         let rows = draft.record.rows.clone();
         let documents = draft.documents(self)?;

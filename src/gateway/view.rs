@@ -342,14 +342,9 @@ impl View {
 
     /// Every parameter that a forced-inform column of the template marks (cwmp.md I5).
     pub(super) fn forced(&self, now: Timestamp) -> Vec<Shown> {
-        self.sources
-            .iter()
-            .filter(|(path, _)| {
-                self.entry(path.as_str())
-                    .and_then(|entry| entry.parameter())
-                    .is_some_and(|facts| facts.forced_inform)
-            })
-            .filter_map(|(path, source)| self.show(path, source, now))
+        let forced = self.pack.schema().forced();
+        forced
+            .filter_map(|path| self.parameter(path, now))
             .collect()
     }
 

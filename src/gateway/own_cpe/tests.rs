@@ -464,4 +464,14 @@ async fn an_acs_sets_what_belongs_to_the_cpe_and_gets_faults_for_the_rest() {
     let download = AcsRequest::Download(download);
     assert_eq!(bench.code(download).await, 9003);
     assert_eq!(bench.code(AcsRequest::FactoryReset).await, 9001);
+    let add = |object: &str| AcsRequest::AddObject {
+        object_name: object.to_owned(),
+        parameter_key: String::new(),
+    };
+    assert_eq!(bench.code(add(TABLE)).await, 9005);
+    let profiles = "Device.Services.VoiceService.1.VoiceProfile.";
+    assert_eq!(bench.code(add(profiles)).await, 9005);
+    let informs = "Device.ManagementServer.InformParameter.";
+    let added = bench.gateway.execute(OWN_MAC, add(informs)).await;
+    assert!(added.is_ok(), "{added:?}");
 }
