@@ -495,9 +495,9 @@ fn method_event(transfer: &Transfer) -> EventCode {
         }
         (
             TransferOrder::Once,
-            TransferKind::DownloadConfiguration { .. }
-            | TransferKind::DownloadFirmware { .. }
-            | TransferKind::DownloadFile { .. },
+            TransferKind::DownloadConfiguration
+            | TransferKind::DownloadFirmware
+            | TransferKind::DownloadFile,
         ) => EventCode::Download,
     }
 }

@@ -343,12 +343,16 @@ async fn a_connection_request_before_the_inform_is_answered_is_the_same_session(
     let bench = Bench::announced().await;
     bench.gateway.wake(MAC).await;
     bench.session().await;
+    // One before the ACS has taken the Inform is this session's.
     bench.gateway.wake(MAC).await;
     bench
         .gateway
         .delivered(MAC, Delivery::Inform)
         .await
         .unwrap();
+    bench.gateway.wake(MAC).await;
+    bench.gateway.wake(MAC).await;
+    assert_eq!(bench.gateway.open_session(MAC).await.unwrap(), None);
     bench.end().await;
     assert_eq!(
         bench.wait(),

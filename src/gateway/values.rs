@@ -10,7 +10,6 @@ use super::cpe_parameters::OwnParameter;
 use super::door::GatewayError;
 use super::draft::Draft;
 use super::edit_report::{EditReport, SetReport};
-use super::own_cpe::OWN_MAC;
 use super::rpc::printable;
 use super::unique_keys::{self, Wanted};
 use super::view::{Shown, View};
