@@ -1,7 +1,7 @@
 //! The gateway with a clock of its own: events, notification, heartbeats, scheduled Informs.
 
 use super::tests::{Bench, MAC, codes, set};
-use super::{Delivery, OpenSession};
+use super::{Delivery, GatewayError, OpenSession};
 use crate::cwmp::{AcsRequest, CpeResponse, EventCode, FaultCode, SetAttribute, SetValue};
 use crate::mapping::{Packs, Template};
 
@@ -99,6 +99,11 @@ async fn a_default_can_be_set_to_0_and_what_the_model_forces_cannot() {
 #[tokio::test]
 async fn lightweight_changes_are_kept_beside_those_of_informs() {
     let bench = Bench::announced().await;
+    let over_udp = bench.gateway.change(MAC, |draft, _| {
+        draft.record.cpe.lightweight.over_udp = true;
+        Ok::<(), GatewayError>(())
+    });
+    over_udp.await.unwrap();
     for (number, is_active, is_in_inform) in [
         (3, false, false),
         (4, false, true),
