@@ -5,6 +5,7 @@ use trestle::sim::acs::message::AttributeChange;
 
 use crate::catalogue::{Check, checks};
 use crate::subject::{DI, PROVISIONING_CODE, VP, check, fault_code};
+use crate::variant::{Template, Variant};
 
 /// The checks of this file.
 pub(crate) const CHECKS: &[Check] = checks![
@@ -14,6 +15,9 @@ pub(crate) const CHECKS: &[Check] = checks![
     c123_one_bad_entry_changes_nothing,
     c124_the_answer_on_active_notification_is_kept,
 ];
+
+/// Parameters whose notification Device:2 forces to be active.
+const FORCED_ACTIVE: [&str; 2] = [PROVISIONING_CODE, "Device.DeviceInfo.SoftwareVersion"];
 
 fn notify<'a>(name: &'a str, notification: &'a str) -> AttributeChange<'a> {
     AttributeChange {
@@ -26,12 +30,13 @@ fn notify<'a>(name: &'a str, notification: &'a str) -> AttributeChange<'a> {
 fn c120_a_notification_reads_back() {
     check(120, async |mut subject| {
         let mut session = subject.turn().await;
+        let name = format!("{VP}Name");
         for value in ["1", "2", "0"] {
             session
-                .set_attributes(&[notify(PROVISIONING_CODE, value)])
+                .set_attributes(&[notify(&name, value)])
                 .await
                 .unwrap();
-            let read = session.get_attributes(&[PROVISIONING_CODE]).await.unwrap();
+            let read = session.get_attributes(&[&name]).await.unwrap();
             assert_eq!(read.len(), 1);
             assert_eq!(read[0].notification, value);
             assert_eq!(read[0].access_list, ["Subscriber"]);
@@ -80,7 +85,11 @@ fn c122_a_partial_path_is_every_parameter_below() {
         assert_eq!(read.len(), parameters.count());
         for attribute in &read {
             assert!(!attribute.name.ends_with('.'));
-            assert_eq!(attribute.notification, "1", "{}", attribute.name);
+            // What the model forces stays active (cwmp.md A6, M63).
+            let is_forced = FORCED_ACTIVE.contains(&attribute.name.as_str())
+                && Variant::current().template == Template::Device2;
+            let wanted = if is_forced { "2" } else { "1" };
+            assert_eq!(attribute.notification, wanted, "{}", attribute.name);
         }
         session.set_attributes(&[notify(DI, "0")]).await.unwrap();
         session.end().unwrap();

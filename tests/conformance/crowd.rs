@@ -1,6 +1,6 @@
-//! C074, C080 and C195: many phones at once.
+//! C074, C080, C082 and C195: many phones at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ use crate::subject::{MS, check_alone, check_slowly};
 pub(crate) const CHECKS: &[Check] = checks![
     c074_retries_fill_their_window: once,
     c080_a_fleet_that_comes_back_does_not_come_at_once: once slow,
+    c082_periods_of_a_fleet_spread_and_keep_their_phase: once,
     c195_every_phone_is_a_device_of_its_own,
 ];
 
@@ -140,6 +141,49 @@ fn c080_a_fleet_that_comes_back_does_not_come_at_once() {
             most <= 3 * mean,
             &format!("{most} in second {second}, {mean} on average"),
         );
+    });
+}
+
+fn c082_periods_of_a_fleet_spread_and_keep_their_phase() {
+    const PHONES: u16 = 300;
+    const INTERVAL: i64 = 600;
+    check_alone(82, async || {
+        let options = Options {
+            phones: PHONES,
+            settings: format!("[acs]\nperiodic_inform_interval = {INTERVAL}\n"),
+            speed: 40,
+            https: Some(false),
+            ..Options::default()
+        };
+        let private = Private::start(82, options).await;
+        private.boot(0..PHONES).await;
+        private.pass(Duration::from_secs(1_900)).await;
+        let mut phases: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+        for exchange in private.world.acs.all_exchanges() {
+            let message = exchange.message.as_ref();
+            let inform = message.and_then(|message| message.inform());
+            let Some(inform) = inform.filter(|inform| inform.has_event("2 PERIODIC")) else {
+                continue;
+            };
+            let now: jiff::Timestamp = inform.current_time.parse().unwrap();
+            let phase = now.as_second().rem_euclid(INTERVAL);
+            phases
+                .entry(inform.device_id.serial_number)
+                .or_default()
+                .push(phase);
+        }
+        assert_eq!(phases.len(), usize::from(PHONES), "every phone informs");
+        let mut slots = [0_usize; 10];
+        for (serial, seen) in &phases {
+            assert!(seen.len() >= 2, "{serial} informs once in three intervals");
+            let first = seen[0];
+            // What the machine adds counts forty times.
+            let is_kept = |phase: &i64| (phase - first + 60).rem_euclid(INTERVAL) <= 120;
+            assert!(seen.iter().all(is_kept), "{serial} moves: {seen:?}");
+            slots[usize::try_from(first / 60).unwrap()] += 1;
+        }
+        let most = slots.iter().max().copied().unwrap_or_default();
+        assert!(5 * most <= usize::from(PHONES), "{slots:?}");
     });
 }
 
