@@ -319,38 +319,41 @@ fn indent(out: &mut String, depth: usize) {
 
 /// Appends a text without the credentials of URLs in it.
 fn push_shown(out: &mut String, text: &str) {
+    // A password may hold anything, blanks and slashes too, and a URL that nobody can read may
+    // begin in any way: so nothing between the first colon or `//` and the last `@` is shown.
+    if let Some((before, after)) = text.rsplit_once('@')
+        && let Some(start) = [before.find(':'), before.find("//")].iter().flatten().min()
+    {
+        let (head, rest) = before.split_at(*start);
+        push_words(out, head);
+        let marks = rest.len() - rest.trim_start_matches([':', '/', '\\']).len();
+        push_printable(out, rest.get(..marks).unwrap_or_default());
+        out.push_str(MASK);
+        out.push('@');
+        push_words(out, after);
+    } else {
+        push_words(out, text);
+    }
+}
+
+fn push_words(out: &mut String, text: &str) {
     for word in text.split_inclusive(char::is_whitespace) {
         push_word(out, word);
     }
 }
 
+/// Appends a word without the secrets among the parameters of a URL, wherever it has them: in the
+/// path, the query or the fragment.
 fn push_word(out: &mut String, word: &str) {
-    let mut rest = word;
-    // A password may hold a slash or a question mark, so nothing up to the last `@` is shown.
-    if let Some((before, after)) = rest.split_once("//")
-        && let Some((_, place)) = after.rsplit_once('@')
-    {
-        push_printable(out, before);
-        out.push_str("//");
-        out.push_str(MASK);
-        out.push('@');
-        rest = place;
-    }
-    let Some((place, query)) = rest.split_once('?') else {
-        push_printable(out, rest);
-        return;
-    };
-    push_printable(out, place);
-    out.push('?');
-    for part in query.split_inclusive(['&', ';']) {
+    for part in word.split_inclusive(['?', '&', ';', '#']) {
         match part.split_once('=') {
             Some((name, value)) if sounds_secret(name) => {
                 push_printable(out, name);
                 out.push('=');
                 out.push_str(MASK);
-                if let Some(end) = value.chars().next_back().filter(|end| "&;".contains(*end)) {
-                    push_printable(out, end.encode_utf8(&mut [0; 4]));
-                }
+                let end = value
+                    .trim_start_matches(|end: char| !"?&;#".contains(end) && !end.is_whitespace());
+                push_printable(out, end);
             }
             _ => push_printable(out, part),
         }
@@ -447,6 +450,14 @@ mod tests {
             "<D><URL>http://me:hushed-Cleat-5@files.example.net/f</URL></D>",
             "<D><URL>http://me:a/hushed-Cleat-5?b@files.example.net/f</URL></D>",
             "<D><URL>//me:hushed-Cleat-5@files.example.net</URL></D>",
+            "<D><URL>http://me:hushed Cleat-5@files.example.net/f</URL></D>",
+            "<D><URL>http:\\\\me:hushed-Cleat-5@files.example.net/f</URL></D>",
+            "<D><URL>http:/me:hushed-Cleat-5@files.example.net/f</URL></D>",
+            "<D><URL>http://a@b/ http://me:hushed-Cleat-5@h/</URL></D>",
+            "<D><URL>http://h/f#token=hushed-Cleat-5</URL></D>",
+            "<D><URL>http://h/f;token=hushed-Cleat-5</URL></D>",
+            "<D><URL>http://h/f?x=1?token=hushed-Cleat-5</URL></D>",
+            "<D><URL>http://h/f?token=hushed-Cleat-5 http://me@h/f</URL></D>",
             "<D><URL>http://h/f?x=1&amp;Token=hushed-Cleat-5&amp;y=2</URL></D>",
             "<D><FaultString>cannot get http://me:hushed-Cleat-5@h/ now</FaultString></D>",
             "<P><Name>Device.Hidden</Name><Value><URL>hushed-Cleat-5</URL></Value></P>",
