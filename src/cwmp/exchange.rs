@@ -236,8 +236,10 @@ impl Exchange {
             self.authentication = None;
             self.answered = false;
             // A session's credentials go where the ACS sends it (cwmp.md H14); those of a file
-            // server are for the host that the ACS named.
-            if self.purpose != Purpose::Session && target.host() != self.url.host() {
+            // server are for the host that the ACS named, and not in clear if it said https.
+            let is_opened = self.url.scheme() == "https" && target.scheme() == "http";
+            let is_another = is_opened || target.host() != self.url.host();
+            if self.purpose != Purpose::Session && is_another {
                 self.credentials = None;
             }
         }
@@ -480,6 +482,24 @@ mod tests {
         );
         assert!(matches!(
             exchange.on_response(401, &digest("n")),
+            Verdict::Fail(ExchangeFailure::NoCredentials { .. })
+        ));
+    }
+
+    #[test]
+    fn a_file_servers_password_is_not_shown_in_clear_after_https() {
+        let credentials = Credentials {
+            username: "files".into(),
+            password: Secret::new("pw"),
+        };
+        let url = Url::parse("https://files/x").unwrap();
+        let mut exchange = Exchange::upload(url, credentials);
+        assert_eq!(
+            exchange.on_response(307, &redirect("http://files/x")),
+            OTHER
+        );
+        assert!(matches!(
+            exchange.on_response(401, &headers(&[("WWW-Authenticate", "Basic realm=\"x\"")])),
             Verdict::Fail(ExchangeFailure::NoCredentials { .. })
         ));
     }
