@@ -50,6 +50,14 @@ pub enum ConnectorError {
         /// Which file.
         path: PathBuf,
     },
+    /// A certificate can't be used as an authority.
+    #[error("a certificate in {path} cannot be used as an authority: {source}")]
+    Authority {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        source: rustls::Error,
+    },
     /// The certificate and the key that the ACS is shown can't be used together.
     #[error("the client certificate in {cert} and the key in {key} cannot be used: {source}")]
     Client {
@@ -60,7 +68,7 @@ pub enum ConnectorError {
         /// Why.
         source: rustls::Error,
     },
-    /// A certificate can't be used as an authority, or TLS can't be set up.
+    /// TLS can't be set up.
     #[error("cannot set up TLS: {0}")]
     Tls(#[from] rustls::Error),
     /// The check of certificates can't be set up.
@@ -159,7 +167,12 @@ fn authorities(ca_file: Option<&Path>) -> Result<RootCertStore, ConnectorError> 
     roots.add_parsable_certificates(native.certs);
     if let Some(path) = ca_file {
         for certificate in certificates("the certificate authorities", path)? {
-            roots.add(certificate)?;
+            roots
+                .add(certificate)
+                .map_err(|source| ConnectorError::Authority {
+                    path: path.to_owned(),
+                    source,
+                })?;
         }
     }
     Ok(roots)

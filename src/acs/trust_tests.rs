@@ -203,16 +203,42 @@ async fn c191_the_certificate_of_the_settings_is_shown_to_an_acs_that_asks() {
     assert_eq!(seen, 0);
 
     let another = KeyPair::generate().unwrap().serialize_pem();
-    for (cert, key) in [
-        (client.cert.clone(), chain.file("other.key", &another)),
-        (chain.file("empty.pem", ""), client.key.clone()),
-        (client.cert.clone(), chain.folder.path().join("missing.key")),
+    let missing = chain.folder.path().join("missing.key");
+    for (cert, key, file) in [
+        (
+            &client.cert,
+            &chain.file("other.key", &another),
+            "other.key",
+        ),
+        (&chain.file("empty.pem", ""), &client.key, "empty.pem"),
+        (&client.cert, &missing, "missing.key"),
     ] {
+        let (cert, key) = (cert.clone(), key.clone());
         let settings = AcsSettings {
             client: Some(ClientCertificate { cert, key }),
             ..chain.settings()
         };
-        assert!(Connector::for_acs(&settings).is_err());
+        assert!(refusal(&settings).contains(file));
+    }
+}
+
+/// Why nothing can be connected to with these settings.
+fn refusal(settings: &AcsSettings) -> String {
+    let refused = Connector::for_acs(settings);
+    refused.err().expect("they are no good").to_string()
+}
+
+#[test]
+fn an_authority_that_cannot_be_one_is_named_by_its_file() {
+    let chain = Chain::new();
+    let odd = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for (name, text) in [("odd.pem", odd), ("none.pem", "")] {
+        let settings = AcsSettings {
+            ca_file: Some(chain.file(name, text)),
+            ..AcsSettings::default()
+        };
+        let error = refusal(&settings);
+        assert!(error.contains(name), "{error}");
     }
 }
 
