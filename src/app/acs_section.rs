@@ -297,8 +297,8 @@ fn or<'a, T>(given: &'a Option<Option<T>>, otherwise: &'a Option<T>) -> Option<&
     given.as_ref().unwrap_or(otherwise).as_ref()
 }
 
-/// What is wrong with the URL of an ACS.
-fn problem_of_url(url: &Url) -> Option<&'static str> {
+/// What is wrong with a URL at which somebody is reached.
+pub(super) fn problem_of_url(url: &Url) -> Option<&'static str> {
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         Some("it is no http or https URL")
     } else if !url.username().is_empty() || url.password().is_some() {

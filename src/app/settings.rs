@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
-use super::acs_section::AcsSection;
+use super::acs_section::{AcsSection, problem_of_url};
 use crate::acs::{ConnectionRequestSettings, TransferSettings};
 use crate::cwmp::AcsProfiles;
 use crate::gateway::{FilePassword, FilePasswords, GatewaySettings, Throttle, UnreachablePhone};
@@ -204,12 +204,21 @@ pub enum SettingsError {
     },
     /// The URL by which phones reach the gateway is of no use.
     #[error(
-        "phones.url = \"{url}\": write http:// or https:// and the host by which phones reach \
-         the gateway, without user information"
+        "phones.url: {problem}; write http:// or https:// and the host by which phones reach the \
+         gateway"
     )]
     PhonesUrl {
-        /// The URL.
-        url: Url,
+        /// What is wrong; the URL itself may hold a password.
+        problem: &'static str,
+    },
+    /// The URL of connection requests is of no use to an ACS (cwmp.md C1).
+    #[error(
+        "connection_request.url: {problem}; write http:// and the host and port by which the ACS \
+         reaches the gateway"
+    )]
+    ConnectionRequestUrl {
+        /// What is wrong; the URL itself may hold a password.
+        problem: &'static str,
     },
     /// A certificate for the ACS without its key, or the other way round.
     #[error("{section}.{missing} is missing: client_cert and client_key go together")]
@@ -284,13 +293,21 @@ impl Settings {
     /// [`SettingsError`] without a place in the file.
     pub fn check(&self) -> Result<(), SettingsError> {
         self.acs.check()?;
-        if let Some(url) = &self.phones.url
-            && (!matches!(url.scheme(), "http" | "https")
-                || !url.has_host()
-                || !url.username().is_empty()
-                || url.password().is_some())
-        {
-            return Err(SettingsError::PhonesUrl { url: url.clone() });
+        if let Some(problem) = self.phones.url.as_ref().and_then(problem_of_url) {
+            return Err(SettingsError::PhonesUrl { problem });
+        }
+        if let Some(url) = &self.connection_request.url {
+            let problem = match problem_of_url(url) {
+                Some(problem) => Some(problem),
+                None if url.scheme() != "http" => Some("connection requests come by plain HTTP"),
+                None if url.query().is_some() || url.fragment().is_some() => {
+                    Some("the name of a device is put behind it, so it ends with its path")
+                }
+                None => None,
+            };
+            if let Some(problem) = problem {
+                return Err(SettingsError::ConnectionRequestUrl { problem });
+            }
         }
         let offers = [
             ("phones.tftp", &self.phones.tftp, "", "leave it empty"),
@@ -475,6 +492,29 @@ mod tests {
         ] {
             assert!(read(&format!("[acs]\nurl = \"{url}\"\n")).is_err(), "{url}");
         }
+    }
+
+    #[test]
+    fn a_url_that_others_are_told_is_one_that_they_can_use() {
+        for (section, url) in [
+            ("phones", "https://me:hunter2@prov.example.net/"),
+            ("phones", "ftp://prov.example.net/"),
+            ("connection_request", "https://gateway.example.net:7547"),
+            (
+                "connection_request",
+                "http://me:hunter2@gateway.example.net:7547",
+            ),
+            ("connection_request", "http://gateway.example.net:7547/?x=1"),
+        ] {
+            let error = read(&format!("[{section}]\nurl = \"{url}\"\n")).unwrap_err();
+            let shown = format!("{error} {error:?}");
+            assert!(
+                error.to_string().starts_with(&format!("{section}.url: ")),
+                "{error}"
+            );
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
+        read("[connection_request]\nurl = \"http://gateway.example.net:7547\"\n").unwrap();
     }
 
     #[test]
