@@ -24,6 +24,8 @@ mod property_tests;
 #[cfg(test)]
 pub(in crate::cwmp) mod samples;
 #[cfg(test)]
+mod schema_reader;
+#[cfg(test)]
 mod schema_tests;
 
 pub use decode::{AcsBody, AcsFault, AcsMessage, decode};

@@ -2,11 +2,8 @@
 //! names, namespaces, order, counts, lengths and types (conformance checks C001 to C004, C007, C010,
 //! C012).
 
-use quick_xml::NsReader;
-use quick_xml::events::{BytesStart, Event};
-use quick_xml::name::ResolveResult;
-
 use super::samples::everything_sent;
+use super::schema_reader::{Checked, Element, read};
 use crate::cwmp::CwmpVersion;
 use crate::datamodel::ValueType;
 
@@ -15,88 +12,7 @@ const SOAP_ENCODING: &str = "http://schemas.xmlsoap.org/soap/encoding/";
 const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 const NONE: &str = "";
 
-type Checked = Result<(), String>;
 type Check = fn(&Element) -> Checked;
-
-#[derive(Debug, Default)]
-struct Element {
-    namespace: String,
-    name: String,
-    /// Namespace, local name, value.
-    attributes: Vec<(String, String, String)>,
-    children: Vec<Element>,
-    text: String,
-}
-
-impl Element {
-    fn attribute(&self, namespace: &str, name: &str) -> Option<&str> {
-        let found = self
-            .attributes
-            .iter()
-            .find(|attribute| attribute.0 == namespace && attribute.1 == name);
-        found.map(|attribute| attribute.2.as_str())
-    }
-
-    fn wrong(&self, what: &str) -> Checked {
-        Err(format!("<{}>{}: {what}", self.name, self.text))
-    }
-
-    fn require(&self, holds: bool, what: &str) -> Checked {
-        if holds { Ok(()) } else { self.wrong(what) }
-    }
-}
-
-fn namespace(resolved: &ResolveResult<'_>) -> String {
-    match resolved {
-        ResolveResult::Bound(namespace) => namespace.as_ref().to_owned(),
-        ResolveResult::Unbound => String::new(),
-        ResolveResult::Unknown(prefix) => format!("undeclared prefix {prefix:?}"),
-    }
-}
-
-fn read_tag(reader: &NsReader<&[u8]>, tag: &BytesStart<'_>) -> Element {
-    let resolver = reader.resolver();
-    let (resolved, name) = resolver.resolve_element(tag.name());
-    let attributes = tag.attributes().map(|attribute| {
-        let attribute = attribute.unwrap();
-        let (resolved, name) = resolver.resolve_attribute(attribute.key);
-        let value = attribute.value.into_owned();
-        (namespace(&resolved), name.as_ref().to_owned(), value)
-    });
-    Element {
-        namespace: namespace(&resolved),
-        name: name.as_ref().to_owned(),
-        attributes: attributes.collect(),
-        ..Element::default()
-    }
-}
-
-fn read(message: &str) -> Element {
-    let mut reader = NsReader::from_str(message);
-    let mut open = vec![Element::default()];
-    loop {
-        match reader.read_event().unwrap() {
-            Event::Start(tag) => open.push(read_tag(&reader, &tag)),
-            Event::End(_) => {
-                let closed = open.pop().unwrap();
-                open.last_mut().unwrap().children.push(closed);
-            }
-            Event::Text(piece) => open.last_mut().unwrap().text.push_str(&piece),
-            Event::GeneralRef(reference) => {
-                let escaped = format!("&{};", reference.as_ref());
-                let text = quick_xml::escape::unescape(&escaped).unwrap();
-                open.last_mut().unwrap().text.push_str(&text);
-            }
-            Event::Decl(_) => {}
-            Event::Eof => break,
-            other => panic!("{other:?} has no place in a message"),
-        }
-    }
-    assert_eq!(open.len(), 1, "an element is not closed");
-    let mut document = open.remove(0);
-    assert_eq!(document.children.len(), 1, "there is not one root");
-    document.children.remove(0)
-}
 
 /// Exactly these children, in this order, in no namespace, and no text of its own.
 fn sequence(element: &Element, wanted: &[(&str, Check)]) -> Checked {
