@@ -4,7 +4,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -215,6 +215,8 @@ struct ServerTrust {
     roots: Arc<RootCertStore>,
     algorithms: WebPkiSupportedAlgorithms,
     pins: Vec<Pin>,
+    /// Says once that dates are not checked.
+    warned: Once,
 }
 
 impl ServerTrust {
@@ -230,6 +232,7 @@ impl ServerTrust {
             roots,
             algorithms: provider.signature_verification_algorithms,
             pins: pins.to_vec(),
+            warned: Once::new(),
         })
     }
 
@@ -299,6 +302,12 @@ impl ServerCertVerifier for ServerTrust {
                     ..
                 })) if now.as_secs() < CLOCK_IS_SET_FROM && not_before > moment => {
                     moment = not_before;
+                    self.warned.call_once(|| {
+                        tracing::warn!(
+                            "the system's clock is not set: the dates of certificates are not \
+                             checked until it is"
+                        );
+                    });
                 }
                 Err(error) => return Err(error),
                 Ok(verified) => {
