@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use trestle::sim::acs::cpe::CpeMessage;
-use trestle::sim::acs::message::Transfer;
+use trestle::sim::acs::message::{Style, Transfer};
 
 use crate::catalogue::{Check, checks};
 use crate::private::{Options, Private};
@@ -175,5 +175,22 @@ fn c156_firmware_without_an_order_is_told_by_the_policy() {
             (FIRMWARE, 0)
         );
         assert!(report.is_download);
+        // An ACS that does not have the method is not called.
+        let mut style = Style::standard();
+        style
+            .methods
+            .retain(|method| method != "AutonomousTransferComplete");
+        subject.device.set_style(style);
+        subject.running.get_own("1.0.7.101").await;
+        let mut session = subject.device.session().await.unwrap();
+        let requests = session.begin().await.unwrap();
+        session.end().unwrap();
+        assert!(
+            requests
+                .iter()
+                .all(|request| request.autonomous_transfer_complete().is_none())
+        );
+        let quiet = Duration::from_secs(2);
+        assert!(subject.device.is_silent_for(quiet).await, "no hot loop");
     });
 }

@@ -163,10 +163,6 @@ impl Private {
     }
 
     /// Stops the gateway with SIGTERM and waits until it has ended.
-    #[allow(
-        dead_code,
-        reason = "a part of the harness, whether a check needs it or not"
-    )]
     pub(crate) fn stop(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.terminate();
@@ -181,20 +177,12 @@ impl Private {
     }
 
     /// Kills and starts it.
-    #[allow(
-        dead_code,
-        reason = "a part of the harness, whether a check needs it or not"
-    )]
     pub(crate) fn restart(&mut self) {
         self.kill();
         self.start_again();
     }
 
     /// One of its listeners: `connection-request http`.
-    #[allow(
-        dead_code,
-        reason = "a part of the harness, whether a check needs it or not"
-    )]
     pub(crate) fn listener(&self, name: &str) -> SocketAddr {
         let process = self.process.as_ref().expect("it runs");
         process.listeners[name]
@@ -211,19 +199,11 @@ impl Private {
     }
 
     /// The gateway's time for so much of ours.
-    #[allow(
-        dead_code,
-        reason = "a part of the harness, whether a check needs it or not"
-    )]
     pub(crate) fn unscaled(&self, span: Duration) -> Duration {
         span * u32::from(self.options.speed)
     }
 
     /// Waits until so much of the gateway's time has passed.
-    #[allow(
-        dead_code,
-        reason = "a part of the harness, whether a check needs it or not"
-    )]
     pub(crate) async fn pass(&self, span: Duration) {
         tokio::time::sleep(self.scaled(span)).await;
     }
@@ -242,19 +222,11 @@ impl Private {
     }
 
     /// The folder with its settings (`trestle.toml`), store (`data`) and tree (`tree`).
-    #[allow(
-        dead_code,
-        reason = "a part of the harness, whether a check needs it or not"
-    )]
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// What it has logged so far.
-    #[allow(
-        dead_code,
-        reason = "a part of the harness, whether a check needs it or not"
-    )]
     pub(crate) fn logged(&self) -> String {
         fs::read_to_string(self.log()).unwrap()
     }

@@ -51,6 +51,15 @@ pub(crate) fn run(lists: &[&[Check]]) -> ExitCode {
     let variants = Variant::chosen();
     let mut checks: Vec<Check> = lists.concat();
     checks.sort_by_key(|check| check.name);
+    let is_told =
+        |id: &u16| why_not_built(*id).is_some() != checks.iter().any(|check| check.id() == *id);
+    let untold: Vec<u16> = (ledger::LAST_INVARIANT + 1..=LAST_ID)
+        .filter(|id| !is_told(id))
+        .collect();
+    assert!(
+        untold.is_empty(),
+        "either a check or a reason why there is none: {untold:?}"
+    );
     let trials = checks.iter().flat_map(|check| {
         let variants: Vec<Variant> = variants
             .iter()
@@ -197,7 +206,7 @@ impl State {
             } else if id <= ledger::LAST_INVARIANT || checks.iter().any(is_built) {
                 Self::NotRun
             } else {
-                Self::NotBuilt(why_not_built(id))
+                Self::NotBuilt(why_not_built(id).unwrap_or_default())
             };
         };
         let mut state = Self::Passed;

@@ -162,15 +162,21 @@ fn c151_the_queue_is_told() {
     check_alone(151, async || {
         let private = Private::start(151, Options::default()).await;
         let mut subject = private.subject(0).await;
+        let content = changed_file(&subject).into_bytes();
+        let file_size = u32::try_from(content.len()).unwrap();
         let slow = Behaviour::Slow {
-            content: changed_file(&subject).into_bytes(),
+            content,
             wait: Duration::from_secs(6),
         };
         private.world.files.set("/c151", slow, None);
         let url = private.world.files.url("/c151");
         let mut session = subject.turn().await;
         for key in ["one", "two"] {
-            session.download(&download(key, &url)).await.unwrap();
+            let sized = Transfer {
+                file_size,
+                ..download(key, &url)
+            };
+            session.download(&sized).await.unwrap();
         }
         let late = Transfer {
             file_type: "1 Vendor Configuration File",
@@ -186,7 +192,10 @@ fn c151_the_queue_is_told() {
                 |one: QueuedTransfer| (one.command_key, one.state, one.is_download, one.file_type);
             list.into_iter().map(entry).collect()
         };
-        let all = listed(session.all_queued_transfers().await.unwrap());
+        let all = session.all_queued_transfers().await.unwrap();
+        let sizes: Vec<u32> = all.iter().map(|one| one.file_size).collect();
+        assert_eq!(sizes[..2], [file_size; 2]);
+        let all = listed(all);
         let entry = |key: &str, state, is_download, file_type: &str| {
             (key.to_owned(), state, is_download, file_type.to_owned())
         };
