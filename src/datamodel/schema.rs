@@ -399,5 +399,4 @@ fn bound(text: &str) -> Option<Option<i64>> {
 }
 
 #[cfg(test)]
-#[path = "schema_tests.rs"]
 mod tests;
