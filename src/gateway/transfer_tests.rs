@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::tests::{Bench, MAC, codes};
 use super::{ControlAction, ControlOutcome, Delivery, FetchAnswer, FetchRequest, OpenSession};
 use crate::cwmp::{
-    AcsRequest, CpeCall, CpeResponse, Download, EventCode, FaultCode, QueuedTransfer,
+    AcsProfile, AcsRequest, CpeCall, CpeResponse, Download, EventCode, FaultCode, QueuedTransfer,
     QueuedTransferState, RequestDownload, ScheduleDownload, TimeWindow, TransferComplete,
     TransferFault, Upload,
 };
@@ -452,7 +452,20 @@ async fn a_person_can_let_the_device_ask_for_a_file() {
         .unwrap();
     let session = bench.restart().await.session().await;
     assert_eq!(codes(&session), [EventCode::RequestDownload]);
-    assert_eq!(session.calls[0].call, CpeCall::RequestDownload(wish));
+    assert_eq!(
+        session.calls[0].call,
+        CpeCall::RequestDownload(wish.clone())
+    );
+
+    let genieacs = AcsProfile {
+        name: "genieacs".to_owned(),
+        request_download: false,
+        ..AcsProfile::default()
+    };
+    let bench = Bench::announced().await.restart_for(genieacs).await;
+    let refused = bench.gateway.request_download(MAC, wish).await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("genieacs"), "{refused}");
 }
 
 #[tokio::test]

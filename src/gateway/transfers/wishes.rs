@@ -23,6 +23,12 @@ pub enum WishError {
     /// The device goes to no ACS.
     #[error("phone {0} has no ACS to ask: set acs.url, and wait until the phone is announced")]
     NoAcs(Mac),
+    /// The profile of its ACS does without RequestDownload.
+    #[error("an ACS of the profile {profile} is not asked for files")]
+    NotOfProfile {
+        /// Its name.
+        profile: String,
+    },
     /// The text of a FileType.
     #[error(
         "`{0}` is no file type: write 1 to {MAX_FILE_TYPE} characters, such as \"1 Firmware \
@@ -66,8 +72,13 @@ impl Gateway {
             return Err(WishError::Arguments);
         }
         self.change(mac, |draft, _| {
-            if draft.record.identity.is_none() || self.endpoint(mac, &draft.record).is_none() {
+            let endpoint = self.endpoint(mac, &draft.record);
+            let Some(endpoint) = endpoint.filter(|_| draft.record.identity.is_some()) else {
                 return Err(WishError::NoAcs(mac));
+            };
+            if !endpoint.profile.request_download {
+                let profile = endpoint.profile.name.clone();
+                return Err(WishError::NotOfProfile { profile });
             }
             let cpe = &mut draft.record.cpe;
             if cpe.wishes.len() >= MAX_WISHES {
