@@ -27,6 +27,10 @@ impl Gateway {
             let names = attributes.iter().map(|wanted| wanted.name.as_str());
             let view = self.view_naming(mac, live, names, false)?;
             let now = self.inner.clock.now();
+            let version = match &live.session {
+                Some(session) => session.version,
+                None => draft.record.cpe.acs_version.unwrap_or_default(),
+            };
             for wanted in attributes {
                 let query: PathQuery = wanted
                     .name
@@ -35,7 +39,6 @@ impl Gateway {
                 let parameters = view
                     .select(&query, now)
                     .ok_or_else(|| unknown_name(&wanted.name))?;
-                let version = draft.record.cpe.acs_version.unwrap_or_default();
                 let notification = wanted
                     .notification
                     .map(|number| read_notification(number, version))

@@ -109,6 +109,15 @@ impl Gateway {
         }
     }
 
+    /// Makes the next try due that has come due during a session, and could not be made then.
+    pub(super) fn plan_missed_control(&self, mac: Mac, live: &Live) {
+        let control = &live.control;
+        let is_planned = control.in_flight.is_some() || self.inner.controls.due(&mac).is_some();
+        if control.tries > 0 && !is_planned {
+            self.inner.controls.arm(mac, self.inner.clock.now());
+        }
+    }
+
     /// Waits until a phone has to be told something, and hands it out.
     pub async fn next_control(&self) -> ControlJob {
         loop {
@@ -258,6 +267,8 @@ impl Gateway {
         if let Err(error) = result {
             tracing::error!(%mac, %error, "the answer of a phone could not be noted");
             self.hold(mac).await.control.in_flight = None;
+            // It is told again, or there is nothing to tell any more.
+            self.try_again(&self.inner.controls, mac, &error);
         }
     }
 }

@@ -16,15 +16,52 @@ use crate::store::{Batch, Table, decode, encode};
 
 /// Longest text of a line, in characters.
 const MAX_LINE: usize = 300;
-/// Lines of one phone that may wait, in bytes.
+/// Lines of one phone that may wait before they are written, in bytes.
 const MAX_WAITING: usize = 1024;
+/// Lines of all phones that may wait, in bytes; with more, each phone's are written when the phone
+/// is next seen.
+const MAX_WAITING_OF_ALL: usize = 64 * 1024 * 1024;
 
 /// Lines that are not written yet.
 #[derive(Debug, Default)]
-pub(super) struct WaitingLines(Mutex<HashMap<Mac, String>>);
+pub(super) struct WaitingLines(Mutex<Lines>);
+
+#[derive(Debug, Default)]
+struct Lines {
+    of_phones: HashMap<Mac, String>,
+    /// Of all of them.
+    bytes: usize,
+}
+
+impl Lines {
+    /// Adds a line. Of a phone whose lines nothing has written for long, the oldest go.
+    fn add(&mut self, mac: Mac, line: &str) {
+        let lines = self.of_phones.entry(mac).or_default();
+        let before = lines.len();
+        lines.push_str(line);
+        while lines.len() > DeviceLog::MAX_BYTES {
+            let Some(end) = lines.find('\n') else {
+                break;
+            };
+            lines.drain(..=end);
+        }
+        self.bytes = (self.bytes + lines.len()).saturating_sub(before);
+    }
+
+    fn take(&mut self, mac: Mac) -> Option<String> {
+        let lines = self.of_phones.remove(&mac)?;
+        self.bytes = self.bytes.saturating_sub(lines.len());
+        Some(lines)
+    }
+
+    fn are_many(&self, mac: Mac) -> bool {
+        let length = self.of_phones.get(&mac).map_or(0, String::len);
+        length > MAX_WAITING || length > 0 && self.bytes > MAX_WAITING_OF_ALL
+    }
+}
 
 impl WaitingLines {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Mac, String>> {
+    fn lock(&self) -> MutexGuard<'_, Lines> {
         // No code that can panic runs under this lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -46,9 +83,8 @@ impl Gateway {
             })
             .take(MAX_LINE)
             .collect();
-        let mut waiting = self.inner.log_lines.lock();
-        let lines = waiting.entry(mac).or_default();
-        lines.push_str(&format!("{now} {text}\n"));
+        let line = format!("{now} {text}\n");
+        self.inner.log_lines.lock().add(mac, &line);
     }
 
     /// A phone's log, the newest line last; empty for one of which nothing was seen.
@@ -62,7 +98,7 @@ impl Gateway {
 
     pub(super) fn log_text(&self, mac: Mac) -> Result<String, GatewayError> {
         let mut log = self.stored_log(mac)?;
-        if let Some(lines) = self.inner.log_lines.lock().get(&mac) {
+        if let Some(lines) = self.inner.log_lines.lock().of_phones.get(&mac) {
             log.add(lines);
         }
         Ok(log.text)
@@ -70,7 +106,7 @@ impl Gateway {
 
     /// Puts the lines that wait into a batch. Only the device's one writer may do that.
     pub(super) fn write_log(&self, mac: Mac, batch: &mut Batch) -> Result<(), GatewayError> {
-        let Some(lines) = self.inner.log_lines.lock().remove(&mac) else {
+        let Some(lines) = self.inner.log_lines.lock().take(mac) else {
             return Ok(());
         };
         let mut log = self.stored_log(mac)?;
@@ -81,8 +117,8 @@ impl Gateway {
 
     /// Writes the lines of a phone if many wait, without waiting for the disk.
     pub(super) async fn write_long_log(&self, mac: Mac) -> Result<(), GatewayError> {
-        let length = |lines: &HashMap<Mac, String>| lines.get(&mac).map_or(0, String::len);
-        if length(&self.inner.log_lines.lock()) > MAX_WAITING {
+        let are_many = self.inner.log_lines.lock().are_many(mac);
+        if are_many {
             let _held = self.hold(mac).await;
             let mut batch = Batch::new();
             self.write_log(mac, &mut batch)?;
@@ -97,7 +133,14 @@ impl Gateway {
     /// # Errors
     /// [`GatewayError`] when the store fails.
     pub async fn write_logs(&self) -> Result<(), GatewayError> {
-        let macs: Vec<Mac> = self.inner.log_lines.lock().keys().copied().collect();
+        let macs: Vec<Mac> = self
+            .inner
+            .log_lines
+            .lock()
+            .of_phones
+            .keys()
+            .copied()
+            .collect();
         let mut last = None;
         for mac in macs {
             let _held = self.hold(mac).await;
@@ -117,5 +160,29 @@ impl Gateway {
             Some(bytes) => Ok(decode(&bytes).unwrap_or_default()),
             None => Ok(DeviceLog::default()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_nothing_writes_do_not_grow_for_ever() {
+        let mut lines = Lines::default();
+        let [one, other] = [1, 2].map(|last| Mac::new([0, 11, 130, 0, 0, last]));
+        lines.add(other, "a line\n");
+        for number in 0..10_000 {
+            lines.add(one, &format!("line {number}\n"));
+        }
+        let length = |mac| lines.of_phones.get(&mac).map_or(0, String::len);
+        assert!(length(one) <= DeviceLog::MAX_BYTES && length(one) > MAX_WAITING);
+        assert_eq!(lines.bytes, length(one) + length(other));
+        assert!(lines.are_many(one) && !lines.are_many(other));
+        let taken = lines.take(one).unwrap();
+        assert!(taken.starts_with("line ") && taken.ends_with("line 9999\n"));
+        assert_eq!(lines.bytes, "a line\n".len());
+        lines.take(other);
+        assert_eq!(lines.bytes, 0);
     }
 }

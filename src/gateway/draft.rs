@@ -1,28 +1,25 @@
 //! A change of one device: worked out on a copy, committed whole or not at all.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::closed::if_open;
 use super::core::Gateway;
+use super::documents::Documents;
 use super::door::GatewayError;
 use super::file_passwords::Whose;
 use super::live::Live;
 use super::own_changes::Derived;
 use super::own_cpe::{NO_VENDOR, OWN_MAC, place_of};
 use super::schedule::after;
-use super::tree::sealed;
 use super::view::{View, provisional_identity};
 use crate::cwmp::{DeviceId, Event, EventCode};
 use crate::datamodel::ParameterPath;
-use crate::device::{
-    DeviceRecord, FileContent, FileRecord, FileRole, Mark, StoredParameters, TreePath,
-};
+use crate::device::{DeviceRecord, FileRecord, FileRole, Mark, StoredParameters, TreePath};
 use crate::mapping::{Change, NativeEdit, Pack, Parameter, Refusal, ValueState};
-use crate::native::{Document, Layers, Mac, Seal};
-use crate::store::{Batch, Table, decode, encode};
+use crate::native::{Document, Mac, Seal};
+use crate::store::{Batch, Table, Ticket, decode, encode};
 use crate::wire::ContentHash;
 
 /// How long a phone that is here has to fetch its own file before it is told to.
@@ -54,94 +51,12 @@ pub(super) struct Draft {
     pub(super) phone_is_here: bool,
 }
 
-/// The files that a phone reads, opened for a change.
-pub(super) struct Documents {
-    pub(super) layers: Layers,
-    pub(super) own_file: FileRecord,
-    /// What the own document is encrypted with, when it is.
-    seal: Option<Seal>,
-    /// The own document, or what is noted about it, is not as stored.
-    is_changed: bool,
-    /// Where the own document stood before, when it has moved.
-    moved_from: Option<TreePath>,
-}
-
-impl Documents {
-    pub(super) fn new(layers: Layers, own_file: FileRecord, seal: Option<Seal>) -> Self {
-        Self {
-            layers,
-            own_file,
-            seal,
-            is_changed: false,
-            moved_from: None,
-        }
-    }
-
-    /// Those of a device that no phone stands behind.
-    fn none(pack: &Pack) -> Self {
-        let nothing = ContentHash::of(&[]);
-        let own_file = FileRecord {
-            role: FileRole::Other,
-            content: FileContent::Document,
-            length: 0,
-            content_hash: nothing,
-            imported_hash: nothing,
-            revision: 0,
-        };
-        Self::new(pack.layers(Vec::new()), own_file, None)
-    }
-
-    /// The bytes of the phone's own file as the change has them so far; encrypted, if it is.
-    fn own_bytes(&self) -> Cow<'_, [u8]> {
-        match self.layers.own() {
-            Some(own) => sealed(&own.document, self.seal.as_ref()),
-            None => Cow::Borrowed(&[]),
-        }
-    }
-
-    /// The same before it is encrypted.
-    fn own_text(&self) -> &[u8] {
-        self.layers.own().map_or(&[], |own| own.document.bytes())
-    }
-
-    /// Lets `work` change what the phone's own file says.
-    pub(super) fn edit<T>(&mut self, work: impl FnOnce(&mut Layers) -> T) -> T {
-        let before = self.own_text().to_vec();
-        let outcome = work(&mut self.layers);
-        self.is_changed |= self.own_text() != before;
-        outcome
-    }
-
-    /// What the phone's own file is encrypted with, when it is.
-    pub(super) fn seal(&self) -> Option<&Seal> {
-        self.seal.as_ref()
-    }
-
-    /// Puts another document in the place of the phone's own file. Whether it is one for this
-    /// phone has been checked.
-    pub(super) fn replace_own(&mut self, pack: &Pack, document: Document, seal: Option<Seal>) {
-        if self.own_bytes() != sealed(&document, seal.as_ref()) {
-            self.is_changed = true;
-        }
-        self.seal = seal;
-        if let Some(own) = self.layers.own_mut() {
-            *own = document;
-        }
-        pack.put_in_order(&mut self.layers);
-    }
-
-    /// Says that the own file's present bytes are those of the imported tree.
-    pub(super) fn own_file_is_imported(&mut self) {
-        self.own_file.imported_hash = ContentHash::of(&self.own_bytes());
-        self.is_changed = true;
-    }
-
-    /// The own file stands elsewhere in the tree now.
-    pub(super) fn move_own(&mut self, from: TreePath, role: FileRole) {
-        self.own_file.role = role;
-        self.moved_from = Some(from);
-        self.is_changed = true;
-    }
+/// What a commit leaves to do.
+pub(super) struct Written {
+    /// Says when it is on disk; `None` when there was nothing to write.
+    ticket: Option<Ticket>,
+    /// The gateway's ACS is to hear of a new phone.
+    has_new_row: bool,
 }
 
 impl Draft {
@@ -271,6 +186,11 @@ impl Draft {
         cpe.informed_acs = None;
         cpe.acs_version = None;
         cpe.events.add(Event::plain(EventCode::Bootstrap));
+        // A restart that was ordered stands; the key of the order means nothing to the new ACS.
+        let ordered = &mut self.record.delivery.reboot.keys;
+        if ordered.iter().any(Option::is_some) {
+            *ordered = vec![None];
+        }
     }
 
     /// The record as it was loaded; `None` for a new device.
@@ -361,12 +281,21 @@ impl Gateway {
         Ok(outcome)
     }
 
-    /// Commits a draft and plans what it makes due. Nothing is written when nothing changed.
-    pub(super) async fn commit(
-        &self,
-        mut draft: Draft,
-        live: &mut Live,
-    ) -> Result<(), GatewayError> {
+    /// Commits a draft and plans what it makes due. Nothing is written when nothing changed. It is
+    /// on disk when this returns.
+    pub(super) async fn commit(&self, draft: Draft, live: &mut Live) -> Result<(), GatewayError> {
+        let written = self.write(draft, live)?;
+        if let Some(ticket) = written.ticket {
+            ticket.durable().await?;
+        }
+        if written.has_new_row {
+            self.tell_new_row().await;
+        }
+        Ok(())
+    }
+
+    /// The same without the wait for the disk.
+    pub(super) fn write(&self, mut draft: Draft, live: &mut Live) -> Result<Written, GatewayError> {
         let mac = draft.mac;
         let mut batch = Batch::new();
         if let Some(before) = draft.before.clone() {
@@ -435,13 +364,10 @@ impl Gateway {
         let schema = draft.pack.schema();
         let has_news = draft.news || has_new_event;
         self.plan(mac, &draft.record, schema, live, has_news);
-        if let Some(ticket) = ticket {
-            ticket.durable().await?;
-        }
-        if has_new_row {
-            self.tell_new_row().await;
-        }
-        Ok(())
+        Ok(Written {
+            ticket,
+            has_new_row,
+        })
     }
 
     /// Counts what a commit has made of a phone.

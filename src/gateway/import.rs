@@ -9,8 +9,9 @@ use tokio::task::JoinSet;
 
 use super::check::Progress;
 use super::core::Gateway;
+use super::documents::Documents;
 use super::door::GatewayError;
-use super::draft::{Documents, Draft};
+use super::draft::Draft;
 use super::file_passwords::is_sealed;
 use super::random;
 use super::report::{Finding, FindingKind, ImportReport};

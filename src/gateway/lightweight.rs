@@ -49,7 +49,10 @@ impl Gateway {
             match self.lightweight_job(mac).await {
                 Ok(Some(job)) => return job,
                 Ok(None) => {}
-                Err(error) => tracing::error!(%mac, %error, "a lightweight notification is lost"),
+                Err(error) => {
+                    tracing::error!(%mac, %error, "a lightweight notification is late");
+                    self.try_again(&self.inner.lightweight, mac, &error);
+                }
             }
             self.hold(mac).await.lightweight_is_running = false;
         }
@@ -68,6 +71,7 @@ impl Gateway {
         if let Err(error) = self.lightweight_told(mac, &job.told).await {
             tracing::error!(%mac, %error, "a lightweight notification could not be noted");
             self.hold(mac).await.lightweight_is_running = false;
+            self.try_again(&self.inner.lightweight, mac, &error);
         }
     }
 

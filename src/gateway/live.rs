@@ -76,6 +76,8 @@ pub(super) struct RunningSession {
     pub(super) passing_events: Vec<EventCode>,
     /// It has `14 HEARTBEAT` and nothing else: nothing of the record is delivered by it.
     pub(super) is_heartbeat: bool,
+    /// It reports nothing but that a period is over.
+    pub(super) is_routine: bool,
     /// Whether the ACS has taken the Inform.
     pub(super) informed: bool,
     /// A connection request came while the Inform of an earlier one was on its way.

@@ -12,6 +12,7 @@ mod convert;
 mod core;
 mod cpe_parameters;
 mod device_log;
+mod documents;
 mod door;
 mod draft;
 mod edit_report;
@@ -54,6 +55,8 @@ mod waking;
 
 #[cfg(test)]
 mod delivery_tests;
+#[cfg(test)]
+mod error_tests;
 #[cfg(test)]
 mod event_tests;
 #[cfg(test)]

@@ -119,7 +119,8 @@ impl Draft {
         self.gives_another_file() || is_outstanding && !self.is_own_table(table)
     }
 
-    /// The ACS knows itself that a table has another number of rows (cwmp.md A3).
+    /// The ACS that adds or deletes a row knows itself that their number is another one. Whether it
+    /// is to hear of it all the same, cwmp.md A3 and check C186 leave open.
     fn settle_rows(&mut self, table: &ObjectPath) {
         let entry = self.pack.schema().entry(table.as_str());
         let count = entry

@@ -1,11 +1,13 @@
 //! How long a device waits before it tries again (cwmp.md section 3.1).
 
+use std::hash::Hash;
 use std::time::Duration;
 
 use super::core::Gateway;
 use super::door::GatewayError;
 use super::random;
 use super::schedule::after;
+use super::timed_queue::TimedQueue;
 use crate::cwmp::RetryAfter;
 use crate::device::{DeviceRecord, RetryPolicy};
 use crate::native::Mac;
@@ -18,6 +20,8 @@ const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(86_400);
 /// to the last, doubling (cwmp.md T2b).
 const UNACKNOWLEDGED_FIRST_WAIT: u64 = 60;
 const UNACKNOWLEDGED_LAST_WAIT: u64 = 3_600;
+/// Wait before something is tried again that the store or a file has spoiled.
+pub(super) const ERROR_WAIT: Duration = Duration::from_secs(60);
 
 /// The shortest and the longest wait before the n-th retry, in milliseconds (cwmp.md R1, R2).
 fn range(policy: RetryPolicy, retry: u32) -> (u64, u64) {
@@ -58,6 +62,37 @@ impl Gateway {
         let wait = asked.wait(self.inner.clock.now()).min(RETRY_AFTER_LIMIT);
         let spread = u64::from(policy.minimum_wait) * 1_000;
         Ok(wait + Duration::from_millis(random::below(spread)?))
+    }
+
+    /// Puts back what came due and could not be done. A device that is not known, or whose record
+    /// can't be read, is left out until somebody mends it.
+    pub(super) fn try_again<K: Copy + Ord + Hash>(
+        &self,
+        queue: &TimedQueue<K>,
+        key: K,
+        error: &GatewayError,
+    ) {
+        let is_left_out = matches!(
+            error,
+            GatewayError::Damaged { .. } | GatewayError::UnknownPhone(_)
+        );
+        if !is_left_out {
+            queue.arm_no_later(key, after(self.inner.clock.now(), ERROR_WAIT));
+        }
+    }
+
+    /// Plans what the end of a session would have planned, had it been possible to note it. Not at
+    /// once: the next session may come to the same end.
+    pub(super) async fn plan_after_error(&self, mac: Mac) {
+        let live = self.hold(mac).await;
+        let Ok(Some((record, _))) = self.load(mac) else {
+            return;
+        };
+        let later = after(self.inner.clock.now(), ERROR_WAIT);
+        self.arm_session(mac, &record, later);
+        self.plan_transfers(mac, &record, &live);
+        self.plan_control(mac, &record, later, false);
+        self.plan_missed_control(mac, &live);
     }
 
     /// Plans the next report of transfers that the ACS has left unacknowledged.

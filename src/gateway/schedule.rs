@@ -100,17 +100,20 @@ impl Gateway {
                 mac = self.inner.sessions.next(&*self.inner.clock) => return mac,
                 mac = self.inner.periods.next(&*self.inner.clock) => {
                     if let Err(error) = self.period_is_over(mac).await {
-                        tracing::error!(%mac, %error, "a periodic inform is lost");
+                        tracing::error!(%mac, %error, "a periodic inform is late");
+                        self.try_again(&self.inner.periods, mac, &error);
                     }
                 }
                 mac = self.inner.heartbeats.next(&*self.inner.clock) => {
                     if let Err(error) = self.heartbeat_is_due(mac).await {
-                        tracing::error!(%mac, %error, "a heartbeat is lost");
+                        tracing::error!(%mac, %error, "a heartbeat is late");
+                        self.try_again(&self.inner.heartbeats, mac, &error);
                     }
                 }
                 mac = self.inner.scheduled_informs.next(&*self.inner.clock) => {
                     if let Err(error) = self.scheduled_inform_is_due(mac).await {
-                        tracing::error!(%mac, %error, "a scheduled inform waits for a restart");
+                        tracing::error!(%mac, %error, "a scheduled inform is late");
+                        self.try_again(&self.inner.scheduled_informs, mac, &error);
                     }
                 }
                 // The session that waits for it is planned besides.

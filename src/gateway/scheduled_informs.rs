@@ -61,24 +61,25 @@ impl Gateway {
         }
     }
 
-    /// Makes events of the Informs that are due. The commit opens the session.
+    /// Makes events of the Informs that are due. The commit opens the session. Nobody waits for
+    /// the disk: until the events are there the order is, and a whole fleet may be due at once.
     pub(super) async fn scheduled_inform_is_due(&self, mac: Mac) -> Result<(), GatewayError> {
         let now = self.inner.clock.now();
-        self.change(mac, |draft, _| {
-            let cpe = &mut draft.record.cpe;
-            let pending = std::mem::take(&mut cpe.scheduled_informs);
-            let (due, later): (Vec<_>, Vec<_>) =
-                pending.into_iter().partition(|inform| inform.due <= now);
-            cpe.scheduled_informs = later;
-            for inform in due {
-                cpe.events.add(Event::plain(EventCode::Scheduled));
-                cpe.events.add(Event {
-                    code: EventCode::ScheduleInform,
-                    command_key: inform.command_key,
-                });
-            }
-            Ok(())
-        })
-        .await
+        let mut live = self.hold(mac).await;
+        let mut draft = self.draft(mac)?;
+        let cpe = &mut draft.record.cpe;
+        let pending = std::mem::take(&mut cpe.scheduled_informs);
+        let (due, later): (Vec<_>, Vec<_>) =
+            pending.into_iter().partition(|inform| inform.due <= now);
+        cpe.scheduled_informs = later;
+        for inform in due {
+            cpe.events.add(Event::plain(EventCode::Scheduled));
+            cpe.events.add(Event {
+                code: EventCode::ScheduleInform,
+                command_key: inform.command_key,
+            });
+        }
+        self.write(draft, &mut live)?;
+        Ok(())
     }
 }

@@ -35,13 +35,29 @@ impl Gateway {
     /// running already, or when the device has no ACS.
     ///
     /// # Errors
-    /// [`GatewayError`] when the device's record or files can't be read.
+    /// [`GatewayError`] when the device's record or files can't be read. What was to be reported
+    /// waits for a retry then.
     pub async fn open_session(&self, mac: Mac) -> Result<Option<OpenSession>, GatewayError> {
         let mut live = self.hold(mac).await;
         if live.session.is_some() {
             return Ok(None);
         }
-        if !self.meet_acs(mac, &mut live).await? {
+        let opened = Box::pin(self.begin_session(mac, &mut live)).await;
+        if opened.is_err()
+            && let Ok(Some((record, _))) = self.load(mac)
+        {
+            live.failures = live.failures.saturating_add(1);
+            self.plan_retry(mac, &record, live.failures, Duration::ZERO)?;
+        }
+        opened
+    }
+
+    async fn begin_session(
+        &self,
+        mac: Mac,
+        live: &mut Live,
+    ) -> Result<Option<OpenSession>, GatewayError> {
+        if !self.meet_acs(mac, live).await? {
             return Ok(None);
         }
         let Some((record, _)) = self.load(mac)? else {
@@ -53,7 +69,7 @@ impl Gateway {
             return Ok(None);
         };
         let profile = &endpoint.profile;
-        let version = version_to_speak(&record.cpe, &live, endpoint.url.as_str(), profile);
+        let version = version_to_speak(&record.cpe, live, endpoint.url.as_str(), profile);
         // A heartbeat goes alone, and all else waits for the session after it; the first Inform
         // that an ACS gets is none.
         let is_heartbeat = std::mem::take(&mut live.heartbeat_is_due)
@@ -64,7 +80,7 @@ impl Gateway {
             let heartbeat = Event::plain(EventCode::Heartbeat);
             (vec![heartbeat], Vec::new(), Vec::new())
         } else {
-            let mut events = self.events(mac, &record, &live)?;
+            let mut events = self.events(mac, &record, live)?;
             events.retain(|event| event.code.since() <= version);
             let passing_events = std::mem::take(&mut live.passing_events);
             (events, pending_calls(&record), passing_events)
@@ -77,6 +93,8 @@ impl Gateway {
             mark: record.cpe.events.mark(),
             passing_events,
             is_heartbeat,
+            is_routine: is_heartbeat
+                || events.iter().all(|event| event.code == EventCode::Periodic),
             informed: false,
             is_woken_again: false,
             calls: calls.iter().map(|call| call.id).collect(),
@@ -87,10 +105,14 @@ impl Gateway {
             acs_url: endpoint.url.to_string(),
             reachability: self.reachability(mac, &record),
         });
-        let parameters = match self.inform_parameters(mac, &mut live, &events) {
+        let parameters = match self.inform_parameters(mac, live, &events) {
             Ok(parameters) => parameters,
             Err(error) => {
-                live.session = None;
+                if let Some(session) = live.session.take() {
+                    live.heartbeat_is_due = session.is_heartbeat;
+                    let passing = session.passing_events.into_iter();
+                    passing.for_each(|code| live.add_passing(code));
+                }
                 return Err(error);
             }
         };
@@ -116,9 +138,16 @@ impl Gateway {
     /// when it was changed in the settings (cwmp.md G1, V3), and so does one that knows the device
     /// as another data model. False for an unknown device.
     async fn meet_acs(&self, mac: Mac, live: &mut Live) -> Result<bool, GatewayError> {
-        let Some((record, _)) = self.load(mac)? else {
+        let Some((mut record, _)) = self.load(mac)? else {
             return Ok(false);
         };
+        if record.cpe.factory_reset_is_due {
+            // It could not be carried out when the session ended that ordered it.
+            let mut draft = self.draft(mac)?;
+            self.reset_to_factory(&mut draft, live)?;
+            record = draft.record.clone();
+            self.commit(draft, live).await?;
+        }
         let endpoint = self.endpoint(mac, &record);
         let is_another = match (&record.cpe.informed_acs, &endpoint) {
             (Some(informed), Some(endpoint)) => *informed != endpoint.url.as_str(),
@@ -185,6 +214,7 @@ impl Gateway {
     pub async fn close_session(&self, mac: Mac, outcome: SessionOutcome) {
         if let Err(error) = self.finish_session(mac, outcome).await {
             tracing::error!(%mac, %error, "the end of a session could not be noted");
+            self.plan_after_error(mac).await;
         }
     }
 
@@ -200,6 +230,8 @@ impl Gateway {
         }
         let mut draft = self.draft(mac)?;
         match &outcome {
+            // A device that says every few minutes that it is there must not fill its log with that.
+            SessionOutcome::Ended if session.is_routine => {}
             SessionOutcome::Ended => self.log(mac, "session with the ACS ended well"),
             SessionOutcome::Failed { reason, .. } => {
                 self.log(mac, format_args!("session with the ACS failed: {reason}"));
@@ -265,6 +297,7 @@ impl Gateway {
         let record = draft.record.clone();
         let pack = Arc::clone(&draft.pack);
         self.commit(draft, &mut live).await?;
+        self.plan_missed_control(mac, &live);
         if is_reset {
             // Nothing of what was owed before is owed now.
             return Ok(());

@@ -177,3 +177,18 @@ async fn c210_a_report_that_is_never_acknowledged_is_given_up_at_the_limit() {
     }
     assert!(!bench.owes_autonomous_report());
 }
+
+#[tokio::test]
+async fn lightweight_notification_is_only_for_acss_that_are_spoken_to_in_1_4() {
+    let of_1_2 = AcsProfile {
+        version: CwmpVersion::V1_2,
+        ..AcsProfile::default()
+    };
+    for (profile, is_there) in [(of_1_2, false), (AcsProfile::default(), true)] {
+        let bench = Bench::announced().await.restart_for(profile).await;
+        bench.gateway.wake(MAC).await;
+        bench.session().await;
+        let outcome = bench.gateway.execute(MAC, notify(4)).await;
+        assert_eq!(outcome.is_ok(), is_there, "{outcome:?}");
+    }
+}

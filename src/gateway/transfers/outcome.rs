@@ -1,13 +1,12 @@
 //! What becomes of a transfer that has ended, and how it is told (cwmp.md M92, M98, M99, T1–T5).
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::super::core::Gateway;
 use super::super::door::GatewayError;
 use super::super::draft::Draft;
+use super::super::retry::ERROR_WAIT;
 use super::super::schedule::after;
 use super::windows;
 use crate::cwmp::{FaultCode, TransferComplete, TransferFault};
@@ -15,8 +14,6 @@ use crate::device::{Transfer, TransferKind, TransferOrder, TransferState};
 use crate::native::Mac;
 use crate::wire::ContentHash;
 
-/// Wait before a transfer whose end could not be noted is repeated.
-const REPEAT_WAIT: Duration = Duration::from_secs(60);
 /// Longest FaultString (cwmp.md T1).
 const MAX_FAULT_TEXT: usize = 256;
 
@@ -77,7 +74,7 @@ impl Gateway {
         if let Err(error) = outcome {
             tracing::error!(%mac, %error, "the end of a transfer could not be noted; it will be repeated");
             self.hold(mac).await.running_transfers.remove(&id);
-            self.inner.transfers.arm((mac, id), after(now, REPEAT_WAIT));
+            self.inner.transfers.arm((mac, id), after(now, ERROR_WAIT));
         }
     }
 

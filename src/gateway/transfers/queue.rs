@@ -8,6 +8,8 @@ use url::Url;
 use super::super::core::Gateway;
 use super::super::door::{GatewayError, TransferDirection, TransferJob};
 use super::super::live::Live;
+use super::super::retry::ERROR_WAIT;
+use super::super::schedule::after;
 use super::orders::MAX_TRANSFERS;
 use super::outcome::transfer_fault;
 use super::windows;
@@ -29,6 +31,12 @@ impl Gateway {
                     tracing::error!(%mac, %error, "a transfer can't be prepared");
                     let fault = transfer_fault(FaultCode::InternalError, "internal error");
                     Box::pin(self.finish_transfer(mac, id, Err(fault))).await;
+                    // What still waits then must not be due again at once, and so on for ever.
+                    let queue = &self.inner.transfers;
+                    if let Some(due) = queue.due(&(mac, id)) {
+                        let later = after(self.inner.clock.now(), ERROR_WAIT);
+                        queue.arm((mac, id), due.max(later));
+                    }
                 }
             }
         }

@@ -11,7 +11,8 @@ use crate::gateway::core::Gateway;
 use crate::gateway::door::ControlOutcome;
 use crate::native::Mac;
 
-/// Devices whose admitted requests are counted before those that have become old are let go.
+/// Devices whose admitted requests are counted before those that have become old are let go; later,
+/// as soon as there are twice as many as were left, so that few requests pay for that.
 const SWEEP_AT: usize = 4096;
 
 /// When an authenticated connection request is refused all the same.
@@ -120,9 +121,10 @@ impl State {
         let since = now
             .saturating_sub(SignedDuration::from_secs(throttle.seconds.get().into()))
             .unwrap_or(Timestamp::MIN);
-        if self.admitted.len() >= SWEEP_AT {
+        if self.admitted.len() >= SWEEP_AT.max(2 * self.admitted_lately) {
             self.admitted
                 .retain(|_, times| times.back().is_some_and(|last| *last > since));
+            self.admitted_lately = self.admitted.len();
         }
         let times = self.admitted.entry(mac).or_default();
         while times.front().is_some_and(|first| *first <= since) {
@@ -139,6 +141,26 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn old_counts_are_let_go_but_not_looked_for_at_every_request() {
+        let mut state = State::default();
+        let throttle: Throttle = "1/60".parse().unwrap();
+        let at = |second: i64| Timestamp::from_second(second).unwrap();
+        let mac = |number: u16| {
+            let [high, low] = number.to_be_bytes();
+            Mac::new([0, 11, 130, 0, high, low])
+        };
+        for number in 0..=5_000 {
+            let admission = state.count(mac(number), throttle, at(0));
+            assert_eq!(admission, Admission::Admitted);
+        }
+        assert_eq!(state.admitted_lately, SWEEP_AT, "looked for once");
+        for number in 10_000..=13_300 {
+            state.count(mac(number), throttle, at(100));
+        }
+        assert!(state.admitted.len() < SWEEP_AT, "the old ones are gone");
+    }
 
     #[test]
     fn a_throttle_is_two_numbers() {

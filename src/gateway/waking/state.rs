@@ -27,6 +27,8 @@ pub(super) struct State {
     pub(super) silent_phones: HashSet<Mac>,
     /// When the last requests of a device were admitted; only with a throttle.
     pub(super) admitted: HashMap<Mac, VecDeque<Timestamp>>,
+    /// How many devices that had left when those that had become old were let go last.
+    pub(super) admitted_lately: usize,
     /// Whether requests over UDP are heard at all. The rest stays empty while they are not.
     pub(super) udp_is_heard: bool,
     /// Where, as the network of the gateway has it, when that is known.
