@@ -1,6 +1,5 @@
 //! A device's sessions with its ACS: what they begin with, what they leave behind.
 
-use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -11,15 +10,12 @@ use super::door::{
     AcsEndpoint, ConnectionRequestTarget, Delivery, GatewayError, OpenSession, PendingCall,
     SessionOutcome,
 };
-use super::inform_parameters::patterns;
 use super::live::{Live, RunningSession};
 use super::notifications::in_force;
 use super::reports::{count_left, drop_unwanted, has_unwanted};
 use super::schedule::after;
 use super::version::{doubt_version, keep_version, version_to_speak};
-use super::view::Shown;
-use super::waking::UDP_ADDRESS;
-use crate::cwmp::{CpeCall, Event, EventCode, Inform, Notification, ParameterValue};
+use crate::cwmp::{CpeCall, Event, EventCode, Inform, Notification};
 use crate::datamodel::Schema;
 use crate::device::{DeviceRecord, Transfer, TransferKind, TransferOrder, TransferState};
 use crate::native::Mac;
@@ -73,6 +69,7 @@ impl Gateway {
             return Ok(None);
         }
         let now = self.inner.clock.now();
+        let pack = self.lenses(&record)?;
         live.session = Some(RunningSession {
             mark: record.cpe.events.mark(),
             passing_events,
@@ -87,7 +84,7 @@ impl Gateway {
             acs_url: endpoint.url.to_string(),
             reachability: self.reachability(mac, &record),
         });
-        let parameters = match self.inform_parameters(mac, &mut live, &events) {
+        let parameters = match self.inform_parameters(mac, &record, &pack, &mut live, &events) {
             Ok(parameters) => parameters,
             Err(error) => {
                 live.session = None;
@@ -382,41 +379,6 @@ impl Gateway {
             profile: Arc::clone(&acs.profile),
             number,
         })
-    }
-
-    /// The forced parameters, those that the ACS wants with these events, and those whose change
-    /// has to be told; each once (cwmp.md I5, I6, I7, I9).
-    fn inform_parameters(
-        &self,
-        mac: Mac,
-        live: &mut Live,
-        events: &[Event],
-    ) -> Result<Vec<ParameterValue>, GatewayError> {
-        let view = self.view(mac, live)?;
-        let now = self.inner.clock.now();
-        let mut shown = view.forced(now);
-        let schema = view.pack.schema();
-        if self
-            .udp_address_change(mac, &view.record, schema)
-            .is_in_inform()
-        {
-            shown.extend(view.parameter(UDP_ADDRESS, now));
-        }
-        let cpe = &view.record.cpe;
-        for pattern in patterns(cpe, events) {
-            shown.extend(view.matching(pattern, now));
-        }
-        if events
-            .iter()
-            .any(|event| event.code == EventCode::ValueChange)
-        {
-            // A parameter that is gone has no value to tell.
-            let changed = cpe.events.changed();
-            shown.extend(changed.filter_map(|path| view.parameter(path.as_str(), now)));
-        }
-        let mut seen = HashSet::new();
-        shown.retain(|parameter| seen.insert(parameter.path.clone()));
-        Ok(shown.into_iter().map(Shown::into_wire).collect())
     }
 }
 
