@@ -22,7 +22,7 @@ use crate::device::{
 };
 use crate::mapping::{Change, NativeEdit, Pack, Parameter, Refusal, ValueState};
 use crate::native::{Document, Layers, Mac, Seal};
-use crate::store::{Batch, Table, decode, encode};
+use crate::store::{Batch, Record, Table, decode, encode};
 use crate::wire::ContentHash;
 
 /// How long a phone that is here has to fetch its own file before it is told to.
@@ -36,7 +36,7 @@ pub(super) struct Draft {
     /// Bytes of the stored record that the change starts from; `None` for a new device.
     original: Option<Vec<u8>>,
     /// The record as it was loaded; `None` for a new device.
-    before: Option<DeviceRecord>,
+    before: Option<Arc<DeviceRecord>>,
     /// The phone's files, once the change needs them.
     documents: Option<Documents>,
     /// Parameters have to be derived anew although the own document is the same: another layer,
@@ -275,7 +275,21 @@ impl Draft {
 
     /// The record as it was loaded; `None` for a new device.
     pub(super) fn before(&self) -> Option<&DeviceRecord> {
-        self.before.as_ref()
+        self.before.as_deref()
+    }
+
+    /// Whether a commit would write nothing: nothing has changed since it was loaded, and nothing
+    /// is to be caught up on.
+    fn is_untouched(&self) -> bool {
+        let is_of_today = self.original.as_ref().and_then(|bytes| bytes.first())
+            == Some(&<DeviceRecord as Record>::VERSION);
+        self.before.as_deref() == Some(&self.record)
+            && is_of_today
+            && self.record.identity.is_some()
+            && self.record.lenses == self.pack.id().to_string()
+            && !self.derive_anew
+            && !self.gives_another_file()
+            && self.other_files.is_empty()
     }
 
     fn events_before(&self) -> Mark {
@@ -293,7 +307,7 @@ impl Gateway {
         let pack = self.lenses(&record)?;
         let mut draft = Draft {
             mac,
-            before: Some(record.clone()),
+            before: Some(Arc::new(record.clone())),
             record,
             pack,
             original: Some(original),
@@ -368,6 +382,10 @@ impl Gateway {
         live: &mut Live,
     ) -> Result<(), GatewayError> {
         let mac = draft.mac;
+        if draft.is_untouched() {
+            self.plan(mac, &draft.record, draft.pack.schema(), live, draft.news);
+            return Ok(());
+        }
         let mut batch = Batch::new();
         if let Some(before) = draft.before.clone() {
             self.take_back_dropped(&mut draft, &before)?;
@@ -458,7 +476,7 @@ impl Gateway {
             (None, Some(bytes)) => decode(bytes).ok(),
             _ => None,
         };
-        let before = draft.before.as_ref().or(stored.as_ref());
+        let before = draft.before.as_deref().or(stored.as_ref());
         own_cpe.health.phone_changed(before, &draft.record);
     }
 

@@ -37,10 +37,7 @@ impl Gateway {
         if live.session.is_some() {
             return Ok(None);
         }
-        if !self.meet_acs(mac, &mut live).await? {
-            return Ok(None);
-        }
-        let Some((record, _)) = self.load(mac)? else {
+        let Some(record) = self.meet_acs(mac, &mut live).await? else {
             return Ok(None);
         };
         let (Some(identity), Some(endpoint)) =
@@ -111,10 +108,14 @@ impl Gateway {
 
     /// Sees to it that an ACS that is not the one of the last Inform gets a `0 BOOTSTRAP`, also
     /// when it was changed in the settings (cwmp.md G1, V3), and so does one that knows the device
-    /// as another data model. False for an unknown device.
-    async fn meet_acs(&self, mac: Mac, live: &mut Live) -> Result<bool, GatewayError> {
+    /// as another data model. The record after that; `None` for an unknown device.
+    async fn meet_acs(
+        &self,
+        mac: Mac,
+        live: &mut Live,
+    ) -> Result<Option<DeviceRecord>, GatewayError> {
         let Some((record, _)) = self.load(mac)? else {
-            return Ok(false);
+            return Ok(None);
         };
         let endpoint = self.endpoint(mac, &record);
         let is_another = match (&record.cpe.informed_acs, &endpoint) {
@@ -124,18 +125,19 @@ impl Gateway {
         let unwanted_by = endpoint
             .map(|endpoint| endpoint.profile)
             .filter(|profile| has_unwanted(&record.cpe, profile));
-        if is_another || unwanted_by.is_some() || self.has_another_tree(&record)? {
-            let mut draft = self.draft(mac)?;
-            if is_another {
-                draft.begin_with_a_new_acs();
-                live.failures = 0;
-            }
-            if let Some(profile) = unwanted_by {
-                drop_unwanted(mac, &mut draft.record.cpe, &profile);
-            }
-            self.commit(draft, live).await?;
+        if !is_another && unwanted_by.is_none() && !self.has_another_tree(&record)? {
+            return Ok(Some(record));
         }
-        Ok(true)
+        let mut draft = self.draft(mac)?;
+        if is_another {
+            draft.begin_with_a_new_acs();
+            live.failures = 0;
+        }
+        if let Some(profile) = unwanted_by {
+            drop_unwanted(mac, &mut draft.record.cpe, &profile);
+        }
+        self.commit(draft, live).await?;
+        Ok(self.load(mac)?.map(|(record, _)| record))
     }
 
     /// Notes durably that the ACS has taken something.
