@@ -34,12 +34,12 @@ use allocations::Allocations;
 use cpu::Cpu;
 use subject::Subject;
 
-/// Phones whose sessions are held, and sessions of one turn at 1 and at 64 at once.
-const PHONES: usize = 512;
-const TURNS: usize = 3;
+/// Phones that hold a session each in every turn.
+const PHONES: usize = 2048;
+const TURNS: usize = 5;
 /// Accounts of the phone that is read and changed as a whole.
 const ACCOUNTS: usize = 16;
-const READINGS: u32 = 50;
+const READINGS: u32 = 20;
 const CHANGES: u32 = 200;
 
 fn main() {
@@ -89,19 +89,14 @@ async fn informing(acs: &Acs, subject: &Subject) {
     subject.hold(acs, &subject.phones()[..1], 1).await;
     let bytes = acs.recorded();
     println!("sessions of Inform and empty POST, best of {TURNS}");
-    for (at_once, rounds) in [(1, 1), (64, 6)] {
-        let sessions = PHONES * rounds;
+    for at_once in [1, 64] {
         let (mut ours, mut bare) = (Vec::new(), Vec::new());
         for _ in 0..TURNS {
-            let cost = measured(bare::exchange(acs, &bytes, sessions, at_once)).await;
-            bare.push(cost.each(sessions));
-            let cost = measured(async {
-                for _ in 0..rounds {
-                    subject.hold(acs, subject.phones(), at_once).await;
-                }
-            })
-            .await;
-            ours.push(cost.each(sessions));
+            let cost = measured(bare::exchange(acs, &bytes, PHONES, at_once)).await;
+            bare.push(cost.each(PHONES));
+            let planned = subject.plan(acs, subject.phones(), at_once).await;
+            let cost = measured(planned.hold(acs)).await;
+            ours.push(cost.each(PHONES));
         }
         let (ours, bare) = (best(&ours), best(&bare));
         println!("  {at_once} at once");
@@ -112,10 +107,15 @@ async fn informing(acs: &Acs, subject: &Subject) {
             });
             println!("    {who:<20} {rate:>8.0} sessions/s   CPU each {cpu}");
         }
+        let ratio = |bare: Duration, ours: Duration| bare.as_secs_f64() / ours.as_secs_f64();
+        let cpu = bare.cpu.zip(ours.cpu);
+        let cpu = cpu.map_or("not known".to_owned(), |(bare, ours)| {
+            format!("{:.2}", ratio(bare, ours))
+        });
         println!(
-            "    {:<20} {:>8.2} of its speed",
-            "",
-            bare.time.as_secs_f64() / ours.time.as_secs_f64()
+            "    {:<20} {:>8.2} of its speed   CPU {cpu}",
+            "ratio",
+            ratio(bare.time, ours.time)
         );
     }
 }
@@ -143,18 +143,17 @@ async fn reading(acs: &Acs, subject: &Subject) {
     subject.hold(acs, &[mac], 1).await;
     acs.ask(Asks::Everything);
     let before = acs.bytes_taken();
-    let cost = measured(async {
-        for _ in 0..READINGS {
-            subject.hold(acs, &[mac], 1).await;
-        }
-    })
-    .await;
+    let mut time = Duration::ZERO;
+    for _ in 0..READINGS {
+        let planned = subject.plan(acs, &[mac], 1).await;
+        time += measured(planned.hold(acs)).await.time;
+    }
     acs.ask(Asks::Nothing);
     let bytes = (acs.bytes_taken() - before) / u64::from(READINGS);
     println!(
         "  {:<22} {:>10.1?}   {bytes} bytes sent",
         "session with it",
-        cost.time / READINGS
+        time / READINGS
     );
 }
 

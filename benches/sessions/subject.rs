@@ -5,6 +5,7 @@ use std::fs;
 use std::num::NonZeroU16;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,24 @@ pub(crate) struct Subject {
     pub(crate) gateway: Gateway,
     phones: Vec<Mac>,
     large: Mac,
+}
+
+/// Sessions that are due.
+pub(crate) struct Planned {
+    driver: Driver,
+    /// How many the ACS will have ended then.
+    until: u64,
+}
+
+impl Planned {
+    /// Holds them all.
+    pub(crate) async fn hold(self, acs: &Acs) {
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(self.driver.run(shutdown.clone()));
+        acs.wait_for(self.until).await;
+        shutdown.cancel();
+        running.await.expect("the driver ends");
+    }
 }
 
 struct Now;
@@ -74,23 +93,30 @@ impl Subject {
         self.large
     }
 
-    /// Holds a session with each of these devices, some at once.
-    pub(crate) async fn hold(&self, acs: &Acs, devices: &[Mac], at_once: usize) {
+    /// Sees to it that a session with each of these devices is due, and makes ready to hold them,
+    /// some at once.
+    pub(crate) async fn plan(&self, acs: &Acs, devices: &[Mac], at_once: usize) -> Planned {
         let settings = AcsSettings {
             max_sessions: NonZeroU16::new(u16::try_from(at_once).expect("a few"))
                 .expect("at least one"),
             ..AcsSettings::default()
         };
         let driver = Driver::new(self.gateway.clone(), &[settings]).expect("a driver");
-        let before = acs.sessions();
         for mac in devices {
             self.gateway.wake(*mac).await;
         }
-        let shutdown = CancellationToken::new();
-        let running = tokio::spawn(driver.run(shutdown.clone()));
-        acs.wait_for(before + devices.len() as u64).await;
-        shutdown.cancel();
-        running.await.expect("the driver ends");
+        // A session follows the connection request that it answers a moment later.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        Planned {
+            driver,
+            until: acs.sessions() + devices.len() as u64,
+        }
+    }
+
+    /// Holds a session with each of these devices, some at once.
+    pub(crate) async fn hold(&self, acs: &Acs, devices: &[Mac], at_once: usize) {
+        let planned = self.plan(acs, devices, at_once).await;
+        planned.hold(acs).await;
     }
 
     /// GetParameterValues of everything: how many there are.

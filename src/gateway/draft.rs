@@ -19,7 +19,7 @@ use crate::datamodel::ParameterPath;
 use crate::device::{DeviceRecord, FileRecord, FileRole, Mark, StoredParameters, TreePath};
 use crate::mapping::{Change, NativeEdit, Pack, Parameter, Refusal, ValueState};
 use crate::native::{Document, Mac, Seal};
-use crate::store::{Batch, Table, Ticket, decode, encode};
+use crate::store::{Batch, Record, Table, Ticket, decode, encode};
 use crate::wire::ContentHash;
 
 /// How long a phone that is here has to fetch its own file before it is told to.
@@ -33,7 +33,7 @@ pub(super) struct Draft {
     /// Bytes of the stored record that the change starts from; `None` for a new device.
     original: Option<Vec<u8>>,
     /// The record as it was loaded; `None` for a new device.
-    before: Option<DeviceRecord>,
+    before: Option<Arc<DeviceRecord>>,
     /// The phone's files, once the change needs them.
     documents: Option<Documents>,
     /// Parameters have to be derived anew although the own document is the same: another layer,
@@ -195,7 +195,21 @@ impl Draft {
 
     /// The record as it was loaded; `None` for a new device.
     pub(super) fn before(&self) -> Option<&DeviceRecord> {
-        self.before.as_ref()
+        self.before.as_deref()
+    }
+
+    /// Whether a commit would write nothing: nothing has changed since it was loaded, and nothing
+    /// is to be caught up on.
+    fn is_untouched(&self) -> bool {
+        let is_of_today = self.original.as_ref().and_then(|bytes| bytes.first())
+            == Some(&<DeviceRecord as Record>::VERSION);
+        self.before.as_deref() == Some(&self.record)
+            && is_of_today
+            && self.record.identity.is_some()
+            && self.record.lenses == self.pack.id().to_string()
+            && !self.derive_anew
+            && !self.gives_another_file()
+            && self.other_files.is_empty()
     }
 
     fn events_before(&self) -> Mark {
@@ -213,7 +227,7 @@ impl Gateway {
         let pack = self.lenses(&record)?;
         let mut draft = Draft {
             mac,
-            before: Some(record.clone()),
+            before: Some(Arc::new(record.clone())),
             record,
             pack,
             original: Some(original),
@@ -297,6 +311,13 @@ impl Gateway {
     /// The same without the wait for the disk.
     pub(super) fn write(&self, mut draft: Draft, live: &mut Live) -> Result<Written, GatewayError> {
         let mac = draft.mac;
+        if draft.is_untouched() {
+            self.plan(mac, &draft.record, draft.pack.schema(), live, draft.news);
+            return Ok(Written {
+                ticket: None,
+                has_new_row: false,
+            });
+        }
         let mut batch = Batch::new();
         if let Some(before) = draft.before.clone() {
             self.take_back_dropped(&mut draft, &before)?;
@@ -384,7 +405,7 @@ impl Gateway {
             (None, Some(bytes)) => decode(bytes).ok(),
             _ => None,
         };
-        let before = draft.before.as_ref().or(stored.as_ref());
+        let before = draft.before.as_deref().or(stored.as_ref());
         own_cpe.health.phone_changed(before, &draft.record);
     }
 

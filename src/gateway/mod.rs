@@ -23,6 +23,7 @@ mod file_index;
 mod file_passwords;
 mod import;
 mod inform_parameters;
+mod inform_values;
 mod lightweight;
 mod live;
 mod notifications;

@@ -23,7 +23,7 @@ pub(super) struct Derived {
 }
 
 /// What the CPE's own parameters are computed from, for one state of the record.
-struct Own<'a> {
+pub(super) struct Own<'a> {
     mac: Mac,
     record: &'a DeviceRecord,
     identity: DeviceId,
@@ -35,7 +35,7 @@ struct Own<'a> {
 }
 
 impl Own<'_> {
-    fn reading(&self, now: Timestamp) -> Reading<'_> {
+    pub(super) fn reading(&self, now: Timestamp) -> Reading<'_> {
         Reading {
             mac: self.mac,
             record: self.record,
@@ -100,7 +100,7 @@ impl Gateway {
         Ok(())
     }
 
-    fn own<'a>(&self, mac: Mac, record: &'a DeviceRecord, pack: &Pack) -> Own<'a> {
+    pub(super) fn own<'a>(&self, mac: Mac, record: &'a DeviceRecord, pack: &Pack) -> Own<'a> {
         let settings = &self.inner.settings;
         let identity = record
             .identity
@@ -114,8 +114,7 @@ impl Gateway {
             periodic_inform_interval: view::periodic_inform_interval(mac, record, settings),
             identity,
             reachability: self.reachability(mac, record),
-            // It does not change.
-            gateway_serial: String::new(),
+            gateway_serial: view::gateway_serial(self.inner.phase_key),
         }
     }
 

@@ -1,6 +1,5 @@
 //! A device's sessions with its ACS: what they begin with, what they leave behind.
 
-use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -11,15 +10,12 @@ use super::door::{
     AcsEndpoint, ConnectionRequestTarget, Delivery, GatewayError, OpenSession, PendingCall,
     SessionOutcome,
 };
-use super::inform_parameters::patterns;
 use super::live::{Live, RunningSession};
 use super::notifications::in_force;
 use super::reports::{count_left, drop_unwanted, has_unwanted};
 use super::schedule::after;
 use super::version::{doubt_version, keep_version, version_to_speak};
-use super::view::Shown;
-use super::waking::UDP_ADDRESS;
-use crate::cwmp::{CpeCall, Event, EventCode, Inform, Notification, ParameterValue};
+use crate::cwmp::{CpeCall, Event, EventCode, Inform, Notification};
 use crate::datamodel::Schema;
 use crate::device::{DeviceRecord, Transfer, TransferKind, TransferOrder, TransferState};
 use crate::native::Mac;
@@ -57,10 +53,7 @@ impl Gateway {
         mac: Mac,
         live: &mut Live,
     ) -> Result<Option<OpenSession>, GatewayError> {
-        if !self.meet_acs(mac, live).await? {
-            return Ok(None);
-        }
-        let Some((record, _)) = self.load(mac)? else {
+        let Some(record) = self.meet_acs(mac, live).await? else {
             return Ok(None);
         };
         let (Some(identity), Some(endpoint)) =
@@ -89,6 +82,7 @@ impl Gateway {
             return Ok(None);
         }
         let now = self.inner.clock.now();
+        let pack = self.lenses(&record)?;
         live.session = Some(RunningSession {
             mark: record.cpe.events.mark(),
             passing_events,
@@ -105,7 +99,7 @@ impl Gateway {
             acs_url: endpoint.url.to_string(),
             reachability: self.reachability(mac, &record),
         });
-        let parameters = match self.inform_parameters(mac, live, &events) {
+        let parameters = match self.inform_parameters(mac, &record, &pack, live, &events) {
             Ok(parameters) => parameters,
             Err(error) => {
                 if let Some(session) = live.session.take() {
@@ -136,17 +130,24 @@ impl Gateway {
 
     /// Sees to it that an ACS that is not the one of the last Inform gets a `0 BOOTSTRAP`, also
     /// when it was changed in the settings (cwmp.md G1, V3), and so does one that knows the device
-    /// as another data model. False for an unknown device.
-    async fn meet_acs(&self, mac: Mac, live: &mut Live) -> Result<bool, GatewayError> {
+    /// as another data model. The record after that; `None` for an unknown device.
+    async fn meet_acs(
+        &self,
+        mac: Mac,
+        live: &mut Live,
+    ) -> Result<Option<DeviceRecord>, GatewayError> {
         let Some((mut record, _)) = self.load(mac)? else {
-            return Ok(false);
+            return Ok(None);
         };
         if record.cpe.factory_reset_is_due {
             // It could not be carried out when the session ended that ordered it.
             let mut draft = self.draft(mac)?;
             self.reset_to_factory(&mut draft, live)?;
-            record = draft.record.clone();
             self.commit(draft, live).await?;
+            let Some((reset, _)) = self.load(mac)? else {
+                return Ok(None);
+            };
+            record = reset;
         }
         let endpoint = self.endpoint(mac, &record);
         let is_another = match (&record.cpe.informed_acs, &endpoint) {
@@ -156,18 +157,19 @@ impl Gateway {
         let unwanted_by = endpoint
             .map(|endpoint| endpoint.profile)
             .filter(|profile| has_unwanted(&record.cpe, profile));
-        if is_another || unwanted_by.is_some() || self.has_another_tree(&record)? {
-            let mut draft = self.draft(mac)?;
-            if is_another {
-                draft.begin_with_a_new_acs();
-                live.failures = 0;
-            }
-            if let Some(profile) = unwanted_by {
-                drop_unwanted(mac, &mut draft.record.cpe, &profile);
-            }
-            self.commit(draft, live).await?;
+        if !is_another && unwanted_by.is_none() && !self.has_another_tree(&record)? {
+            return Ok(Some(record));
         }
-        Ok(true)
+        let mut draft = self.draft(mac)?;
+        if is_another {
+            draft.begin_with_a_new_acs();
+            live.failures = 0;
+        }
+        if let Some(profile) = unwanted_by {
+            drop_unwanted(mac, &mut draft.record.cpe, &profile);
+        }
+        self.commit(draft, live).await?;
+        Ok(self.load(mac)?.map(|(record, _)| record))
     }
 
     /// Notes durably that the ACS has taken something.
@@ -415,41 +417,6 @@ impl Gateway {
             profile: Arc::clone(&acs.profile),
             number,
         })
-    }
-
-    /// The forced parameters, those that the ACS wants with these events, and those whose change
-    /// has to be told; each once (cwmp.md I5, I6, I7, I9).
-    fn inform_parameters(
-        &self,
-        mac: Mac,
-        live: &mut Live,
-        events: &[Event],
-    ) -> Result<Vec<ParameterValue>, GatewayError> {
-        let view = self.view(mac, live)?;
-        let now = self.inner.clock.now();
-        let mut shown = view.forced(now);
-        let schema = view.pack.schema();
-        if self
-            .udp_address_change(mac, &view.record, schema)
-            .is_in_inform()
-        {
-            shown.extend(view.parameter(UDP_ADDRESS, now));
-        }
-        let cpe = &view.record.cpe;
-        for pattern in patterns(cpe, events) {
-            shown.extend(view.matching(pattern, now));
-        }
-        if events
-            .iter()
-            .any(|event| event.code == EventCode::ValueChange)
-        {
-            // A parameter that is gone has no value to tell.
-            let changed = cpe.events.changed();
-            shown.extend(changed.filter_map(|path| view.parameter(path.as_str(), now)));
-        }
-        let mut seen = HashSet::new();
-        shown.retain(|parameter| seen.insert(parameter.path.clone()));
-        Ok(shown.into_iter().map(Shown::into_wire).collect())
     }
 }
 

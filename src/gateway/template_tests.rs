@@ -22,6 +22,8 @@ use crate::store::{AssetStore, SledStore, StoreOptions};
 const GRANDSTREAM: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
 const HTEK: Mac = Mac::new([0x00, 0x1f, 0xc1, 0xd4, 0xe5, 0xf6]);
 const AASTRA: Mac = Mac::new([0x00, 0x08, 0x5d, 0x78, 0x90, 0xab]);
+/// The phones of the fixtures.
+pub(super) const DEVICES: [Mac; 3] = [GRANDSTREAM, HTEK, AASTRA];
 const PROFILES: &str = "Device.Services.VoiceService.1.VoiceProfile.";
 const DISPLAY_NAME: &str =
     "Device.Services.VoiceService.1.VoiceProfile.1.Line.1.CallingFeatures.CallerIDName";
@@ -36,8 +38,8 @@ impl Clock for Stopped {
 }
 
 /// A gateway on a folder of its own, with the fixtures imported.
-struct Bench {
-    gateway: Gateway,
+pub(super) struct Bench {
+    pub(super) gateway: Gateway,
     folder: tempfile::TempDir,
 }
 
@@ -57,7 +59,7 @@ fn open(folder: &Path, template: Template) -> Gateway {
 }
 
 impl Bench {
-    async fn new(template: Template) -> Self {
+    pub(super) async fn new(template: Template) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let gateway = open(folder.path(), template);
         let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tree");
@@ -78,7 +80,7 @@ impl Bench {
     }
 
     /// The Grandstream phone fetches its file, which names its model.
-    async fn fetch(&self) {
+    pub(super) async fn fetch(&self) {
         let answer = self
             .gateway
             .fetch(FetchRequest {

@@ -340,14 +340,6 @@ impl View {
         Some(names.into_values().collect())
     }
 
-    /// Every parameter that a forced-inform column of the template marks (cwmp.md I5).
-    pub(super) fn forced(&self, now: Timestamp) -> Vec<Shown> {
-        let forced = self.pack.schema().forced();
-        forced
-            .filter_map(|path| self.parameter(path, now))
-            .collect()
-    }
-
     /// Every parameter that a pattern names: a path with `*` in the place of instance numbers.
     pub(super) fn matching(&self, pattern: &str, now: Timestamp) -> Vec<Shown> {
         let Some((prefix, _)) = pattern.split_once('*') else {

@@ -112,6 +112,26 @@ impl Pack {
         view.show_one(path, |own| self.lens_parameter(layers, rows, own))
     }
 
+    /// One parameter as it is shown while no file sets it; `None` for one that is not shown then,
+    /// and for one that depends on what is set beside it.
+    pub fn default_parameter(&self, rows: &Rows, path: &ParameterPath) -> Option<Parameter> {
+        let nothing = Layers::new(Vec::new(), false);
+        let of_lens = |own: &ParameterPath| {
+            let Target::Face { place, .. } = self.own_target(own, rows)? else {
+                return None;
+            };
+            let lens = self.set.lenses.get(place.lens)?;
+            let depends = lens.only_if_set || lens.is_redirected();
+            self.lens_parameter(&nothing, rows, own)
+                .filter(|_| !depends)
+        };
+        match &self.view {
+            None => of_lens(path),
+            Some(view) if view.is_item(path) => None,
+            Some(view) => view.show_one(path, of_lens),
+        }
+    }
+
     /// One parameter as a lens has it.
     pub(super) fn lens_parameter(
         &self,

@@ -116,6 +116,14 @@ impl View {
         shown.into_iter().find(|shown| shown.path == *path)
     }
 
+    /// Whether a parameter shows one item of a list, or whether that is there.
+    pub(super) fn is_item(&self, path: &ParameterPath) -> bool {
+        matches!(
+            self.origin(path),
+            Some(Origin::Item(..) | Origin::Beside(_))
+        )
+    }
+
     /// The lens's parameter behind one that is shown; `None` for a constant, and for a path that
     /// is not of this data model.
     pub(super) fn lens_path<'v>(&'v self, path: &ParameterPath) -> Option<Cow<'v, ParameterPath>> {
