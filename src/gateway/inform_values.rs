@@ -217,7 +217,7 @@ mod tests {
         let view = gateway.view(mac, &mut *gateway.hold(mac).await).unwrap();
         let (record, pack) = (&view.record, &view.pack);
         let known = gateway.known(mac, record, pack).unwrap().unwrap();
-        let shown = view.select(&PathQuery::Everything, known.now).unwrap();
+        let shown = view.select(&PathQuery::Everything).unwrap();
         let mut paths: BTreeSet<String> = shown.iter().map(|one| one.path.to_string()).collect();
         // Also what is not there.
         for number in ["1", "2", "7"] {
