@@ -132,11 +132,12 @@ async fn serve(mut stream: TcpStream, shared: &Shared) {
             answer.extend_from_slice(b"HTTP/1.1 204 No Content\r\n\r\n");
         }
         buffer.drain(..end);
+        if is_over {
+            // Whoever has its last answer finds it counted.
+            shared.sessions.fetch_add(1, SeqCst);
+        }
         if stream.write_all(&answer).await.is_err() {
             return;
-        }
-        if is_over {
-            shared.sessions.fetch_add(1, SeqCst);
         }
     }
 }

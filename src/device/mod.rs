@@ -17,7 +17,7 @@ pub use events::{EventQueue, Mark};
 pub use file::{FileContent, FileRecord, FileRole};
 pub use log::DeviceLog;
 pub use notification::{Heartbeat, InformParameter, Lightweight, RetryPolicy};
-pub use record::{DeviceRecord, StoredParameters};
+pub use record::{DeviceRecord, StoredParameters, StoredParametersText};
 pub use transfer::{
     AutonomousPolicy, AutonomousReport, Installing, ScheduledWindow, Transfer, TransferKind,
     TransferOrder, TransferState, Wish,

@@ -66,3 +66,24 @@ impl StoredParameters {
         self.values.get(place).map(|(_, value)| value.as_str())
     }
 }
+
+/// The same as it lies in the store, for a look at a few of its values: nothing is copied, and
+/// paths are not checked again.
+#[derive(Debug, Default, Deserialize)]
+pub struct StoredParametersText<'a> {
+    /// As in [`StoredParameters`].
+    pub lenses: &'a str,
+    #[serde(borrow)]
+    values: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> StoredParametersText<'a> {
+    /// As [`StoredParameters::value`].
+    pub fn value(&self, path: &ParameterPath) -> Option<&'a str> {
+        let place = self
+            .values
+            .binary_search_by(|(stored, _)| (*stored).cmp(path.as_str()))
+            .ok()?;
+        self.values.get(place).map(|(_, value)| *value)
+    }
+}

@@ -26,7 +26,6 @@ impl Gateway {
         self.change(mac, |draft, live| {
             let names = attributes.iter().map(|wanted| wanted.name.as_str());
             let view = self.view_naming(mac, live, names, false)?;
-            let now = self.inner.clock.now();
             let version = match &live.session {
                 Some(session) => session.version,
                 None => draft.record.cpe.acs_version.unwrap_or_default(),
@@ -37,7 +36,7 @@ impl Gateway {
                     .parse()
                     .map_err(|_| unknown_name(&wanted.name))?;
                 let parameters = view
-                    .select(&query, now)
+                    .select(&query)
                     .ok_or_else(|| unknown_name(&wanted.name))?;
                 let notification = wanted
                     .notification
@@ -46,30 +45,30 @@ impl Gateway {
                 if let Some(list) = &wanted.access_list {
                     check_access_list(list)?;
                 }
-                for parameter in parameters {
+                for path in parameters.iter().map(|selected| selected.path) {
                     let can_deny = view
-                        .entry(parameter.path.as_str())
+                        .entry(path.as_str())
                         .and_then(|entry| entry.parameter())
                         .is_some_and(|facts| {
                             facts.active_notification == ActiveNotification::Deniable
                         });
-                    if is_unwatched(mac, &view, &parameter.path)
+                    if is_unwatched(mac, &view, path)
                         && notification.is_some_and(|wanted| wanted != Notification::Off)
                     {
                         return Err(Fault::new(
                             FaultCode::NotificationRejected,
-                            format!("{} is not watched for changes", parameter.path),
+                            format!("{path} is not watched for changes"),
                         ));
                     }
                     if can_deny && notification.is_some_and(opens_a_session) {
                         return Err(Fault::new(
                             FaultCode::NotificationRejected,
-                            format!("{} has no active notification", parameter.path),
+                            format!("{path} has no active notification"),
                         ));
                     }
-                    let unasked = unasked(view.pack.schema(), &parameter.path);
+                    let unasked = unasked(view.pack.schema(), path);
                     let stored = &mut draft.record.cpe.attributes;
-                    let old = stored.remove(&parameter.path);
+                    let old = stored.remove(path);
                     let attribute = Attribute {
                         notification: notification
                             .or(old.as_ref().map(|old| old.notification))
@@ -85,7 +84,7 @@ impl Gateway {
                             .as_ref()
                             .is_none_or(|list| *list == default_access_list());
                     if !is_default {
-                        stored.insert(parameter.path, attribute);
+                        stored.insert(path.clone(), attribute);
                     }
                 }
             }

@@ -17,9 +17,10 @@ use super::view::{DYNAMIC, Shown, lan_address};
 use super::waking::UDP_ADDRESS;
 use crate::cwmp::{Event, EventCode, ParameterValue};
 use crate::datamodel::{Entry, ParameterPath};
-use crate::device::{DeviceRecord, StoredParameters};
+use crate::device::{DeviceRecord, StoredParameters, StoredParametersText};
 use crate::mapping::Pack;
 use crate::native::Mac;
+use crate::store::{Table, decode_borrowed};
 
 /// What an Inform names.
 struct Wanted<'a> {
@@ -99,7 +100,8 @@ impl Gateway {
         if patterns.any(|pattern| pattern.contains('*')) {
             return Ok(None);
         }
-        let Some(known) = self.known(mac, record, pack)? else {
+        let stored = self.parameters_as_stored(mac)?;
+        let Some(known) = self.known(mac, record, pack, &stored)? else {
             return Ok(None);
         };
         let mut seen = HashSet::new();
@@ -109,18 +111,28 @@ impl Gateway {
         Ok(paths.map(|path| known.value(path)).collect())
     }
 
+    /// What is kept beside the record, as it lies in the store.
+    fn parameters_as_stored(&self, mac: Mac) -> Result<Vec<u8>, GatewayError> {
+        let stored = self.inner.store.get(Table::Parameters, &mac.bytes())?;
+        Ok(stored.unwrap_or_default())
+    }
+
     /// `None` when what is kept beside the record is not what its lenses show now.
     fn known<'a>(
         &self,
         mac: Mac,
         record: &'a DeviceRecord,
         pack: &'a Pack,
+        stored: &'a [u8],
     ) -> Result<Option<Known<'a>>, GatewayError> {
         let model = record.model.as_deref();
         if mac == OWN_MAC || model.is_some_and(|model| !pack.covers_model(model)) {
             return Ok(None);
         }
-        let stored = self.load_parameters(mac)?;
+        let stored = decode_borrowed::<StoredParameters, StoredParametersText<'_>>(stored)?;
+        let Some(stored) = stored else {
+            return Ok(None);
+        };
         let lenses = pack.id().to_string();
         let is_present = record.lenses == lenses && stored.lenses == lenses;
         Ok(is_present.then(|| Known {
@@ -138,7 +150,7 @@ struct Known<'a> {
     record: &'a DeviceRecord,
     pack: &'a Pack,
     /// As the present lenses have derived them.
-    stored: StoredParameters,
+    stored: StoredParametersText<'a>,
     own: Own<'a>,
     now: Timestamp,
 }
@@ -216,8 +228,9 @@ mod tests {
         let gateway = &bench.gateway;
         let view = gateway.view(mac, &mut *gateway.hold(mac).await).unwrap();
         let (record, pack) = (&view.record, &view.pack);
-        let known = gateway.known(mac, record, pack).unwrap().unwrap();
-        let shown = view.select(&PathQuery::Everything, known.now).unwrap();
+        let stored = gateway.parameters_as_stored(mac).unwrap();
+        let known = gateway.known(mac, record, pack, &stored).unwrap().unwrap();
+        let shown = view.select(&PathQuery::Everything).unwrap();
         let mut paths: BTreeSet<String> = shown.iter().map(|one| one.path.to_string()).collect();
         // Also what is not there.
         for number in ["1", "2", "7"] {

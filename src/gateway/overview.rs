@@ -179,11 +179,11 @@ impl Gateway {
         let unknown = || super::rpc::unknown_name(path);
         let query: PathQuery = path.parse().map_err(|_| unknown())?;
         let view = self.view(mac, &mut *self.hold(mac).await)?;
-        let shown = view
-            .select(&query, self.inner.clock.now())
-            .ok_or_else(unknown)?;
-        Ok(shown
+        let now = self.inner.clock.now();
+        let selected = view.select(&query).ok_or_else(unknown)?;
+        Ok(selected
             .into_iter()
+            .filter_map(|one| view.shown(one, now))
             .map(|parameter| {
                 let place = match parameter.state {
                     Some(ValueState::Set { layer, line }) => Some((layer, line)),

@@ -12,7 +12,7 @@ use super::core::Gateway;
 use super::door::GatewayError;
 use super::notifications::in_force;
 use super::own_cpe;
-use super::view::Shown;
+use super::view::{Selected, View};
 
 /// The methods that a device answers (cwmp.md M10).
 const METHODS: &[&str] = &[
@@ -140,8 +140,9 @@ impl Gateway {
     }
 
     async fn read_values(&self, mac: Mac, names: &[String]) -> Result<Vec<ParameterValue>, Fault> {
-        let shown = self.select(mac, names).await?;
-        Ok(shown.into_iter().map(Shown::into_wire).collect())
+        let now = self.inner.clock.now();
+        let value = |view: &View, selected: Selected<'_>| view.wire_value(selected, now);
+        self.select(mac, names, value).await
     }
 
     async fn read_names(
@@ -170,16 +171,17 @@ impl Gateway {
         mac: Mac,
         names: &[String],
     ) -> Result<Vec<ParameterAttribute>, Fault> {
-        let shown = self.select(mac, names).await?;
+        let path = |_: &View, selected: Selected<'_>| Some(selected.path.clone());
+        let paths = self.select(mac, names, path).await?;
         let (record, _) = self.load(mac)?.ok_or(GatewayError::UnknownPhone(mac))?;
         let pack = self.lenses(&record)?;
-        Ok(shown
+        Ok(paths
             .into_iter()
-            .map(|parameter| {
-                let attribute = record.cpe.attributes.get(&parameter.path);
+            .map(|path| {
+                let attribute = record.cpe.attributes.get(&path);
                 ParameterAttribute {
-                    name: parameter.path.to_string(),
-                    notification: in_force(pack.schema(), &record.cpe, &parameter.path),
+                    name: path.to_string(),
+                    notification: in_force(pack.schema(), &record.cpe, &path),
                     access_list: attribute
                         .and_then(|attribute| attribute.access_list.clone())
                         .unwrap_or_else(super::attributes::default_access_list),
@@ -190,23 +192,32 @@ impl Gateway {
 
     /// What the names of a call name, each parameter once, in the order of the call. One unknown
     /// name spoils the whole call (cwmp.md M41).
-    async fn select(&self, mac: Mac, names: &[String]) -> Result<Vec<Shown>, Fault> {
+    async fn select<T>(
+        &self,
+        mac: Mac,
+        names: &[String],
+        told: impl Fn(&View, Selected<'_>) -> Option<T>,
+    ) -> Result<Vec<T>, Fault> {
         let asked_for = names.iter().map(String::as_str);
         let view = self.view_naming(mac, &mut *self.hold(mac).await, asked_for, false)?;
-        let now = self.inner.clock.now();
         let mut asked = HashSet::new();
         let mut seen = HashSet::new();
-        let mut shown = Vec::new();
+        let mut all = Vec::new();
         for name in names {
             if !asked.insert(name.as_str()) {
                 continue;
             }
             let query: PathQuery = name.parse().map_err(|_| unknown_name(name))?;
-            let found = view.select(&query, now).ok_or_else(|| unknown_name(name))?;
-            let is_new = |parameter: &Shown| seen.insert(parameter.path.clone());
-            shown.extend(found.into_iter().filter(is_new));
+            let selected = view.select(&query).ok_or_else(|| unknown_name(name))?;
+            all.reserve(selected.len());
+            for one in selected {
+                // One name alone names nothing twice.
+                if names.len() == 1 || seen.insert(one.path) {
+                    all.extend(told(&view, one));
+                }
+            }
         }
-        Ok(shown)
+        Ok(all)
     }
 }
 

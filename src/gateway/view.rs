@@ -80,6 +80,13 @@ impl From<Parameter> for Shown {
     }
 }
 
+/// A parameter that a query has named.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Selected<'v> {
+    pub(super) path: &'v ParameterPath,
+    source: &'v Source,
+}
+
 /// Where a value comes from.
 #[derive(Debug, Clone)]
 enum Source {
@@ -291,15 +298,42 @@ impl View {
 
     /// Everything that a query names, in order of the paths; `None` when it names nothing known.
     /// A table without rows is known and holds nothing (cwmp.md M41, M42).
-    pub(super) fn select(&self, query: &PathQuery, now: Timestamp) -> Option<Vec<Shown>> {
-        match query {
-            PathQuery::Everything => Some(self.below("", now)),
-            PathQuery::Object(object) => self
-                .objects
-                .contains(object)
-                .then(|| self.below(object.as_str(), now)),
-            PathQuery::Parameter(path) => Some(vec![self.parameter(path.as_str(), now)?]),
+    pub(super) fn select(&self, query: &PathQuery) -> Option<Vec<Selected<'_>>> {
+        let prefix = match query {
+            PathQuery::Everything => "",
+            PathQuery::Object(object) => self.objects.get(object)?.as_str(),
+            PathQuery::Parameter(path) => {
+                let (path, source) = self.sources.get_key_value(path)?;
+                return Some(vec![Selected { path, source }]);
+            }
+        };
+        let below = self.below(prefix);
+        let selected = below.map(|(path, source)| Selected { path, source });
+        Some(selected.collect())
+    }
+
+    /// A selected parameter.
+    pub(super) fn shown(&self, selected: Selected<'_>, now: Timestamp) -> Option<Shown> {
+        self.show(selected.path, selected.source, now)
+    }
+
+    /// A selected parameter as the ACS may see it.
+    pub(super) fn wire_value(
+        &self,
+        selected: Selected<'_>,
+        now: Timestamp,
+    ) -> Option<ParameterValue> {
+        // Nearly all are of this kind, and nothing is copied of them that is not told.
+        if let Source::Lens(place) = selected.source {
+            let lens = self.lenses.get(*place)?;
+            let value = if lens.hidden { "" } else { &lens.value };
+            return Some(ParameterValue {
+                name: lens.path.to_string(),
+                value: value.to_owned(),
+                value_type: lens.value_type,
+            });
         }
+        self.shown(selected, now).map(Shown::into_wire)
     }
 
     /// Names for GetParameterNames (cwmp.md M50–M55); `None` when the path is not known.
@@ -345,20 +379,19 @@ impl View {
         let Some((prefix, _)) = pattern.split_once('*') else {
             return self.parameter(pattern, now).into_iter().collect();
         };
-        self.sources
-            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
-            .take_while(|(path, _)| path.as_str().starts_with(prefix))
+        self.below(prefix)
             .filter(|(path, _)| fits(pattern, path.as_str()))
             .filter_map(|(path, source)| self.show(path, source, now))
             .collect()
     }
 
-    fn below(&self, prefix: &str, now: Timestamp) -> Vec<Shown> {
+    fn below<'v>(
+        &'v self,
+        prefix: &'v str,
+    ) -> impl Iterator<Item = (&'v ParameterPath, &'v Source)> {
         self.sources
             .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
-            .take_while(|(path, _)| path.as_str().starts_with(prefix))
-            .filter_map(|(path, source)| self.show(path, source, now))
-            .collect()
+            .take_while(move |(path, _)| path.as_str().starts_with(prefix))
     }
 
     fn show(&self, path: &ParameterPath, source: &Source, now: Timestamp) -> Option<Shown> {

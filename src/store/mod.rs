@@ -22,5 +22,5 @@ pub use batch::{Batch, MAX_BATCH_BYTES, MAX_KEY_BYTES, MAX_LONG_VALUE_BYTES, MAX
 pub use engine::{Entries, Entry, Store};
 pub use error::StoreError;
 pub use progress::Ticket;
-pub use record::{Record, RecordError, decode, decode_body, encode};
+pub use record::{Record, RecordError, decode, decode_body, decode_borrowed, encode};
 pub use table::Table;

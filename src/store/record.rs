@@ -3,8 +3,8 @@
 //! Postcard does not describe itself, so a record with a field more is another version: a struct
 //! of its own, with an upgrade from each older one (facts/rust-stack.md §3.6).
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// A kind of record that is kept in the store.
 pub trait Record: Serialize + DeserializeOwned {
@@ -90,6 +90,24 @@ pub fn decode<T: Record>(bytes: &[u8]) -> Result<T, RecordError> {
     } else {
         T::upgrade(*version, fields)
     }
+}
+
+/// What a record of today holds, borrowed from its bytes; `None` for one of an older version.
+///
+/// # Errors
+/// [`RecordError::Damaged`].
+pub fn decode_borrowed<'a, T: Record, B: Deserialize<'a>>(
+    bytes: &'a [u8],
+) -> Result<Option<B>, RecordError> {
+    let fields = bytes.split_first();
+    let Some((_, fields)) = fields.filter(|(version, _)| **version == T::VERSION) else {
+        return Ok(None);
+    };
+    let borrowed = postcard::from_bytes(fields).map_err(|error| RecordError::Damaged {
+        kind: T::KIND,
+        detail: error.to_string(),
+    })?;
+    Ok(Some(borrowed))
 }
 
 /// Fields without their version, all bytes of them: what [`Record::upgrade`] reads an older
