@@ -114,7 +114,7 @@ impl Bench {
     }
 
     /// The process ends and starts again for an ACS of another profile.
-    async fn restart_for(self, profile: AcsProfile) -> Self {
+    pub(super) async fn restart_for(self, profile: AcsProfile) -> Self {
         let Self {
             gateway,
             clock,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::tests::{Bench, MAC, codes};
 use super::{ControlAction, ControlOutcome, Delivery, FetchAnswer, FetchRequest, OpenSession};
 use crate::cwmp::{
-    AcsRequest, CpeCall, CpeResponse, Download, EventCode, FaultCode, QueuedTransfer,
+    AcsProfile, AcsRequest, CpeCall, CpeResponse, Download, EventCode, FaultCode, QueuedTransfer,
     QueuedTransferState, RequestDownload, ScheduleDownload, TimeWindow, TransferComplete,
     TransferFault, Upload,
 };
@@ -453,6 +453,23 @@ async fn a_person_can_let_the_device_ask_for_a_file() {
     let session = bench.restart().await.session().await;
     assert_eq!(codes(&session), [EventCode::RequestDownload]);
     assert_eq!(session.calls[0].call, CpeCall::RequestDownload(wish));
+}
+
+#[tokio::test]
+async fn an_acs_that_must_not_be_asked_for_files_is_a_reason_to_refuse() {
+    let profile = AcsProfile {
+        name: "deaf".to_owned(),
+        request_download: false,
+        ..AcsProfile::default()
+    };
+    let bench = Bench::announced().await.restart_for(profile).await;
+    let wish = RequestDownload {
+        file_type: FIRMWARE.to_owned(),
+        arguments: Vec::new(),
+    };
+    let asked = bench.gateway.request_download(MAC, wish).await;
+    let reason = asked.unwrap_err().to_string();
+    assert!(reason.contains("`deaf`"), "{reason}");
 }
 
 #[tokio::test]

@@ -23,6 +23,17 @@ pub enum WishError {
     /// The device goes to no ACS.
     #[error("phone {0} has no ACS to ask: set acs.url, and wait until the phone is announced")]
     NoAcs(Mac),
+    /// The device's ACS is one that can't be asked.
+    #[error(
+        "the ACS of phone {mac} is not asked for files: its profile `{profile}` has \
+         request_download = false"
+    )]
+    NotForThisAcs {
+        /// The device.
+        mac: Mac,
+        /// The profile that says so.
+        profile: String,
+    },
     /// The text of a FileType.
     #[error(
         "`{0}` is no file type: write 1 to {MAX_FILE_TYPE} characters, such as \"1 Firmware \
@@ -66,8 +77,13 @@ impl Gateway {
             return Err(WishError::Arguments);
         }
         self.change(mac, |draft, _| {
-            if draft.record.identity.is_none() || self.endpoint(mac, &draft.record).is_none() {
+            let endpoint = self.endpoint(mac, &draft.record);
+            let Some(endpoint) = endpoint.filter(|_| draft.record.identity.is_some()) else {
                 return Err(WishError::NoAcs(mac));
+            };
+            if !endpoint.profile.request_download {
+                let profile = endpoint.profile.name.clone();
+                return Err(WishError::NotForThisAcs { mac, profile });
             }
             let cpe = &mut draft.record.cpe;
             if cpe.wishes.len() >= MAX_WISHES {
