@@ -135,6 +135,8 @@ struct One<'a> {
     client_cert: Option<&'a PathBuf>,
     client_key: Option<&'a PathBuf>,
     pin: &'a [Pin],
+    /// Whether `pin` stands in the section itself.
+    has_own_pin: bool,
 }
 
 impl AcsSection {
@@ -156,6 +158,10 @@ impl AcsSection {
                     section: one.name,
                     problem,
                 });
+            }
+            let is_plain = one.url.is_some_and(|url| url.scheme() == "http");
+            if is_plain && !one.pin.is_empty() && one.has_own_pin {
+                return Err(SettingsError::PinWithoutTls { section: one.name });
             }
             let halves = (one.client_cert.is_some(), one.client_key.is_some());
             let missing = match halves {
@@ -227,6 +233,7 @@ impl AcsSection {
             client_cert: self.client_cert.as_ref(),
             client_key: self.client_key.as_ref(),
             pin: &self.pin,
+            has_own_pin: true,
         }
     }
 
@@ -246,6 +253,7 @@ impl AcsSection {
             client_cert: or(&also.client_cert, &self.client_cert),
             client_key: or(&also.client_key, &self.client_key),
             pin: also.pin.as_ref().unwrap_or(&self.pin),
+            has_own_pin: also.pin.is_some(),
         }
     }
 }
@@ -356,7 +364,7 @@ mod tests {
             match = { vendor = "htek" }
             [[also]]
             match = { folder = "site-b" }
-            url = "http://second.example.net/"
+            url = "https://second.example.net/"
             username = ""
             password = "other"
             profile = "oktopus"
@@ -393,6 +401,19 @@ mod tests {
         assert!(own.client.is_some() && own.bind.is_some());
         assert!(other.client.is_none() && other.bind.is_none());
         assert_eq!((other.max_sessions.get(), other.pins.len()), (9, 1));
+    }
+
+    #[test]
+    fn a_pin_for_an_http_url_is_refused_where_it_is_given() {
+        let pin = "pin = [\"AAAAYqxZB1uIrdkxeiyCZWXvvoM0k4CFEAkhAOvkQAE=\"]";
+        let check = |text: &str| section(&text.replace("PIN", pin)).check();
+        let also = "[[also]]\nmatch = { vendor = \"htek\" }\nurl = \"http://b.example.net/\"\n";
+        assert!(check("url = \"http://a.example.net/\"\nPIN").is_err());
+        assert!(check("url = \"https://a.example.net/\"\nPIN").is_ok());
+        let first = "url = \"https://a.example.net/\"\n";
+        assert!(check(&format!("{first}{also}PIN")).is_err());
+        // It is that of the first ACS, and does no harm here.
+        assert!(check(&format!("{first}PIN\n{also}")).is_ok());
     }
 
     #[test]
