@@ -74,7 +74,7 @@ pub(super) enum SendFailure {
     /// a new one (cwmp.md H2).
     #[error("the server closed the connection between two requests")]
     ClosedBetween,
-    #[error("the connection broke off: {0}")]
+    #[error("the connection broke off: {}", with_reason(.0))]
     Broken(hyper::Error),
     #[error("no response within {} s", RESPONSE_DEADLINE.as_secs())]
     Deadline,
@@ -356,6 +356,15 @@ fn to_hyper(
         builder = builder.header(*name, HeaderValue::from_bytes(value.as_bytes())?);
     }
     builder.body(body)
+}
+
+/// hyper says at which step a connection broke off; why it did, such as an alert of TLS, is the error
+/// behind that.
+fn with_reason(error: &hyper::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(reason) => format!("{error}: {reason}"),
+        None => error.to_string(),
+    }
 }
 
 /// Whether the connection ended without a byte of a response.

@@ -199,7 +199,8 @@ async fn c191_the_certificate_of_the_settings_is_shown_to_an_acs_that_asks() {
     };
     assert_eq!(chain.ask(&with, true).await.0.unwrap(), 200);
     let (outcome, seen) = chain.ask(&chain.settings(), true).await;
-    assert!(outcome.is_err());
+    let error = outcome.unwrap_err().to_string();
+    assert!(error.contains("CertificateRequired"), "{error}");
     assert_eq!(seen, 0);
 
     let another = KeyPair::generate().unwrap().serialize_pem();

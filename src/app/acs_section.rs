@@ -82,8 +82,9 @@ impl Default for AcsSection {
     }
 }
 
-/// An ACS of some devices. What is not given is as in `[acs]`; what is given empty is none, also
-/// where `[acs]` has one.
+/// An ACS of some devices. What is not given is as in `[acs]`, but for credentials, client
+/// certificate and pins where the URL is given: those are of one ACS only. What is given empty is
+/// none, also where `[acs]` has one.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AlsoSection {
@@ -126,7 +127,7 @@ struct One<'a> {
     name: String,
     url: Option<&'a Url>,
     username: &'a str,
-    password: &'a Secret,
+    password: Option<&'a Secret>,
     profile: &'a str,
     periodic_inform_interval: NonZeroU32,
     max_sessions: NonZeroU16,
@@ -156,6 +157,10 @@ impl AcsSection {
                     section: one.name,
                     problem,
                 });
+            }
+            let is_plain = one.url.is_some_and(|url| url.scheme() == "http");
+            if is_plain && !one.pin.is_empty() {
+                return Err(SettingsError::PinWithoutTls { section: one.name });
             }
             let halves = (one.client_cert.is_some(), one.client_key.is_some());
             let missing = match halves {
@@ -218,7 +223,7 @@ impl AcsSection {
             name: "acs".to_owned(),
             url: self.url.as_ref(),
             username: &self.username,
-            password: &self.password,
+            password: Some(&self.password),
             profile: &self.profile,
             periodic_inform_interval: self.periodic_inform_interval,
             max_sessions: self.max_sessions,
@@ -231,11 +236,17 @@ impl AcsSection {
     }
 
     fn other<'a>(&'a self, place: usize, also: &'a AlsoSection) -> One<'a> {
+        // What proves who we are, and who the ACS is, belongs to the ACS that it was set for.
+        let same = also.url.is_none().then_some(self);
         One {
             name: also_name(place),
             url: or(&also.url, &self.url),
-            username: also.username.as_ref().unwrap_or(&self.username),
-            password: also.password.as_ref().unwrap_or(&self.password),
+            username: also
+                .username
+                .as_deref()
+                .or(same.map(|same| same.username.as_str()))
+                .unwrap_or_default(),
+            password: also.password.as_ref().or(same.map(|same| &same.password)),
             profile: also.profile.as_ref().unwrap_or(&self.profile),
             periodic_inform_interval: also
                 .periodic_inform_interval
@@ -243,9 +254,19 @@ impl AcsSection {
             max_sessions: also.max_sessions.unwrap_or(self.max_sessions),
             bind: also.bind.unwrap_or(self.bind),
             ca_file: or(&also.ca_file, &self.ca_file),
-            client_cert: or(&also.client_cert, &self.client_cert),
-            client_key: or(&also.client_key, &self.client_key),
-            pin: also.pin.as_ref().unwrap_or(&self.pin),
+            client_cert: match &also.client_cert {
+                Some(given) => given.as_ref(),
+                None => same.and_then(|same| same.client_cert.as_ref()),
+            },
+            client_key: match &also.client_key {
+                Some(given) => given.as_ref(),
+                None => same.and_then(|same| same.client_key.as_ref()),
+            },
+            pin: also
+                .pin
+                .as_deref()
+                .or(same.map(|same| same.pin.as_slice()))
+                .unwrap_or_default(),
         }
     }
 }
@@ -281,7 +302,7 @@ impl One<'_> {
             url: self.url.cloned(),
             credentials: Credentials {
                 username: self.username.to_owned(),
-                password: self.password.clone(),
+                password: self.password.cloned().unwrap_or_default(),
             },
             periodic_inform_interval: self.periodic_inform_interval.get(),
             profile: Arc::clone(profile),
@@ -356,7 +377,7 @@ mod tests {
             match = { vendor = "htek" }
             [[also]]
             match = { folder = "site-b" }
-            url = "http://second.example.net/"
+            url = "https://second.example.net/"
             username = ""
             password = "other"
             profile = "oktopus"
@@ -368,6 +389,9 @@ mod tests {
             [[also]]
             match = { model = "HT8*" }
             url = ""
+            [[also]]
+            match = { mac_prefix = "000b82" }
+            url = "https://fourth.example.net/"
             "#,
         );
         section.check().unwrap();
@@ -386,13 +410,30 @@ mod tests {
         assert_eq!(of(1).profile.name, "oktopus");
         assert_eq!(of(2).url, None, "given empty: none");
         let urls: Vec<&str> = section.urls().map(Url::as_str).collect();
-        assert_eq!(urls.len(), 3);
+        assert_eq!(urls.len(), 4);
+        // Another ACS must not be shown what was meant for the first.
+        assert_eq!(of(3).credentials, Credentials::default());
+        assert_eq!(of(3).profile.name, "freeacs");
 
-        let [own, same, other, _] = section.connections().try_into().unwrap();
+        let [own, same, other, _, fourth] = section.connections().try_into().unwrap();
+        assert!(fourth.client.is_none() && fourth.bind.is_some());
         assert_eq!(own, same);
         assert!(own.client.is_some() && own.bind.is_some());
         assert!(other.client.is_none() && other.bind.is_none());
         assert_eq!((other.max_sessions.get(), other.pins.len()), (9, 1));
+    }
+
+    #[test]
+    fn a_pin_for_an_http_url_is_refused_where_it_is_given() {
+        let pin = "pin = [\"AAAAYqxZB1uIrdkxeiyCZWXvvoM0k4CFEAkhAOvkQAE=\"]";
+        let check = |text: &str| section(&text.replace("PIN", pin)).check();
+        let also = "[[also]]\nmatch = { vendor = \"htek\" }\nurl = \"http://b.example.net/\"\n";
+        assert!(check("url = \"http://a.example.net/\"\nPIN").is_err());
+        assert!(check("url = \"https://a.example.net/\"\nPIN").is_ok());
+        let first = "url = \"https://a.example.net/\"\n";
+        assert!(check(&format!("{first}{also}PIN")).is_err());
+        // It is for the first ACS only.
+        assert!(check(&format!("{first}PIN\n{also}")).is_ok());
     }
 
     #[test]

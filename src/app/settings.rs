@@ -202,6 +202,12 @@ pub enum SettingsError {
         /// What is wrong; the URL itself may hold a password.
         problem: &'static str,
     },
+    /// Pins hold for certificates, and http has none.
+    #[error("{section}.pin has no effect with an http URL: write https://, or leave pin out")]
+    PinWithoutTls {
+        /// `acs` or `acs.also[0]`.
+        section: String,
+    },
     /// The URL by which phones reach the gateway is of no use.
     #[error(
         "phones.url: {problem}; write http:// or https:// and the host by which phones reach the \

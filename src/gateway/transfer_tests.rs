@@ -469,6 +469,23 @@ async fn a_person_can_let_the_device_ask_for_a_file() {
 }
 
 #[tokio::test]
+async fn an_acs_that_must_not_be_asked_for_files_is_a_reason_to_refuse() {
+    let profile = AcsProfile {
+        name: "deaf".to_owned(),
+        request_download: false,
+        ..AcsProfile::default()
+    };
+    let bench = Bench::announced().await.restart_for(profile).await;
+    let wish = RequestDownload {
+        file_type: FIRMWARE.to_owned(),
+        arguments: Vec::new(),
+    };
+    let asked = bench.gateway.request_download(MAC, wish).await;
+    let reason = asked.unwrap_err().to_string();
+    assert!(reason.contains("`deaf`"), "{reason}");
+}
+
+#[tokio::test]
 async fn the_log_has_what_was_seen_and_goes_up() {
     let bench = Bench::announced().await;
     bench

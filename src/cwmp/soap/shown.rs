@@ -266,9 +266,12 @@ impl Writer<'_> {
 
     /// The value of a parameter that may be shown.
     fn write_value(&self, out: &mut String, value: &Element, depth: usize) {
-        let Some(text) = value.leaf_text().filter(|text| !text.is_empty()) else {
+        let Some(text) = value.leaf_text() else {
             return self.write(out, value, depth, true);
         };
+        if text.is_empty() {
+            return self.write(out, value, depth, false);
+        }
         // The same as any leaf, with the text that any other `Value` keeps to itself.
         let mut frame = String::new();
         let empty = Element {
@@ -430,6 +433,18 @@ mod tests {
             let text = shown(&entry(name));
             assert!(!text.contains(SECRET), "{text}");
             assert!(text.contains(MASK), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_empty_value_does_not_look_like_a_hidden_one() {
+        for written in [
+            "<Value xsi:type=\"xsd:string\"/>",
+            "<Value xsi:type=\"xsd:string\"></Value>",
+        ] {
+            let text = shown(&format!("<P><Name>Device.Shown</Name>{written}</P>"));
+            assert!(text.contains("<Value xsi:type=\"xsd:string\"/>"), "{text}");
+            assert!(!text.contains(MASK), "{text}");
         }
     }
 

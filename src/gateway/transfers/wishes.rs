@@ -23,10 +23,15 @@ pub enum WishError {
     /// The device goes to no ACS.
     #[error("phone {0} has no ACS to ask: set acs.url, and wait until the phone is announced")]
     NoAcs(Mac),
-    /// The profile of its ACS does without RequestDownload.
-    #[error("an ACS of the profile {profile} is not asked for files")]
-    NotOfProfile {
-        /// Its name.
+    /// The device's ACS is one that can't be asked.
+    #[error(
+        "the ACS of phone {mac} is not asked for files: its profile `{profile}` has \
+         request_download = false"
+    )]
+    NotForThisAcs {
+        /// The device.
+        mac: Mac,
+        /// The profile that says so.
         profile: String,
     },
     /// The text of a FileType.
@@ -78,7 +83,7 @@ impl Gateway {
             };
             if !endpoint.profile.request_download {
                 let profile = endpoint.profile.name.clone();
-                return Err(WishError::NotOfProfile { profile });
+                return Err(WishError::NotForThisAcs { mac, profile });
             }
             let cpe = &mut draft.record.cpe;
             if cpe.wishes.len() >= MAX_WISHES {
