@@ -51,6 +51,7 @@ mod view;
 mod view_file;
 mod without_lenses;
 mod write;
+mod write_groups;
 
 #[cfg(test)]
 mod example;

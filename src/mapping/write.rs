@@ -7,32 +7,17 @@ use super::lens_set::FacePlace;
 use super::pack::{Pack, Target};
 use super::rows::Rows;
 use super::scratch::{Scratch, Written};
+use super::write_groups::{Ask, Group};
 use crate::native::{Layers, NativeKey};
-
-/// A change whose path and type are known to be right.
-struct Ask<'c> {
-    change: &'c Change,
-    target: Target,
-    /// Canonical.
-    wanted: String,
-}
-
-/// Changes that are carried out together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Group {
-    /// All changes to the parts of one lens's codecs.
-    Codecs { lens: usize, slot: u32 },
-    /// One change.
-    Single(usize),
-}
 
 impl Pack {
     /// Carries out changes in the phone's own document, all of them or none.
     ///
     /// A parameter that reads as wanted already is not written, so writing back what stands in the
     /// files changes no byte. Where a file is a patch, a parameter that no file sets is written
-    /// also if its default is wanted, because the phone may hold something else. After the changes every parameter is read again; one that does not read as
-    /// wanted is refused. The order of the changes has no meaning (cwmp.md M20).
+    /// also if its default is wanted, because the phone may hold something else. After the changes
+    /// every parameter is read again; one that does not read as wanted is refused. The order of the
+    /// changes has no meaning (cwmp.md M20).
     ///
     /// # Errors
     /// Every change that is not possible, with the reason; the layers are as before then.
@@ -66,12 +51,6 @@ impl Pack {
 
         let mut scratch = Scratch::new(self, layers);
         let mut pending = self.groups(&asks);
-        // What says whose keys count comes before all that depends on it.
-        // What of an address is the user depends on the host, which can be set in the same call.
-        pending.sort_by_key(|group| {
-            let is_address = self.is_address(&asks, *group);
-            (!self.is_redirecting(&asks, *group), is_address)
-        });
         // A change can depend on another of the same call, such as a URI on its host: what was not
         // possible is tried again for as long as anything else went through.
         let refused = loop {
@@ -135,60 +114,6 @@ impl Pack {
             target,
             wanted,
         })
-    }
-
-    fn groups(&self, asks: &[Ask<'_>]) -> Vec<Group> {
-        let mut groups = Vec::new();
-        for (place, ask) in asks.iter().enumerate() {
-            let group = self.codecs_group(ask).unwrap_or(Group::Single(place));
-            if !groups.contains(&group) {
-                groups.push(group);
-            }
-        }
-        groups
-    }
-
-    /// Whether a group changes a key that says whose keys count for a slot.
-    fn is_redirecting(&self, asks: &[Ask<'_>], group: Group) -> bool {
-        let Group::Single(place) = group else {
-            return false;
-        };
-        let Some(Target::Face { place, slot }) = asks.get(place).map(|ask| &ask.target) else {
-            return false;
-        };
-        let lens = self.set.lenses.get(place.lens);
-        let columns = lens.map_or(&[][..], |lens| lens.keys.as_slice());
-        columns
-            .iter()
-            .filter_map(|column| column.own.get(slot_place(*slot))?.as_ref())
-            .any(|key| self.set.redirects.iter().any(|known| known.is_said_by(key)))
-    }
-
-    fn is_address(&self, asks: &[Ask<'_>], group: Group) -> bool {
-        let Group::Single(place) = group else {
-            return false;
-        };
-        let target = asks.get(place).map(|ask| &ask.target);
-        let Some(Target::Face { place, .. }) = target else {
-            return false;
-        };
-        let face = self.face(*place);
-        face.is_some_and(|(lens, _)| matches!(lens.convert, Convert::Uri(_)))
-    }
-
-    fn codecs_group(&self, ask: &Ask<'_>) -> Option<Group> {
-        let Target::Face { place, slot } = ask.target else {
-            return None;
-        };
-        let (lens, _) = self.face(place)?;
-        lens.convert.is_by_part().then_some(Group::Codecs {
-            lens: place.lens,
-            slot,
-        })
-    }
-
-    fn belongs(&self, ask: &Ask<'_>, place: usize, group: Group) -> bool {
-        group == Group::Single(place) || self.codecs_group(ask) == Some(group)
     }
 
     fn apply(
