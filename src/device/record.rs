@@ -44,6 +44,27 @@ pub struct DeviceRecord {
     pub reached_by: Option<String>,
 }
 
+impl DeviceRecord {
+    /// A device of which nothing is known beside its file.
+    pub fn new(vendor: String, own_file: TreePath, cpe: CpeState) -> Self {
+        Self {
+            vendor,
+            own_file,
+            model: None,
+            software_version: None,
+            identity: None,
+            rows: Rows::default(),
+            booted_at: None,
+            contact: None,
+            delivery: DeliveryState::default(),
+            cpe: Box::new(cpe),
+            lenses: String::new(),
+            kept: BTreeMap::new(),
+            reached_by: None,
+        }
+    }
+}
+
 /// The parameters that the lenses gave from the device's files, as of its last change. They can
 /// always be derived anew; kept, they tell what a change of a file has changed for the ACS.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -210,29 +210,17 @@ impl Gateway {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::device::{CpeState, DeliveryState};
-    use crate::mapping::Rows;
+    use crate::device::CpeState;
 
     const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
 
     fn record(model: Option<&str>) -> DeviceRecord {
+        let own_file = "site-b/hall/cfg000b82a1b2c3.xml".parse().unwrap();
+        let cpe = CpeState::new(String::new(), Secret::default());
         DeviceRecord {
-            vendor: "grandstream".to_owned(),
-            own_file: "site-b/hall/cfg000b82a1b2c3.xml".parse().unwrap(),
             model: model.map(str::to_owned),
-            software_version: None,
-            identity: None,
-            rows: Rows::default(),
-            booted_at: None,
-            contact: None,
-            delivery: DeliveryState::default(),
-            cpe: Box::new(CpeState::new(String::new(), Secret::default())),
-            lenses: String::new(),
-            kept: BTreeMap::new(),
-            reached_by: None,
+            ..DeviceRecord::new("grandstream".to_owned(), own_file, cpe)
         }
     }
 

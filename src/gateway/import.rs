@@ -391,21 +391,8 @@ impl Gateway {
             FileRole::Phone { vendor, .. } => vendor.clone(),
             _ => String::new(),
         };
-        Ok(DeviceRecord {
-            vendor,
-            own_file: path.clone(),
-            model: None,
-            software_version: None,
-            identity: None,
-            rows: Rows::default(),
-            booted_at: None,
-            contact: None,
-            delivery: DeliveryState::default(),
-            cpe: Box::new(CpeState::new(random::text()?, Secret::new(random::text()?))),
-            lenses: String::new(),
-            kept: BTreeMap::new(),
-            reached_by: None,
-        })
+        let cpe = CpeState::new(random::text()?, Secret::new(random::text()?));
+        Ok(DeviceRecord::new(vendor, path.clone(), cpe))
     }
 
     /// A device as the tree has it, over whatever the store has of it.

@@ -55,8 +55,6 @@ impl From<DeviceRecordV1> for DeviceRecord {
     /// Without the name of its lenses a device is derived anew.
     fn from(old: DeviceRecordV1) -> Self {
         Self {
-            vendor: old.vendor,
-            own_file: old.own_file,
             model: old.model,
             software_version: old.software_version,
             identity: old.identity,
@@ -64,27 +62,16 @@ impl From<DeviceRecordV1> for DeviceRecord {
             booted_at: old.booted_at,
             contact: old.contact,
             delivery: old.delivery,
-            cpe: Box::new(old.cpe.into()),
-            lenses: String::new(),
-            kept: BTreeMap::new(),
-            reached_by: None,
+            ..Self::new(old.vendor, old.own_file, old.cpe.into())
         }
     }
 }
 
-/// A device before its virtual CPE had all of CWMP.
+/// A device before its virtual CPE had all of CWMP: fields of the first version, which lie in the
+/// store one after the other, and two more.
 #[derive(Deserialize)]
 struct DeviceRecordV2 {
-    vendor: String,
-    own_file: TreePath,
-    model: Option<String>,
-    software_version: Option<String>,
-    identity: Option<DeviceId>,
-    rows: FixedRows,
-    booted_at: Option<Timestamp>,
-    contact: Option<Contact>,
-    delivery: DeliveryState,
-    cpe: CpeStateV2,
+    first: DeviceRecordV1,
     lenses: String,
     kept: BTreeMap<ParameterPath, String>,
 }
@@ -92,19 +79,9 @@ struct DeviceRecordV2 {
 impl From<DeviceRecordV2> for DeviceRecord {
     fn from(old: DeviceRecordV2) -> Self {
         Self {
-            vendor: old.vendor,
-            own_file: old.own_file,
-            model: old.model,
-            software_version: old.software_version,
-            identity: old.identity,
-            rows: old.rows.into(),
-            booted_at: old.booted_at,
-            contact: old.contact,
-            delivery: old.delivery,
-            cpe: Box::new(old.cpe.into()),
             lenses: old.lenses,
             kept: old.kept,
-            reached_by: None,
+            ..old.first.into()
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Device.ManagementServer.: how an ACS wakes the device.
 
-use super::parameter::{CpeParameter, boolean, settable, shown};
+use super::parameter::{CpeParameter, boolean, settable, shown, write_number};
 use crate::gateway::waking::UDP_ADDRESS;
 use crate::wire::Secret;
 
@@ -44,10 +44,7 @@ pub(super) static PARAMETERS: &[CpeParameter] = &[
             let requests = &reading.record.cpe.udp_connection_requests;
             requests.maximum_keep_alive.to_string()
         },
-        |cpe, value| {
-            let period = &mut cpe.udp_connection_requests.maximum_keep_alive;
-            *period = value.parse().unwrap_or(*period);
-        },
+        |cpe, value| write_number(&mut cpe.udp_connection_requests.maximum_keep_alive, value),
     ),
     settable(
         "Device.ManagementServer.STUNMinimumKeepAlivePeriod",
@@ -55,10 +52,7 @@ pub(super) static PARAMETERS: &[CpeParameter] = &[
             let requests = &reading.record.cpe.udp_connection_requests;
             requests.minimum_keep_alive.to_string()
         },
-        |cpe, value| {
-            let period = &mut cpe.udp_connection_requests.minimum_keep_alive;
-            *period = value.parse().unwrap_or(*period);
-        },
+        |cpe, value| write_number(&mut cpe.udp_connection_requests.minimum_keep_alive, value),
     ),
     settable(
         "Device.ManagementServer.STUNPassword",
@@ -82,10 +76,7 @@ pub(super) static PARAMETERS: &[CpeParameter] = &[
             let requests = &reading.record.cpe.udp_connection_requests;
             requests.server_port.to_string()
         },
-        |cpe, value| {
-            let port = &mut cpe.udp_connection_requests.server_port;
-            *port = value.parse().unwrap_or(*port);
-        },
+        |cpe, value| write_number(&mut cpe.udp_connection_requests.server_port, value),
     ),
     settable(
         "Device.ManagementServer.STUNUsername",
@@ -112,9 +103,6 @@ pub(super) static PARAMETERS: &[CpeParameter] = &[
             let requests = &reading.record.cpe.udp_connection_requests;
             requests.notification_limit.to_string()
         },
-        |cpe, value| {
-            let limit = &mut cpe.udp_connection_requests.notification_limit;
-            *limit = value.parse().unwrap_or(*limit);
-        },
+        |cpe, value| write_number(&mut cpe.udp_connection_requests.notification_limit, value),
     ),
 ];

@@ -1,32 +1,22 @@
 //! Device.ManagementServer.: whether and when a device opens sessions beside its periodic Informs.
 
-use super::parameter::{CpeParameter, boolean, known_moment, moment, settable, shown};
+use super::parameter::{CpeParameter, boolean, known_moment, moment, settable, shown, write_number};
 
-// The data model has checked that the numbers are in range; the defaults of a record are.
 pub(super) static PARAMETERS: &[CpeParameter] = &[
     settable(
         "Device.ManagementServer.CWMPRetryIntervalMultiplier",
         |reading| reading.record.cpe.retry_policy.multiplier.to_string(),
-        |cpe, value| {
-            let policy = &mut cpe.retry_policy;
-            policy.multiplier = value.parse().unwrap_or(policy.multiplier);
-        },
+        |cpe, value| write_number(&mut cpe.retry_policy.multiplier, value),
     ),
     settable(
         "Device.ManagementServer.CWMPRetryMinimumWaitInterval",
         |reading| reading.record.cpe.retry_policy.minimum_wait.to_string(),
-        |cpe, value| {
-            let policy = &mut cpe.retry_policy;
-            policy.minimum_wait = value.parse().unwrap_or(policy.minimum_wait);
-        },
+        |cpe, value| write_number(&mut cpe.retry_policy.minimum_wait, value),
     ),
     settable(
         "Device.ManagementServer.DefaultActiveNotificationThrottle",
         |reading| reading.record.cpe.active_notification_throttle.to_string(),
-        |cpe, value| {
-            let throttle = &mut cpe.active_notification_throttle;
-            *throttle = value.parse().unwrap_or(*throttle);
-        },
+        |cpe, value| write_number(&mut cpe.active_notification_throttle, value),
     ),
     settable(
         "Device.ManagementServer.EnableCWMP",
@@ -46,10 +36,7 @@ pub(super) static PARAMETERS: &[CpeParameter] = &[
     settable(
         "Device.ManagementServer.HeartbeatPolicy.ReportingInterval",
         |reading| reading.record.cpe.heartbeat.interval.to_string(),
-        |cpe, value| {
-            let heartbeat = &mut cpe.heartbeat;
-            heartbeat.interval = value.parse().unwrap_or(heartbeat.interval);
-        },
+        |cpe, value| write_number(&mut cpe.heartbeat.interval, value),
     ),
     // In the names of a call; the InformParameter table has wildcards of its own.
     shown("Device.ManagementServer.InstanceWildcardsSupported", |_| {

@@ -1,6 +1,6 @@
 //! Device.ManagementServer.: lightweight notifications (cwmp.md A10).
 
-use super::parameter::{CpeParameter, known_moment, moment, settable, shown};
+use super::parameter::{CpeParameter, known_moment, moment, settable, shown, write_number};
 
 const UDP: &str = "UDP";
 
@@ -24,10 +24,7 @@ pub(super) static PARAMETERS: &[CpeParameter] = &[
     settable(
         "Device.ManagementServer.LightweightNotificationTriggerInterval",
         |reading| reading.record.cpe.lightweight.trigger_interval.to_string(),
-        |cpe, value| {
-            let interval = &mut cpe.lightweight.trigger_interval;
-            *interval = value.parse().unwrap_or(*interval);
-        },
+        |cpe, value| write_number(&mut cpe.lightweight.trigger_interval, value),
     ),
     settable(
         "Device.ManagementServer.LightweightNotificationTriggerTime",
@@ -42,10 +39,7 @@ pub(super) static PARAMETERS: &[CpeParameter] = &[
     settable(
         "Device.ManagementServer.UDPLightweightNotificationPort",
         |reading| reading.record.cpe.lightweight.port.to_string(),
-        |cpe, value| {
-            let port = &mut cpe.lightweight.port;
-            *port = value.parse().unwrap_or(*port);
-        },
+        |cpe, value| write_number(&mut cpe.lightweight.port, value),
     )
     .checked(|value| match value.parse::<u16>() {
         Ok(1..) => Ok(()),

@@ -1,5 +1,7 @@
 //! What a parameter of the virtual CPE is.
 
+use std::str::FromStr;
+
 use jiff::Timestamp;
 
 use crate::cwmp::DeviceId;
@@ -167,6 +169,14 @@ pub(super) const fn own(
 /// A boolean as the model writes it.
 pub(super) fn boolean(value: bool) -> String {
     u8::from(value).to_string()
+}
+
+/// Writes a number; what is no number of its range, which the data model lets nobody set, changes
+/// nothing.
+pub(super) fn write_number<N: FromStr>(place: &mut N, value: &str) {
+    if let Ok(number) = value.parse() {
+        *place = number;
+    }
 }
 
 /// A moment as a data model writes it (cwmp.md I4).

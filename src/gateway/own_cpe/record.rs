@@ -132,19 +132,11 @@ impl Gateway {
         cpe.connection_request_username = conventional_username(&identity);
         cpe.events.add(Event::plain(EventCode::Bootstrap));
         Ok(DeviceRecord {
-            vendor: NO_VENDOR.to_owned(),
-            own_file: TreePath::nowhere(),
             model: Some(NAME.to_owned()),
             software_version: Some(VERSION.to_owned()),
             identity: Some(identity),
-            rows: Rows::default(),
-            booted_at: None,
-            contact: None,
-            delivery: DeliveryState::default(),
-            cpe: Box::new(cpe),
             lenses: self.inner.own_cpe.pack.id().to_string(),
-            kept: BTreeMap::new(),
-            reached_by: None,
+            ..DeviceRecord::new(NO_VENDOR.to_owned(), TreePath::nowhere(), cpe)
         })
     }
 }
