@@ -68,7 +68,7 @@ pub struct CpeState {
     pub events: EventQueue,
     /// Transfers that wait, run, or wait for their acknowledgement.
     pub transfers: Vec<Transfer>,
-    /// The id that the next transfer, report or wish gets.
+    /// The id that the next transfer, report or wish gets: [`CpeState::new_transfer_id`].
     pub next_transfer_id: u64,
     /// Inform.RetryCount: failed tries since the last good session (cwmp.md R4, R5).
     pub retry_count: u32,
@@ -155,6 +155,18 @@ impl CpeState {
             wishes: Vec::new(),
             factory_reset_is_due: false,
         }
+    }
+
+    /// An id for a transfer, report or wish; none is given twice.
+    pub fn new_transfer_id(&mut self) -> u64 {
+        let id = self.next_transfer_id;
+        self.next_transfer_id += 1;
+        id
+    }
+
+    /// The transfer with an id; `None` once the ACS has acknowledged it, or has dropped it.
+    pub fn transfer(&self, id: u64) -> Option<&Transfer> {
+        self.transfers.iter().find(|transfer| transfer.id == id)
     }
 
     /// Forgets what the CPE had to say under this id: a transfer, a report or a wish.

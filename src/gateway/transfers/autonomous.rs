@@ -3,40 +3,42 @@
 use jiff::Timestamp;
 
 use super::super::draft::Draft;
+use super::handout::FIRMWARE;
 use crate::cwmp::AutonomousTransferComplete;
 use crate::device::{AutonomousPolicy, AutonomousReport};
 
 /// Reports that may wait for an ACS; the oldest go first.
 const MAX_REPORTS: usize = 16;
-/// FileType of firmware.
-const FIRMWARE: &str = "1 Firmware Upgrade Image";
 
 impl Draft {
-    /// The phone has taken firmware that no Download gave it, and runs it. Where it came from is
-    /// not known.
+    /// The phone has taken firmware that no Download gave it, and runs it.
     pub(super) fn report_own_upgrade(&mut self, now: Timestamp) {
         let cpe = &mut self.record.cpe;
-        let report = AutonomousTransferComplete {
-            announce_url: String::new(),
-            transfer_url: String::new(),
-            is_download: true,
-            file_type: FIRMWARE.to_owned(),
-            file_size: 0,
-            target_file_name: String::new(),
-            fault: None,
-            start_time: None,
-            complete_time: Some(now),
-        };
+        let report = own_upgrade(now);
         if !wants(&cpe.autonomous_policy, &report) {
             return;
         }
         if cpe.autonomous_reports.len() >= MAX_REPORTS {
             cpe.autonomous_reports.remove(0);
         }
-        let id = cpe.next_transfer_id;
-        cpe.next_transfer_id += 1;
+        let id = cpe.new_transfer_id();
         cpe.autonomous_reports.push(AutonomousReport { id, report });
         self.news = true;
+    }
+}
+
+/// What is told of firmware that a phone has taken by itself. Where it came from is not known.
+fn own_upgrade(now: Timestamp) -> AutonomousTransferComplete {
+    AutonomousTransferComplete {
+        announce_url: String::new(),
+        transfer_url: String::new(),
+        is_download: true,
+        file_type: FIRMWARE.to_owned(),
+        file_size: 0,
+        target_file_name: String::new(),
+        fault: None,
+        start_time: None,
+        complete_time: Some(now),
     }
 }
 
@@ -68,17 +70,7 @@ mod tests {
 
     #[test]
     fn a_report_passes_every_filter_or_none_is_made() {
-        let report = AutonomousTransferComplete {
-            announce_url: String::new(),
-            transfer_url: String::new(),
-            is_download: true,
-            file_type: FIRMWARE.to_owned(),
-            file_size: 0,
-            target_file_name: String::new(),
-            fault: None,
-            start_time: None,
-            complete_time: None,
-        };
+        let report = own_upgrade(Timestamp::UNIX_EPOCH);
         let policy = |enable, types: &str, results: &str, files: &str| AutonomousPolicy {
             enable,
             transfer_types: types.to_owned(),

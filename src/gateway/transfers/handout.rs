@@ -14,13 +14,14 @@ use super::super::draft::Draft;
 use super::super::live::Live;
 use super::super::random;
 use super::super::schedule::after;
+use super::orders::unknown_file_type;
 use super::outcome::{Content, transfer_fault};
 use crate::cwmp::{Fault, FaultCode, TransferFault};
 use crate::device::{
     DeviceRecord, FileContent, FileRecord, FileRole, Installing, Transfer, TransferKind,
     TransferOrder, TransferState, TreePath,
 };
-use crate::mapping::{HandoutKind, HandoutPlace};
+use crate::mapping::{HandoutKind, HandoutPlace, HandoutRule, Pack};
 use crate::native::Mac;
 
 /// After a phone has its own file and does not fetch the other one, it is told to restart.
@@ -28,6 +29,9 @@ const RESTART_WAIT: Duration = Duration::from_secs(60);
 /// Longer than any phone writes firmware: who comes back after that with the old version, has not
 /// taken the new one.
 const WRITING_TIME: Duration = Duration::from_secs(600);
+
+/// FileType of firmware.
+pub(super) const FIRMWARE: &str = "1 Firmware Upgrade Image";
 
 /// How a phone was seen to take a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +48,7 @@ pub(in crate::gateway) enum Take {
 /// What a FileType of Download is, besides the configuration (cwmp.md M91).
 pub(super) fn handout_kind(file_type: &str) -> Option<HandoutKind> {
     match file_type {
-        "1 Firmware Upgrade Image" => Some(HandoutKind::Firmware),
+        FIRMWARE => Some(HandoutKind::Firmware),
         "2 Web Content" => Some(HandoutKind::Web),
         "4 Tone File" => Some(HandoutKind::Tone),
         "5 Ringer File" => Some(HandoutKind::Ringer),
@@ -61,25 +65,29 @@ struct Base {
 }
 
 /// How a file will be handed out.
-pub(super) struct HandoutPlan {
+pub(super) struct HandoutPlan<'p> {
+    pub(super) kind: HandoutKind,
+    rule: &'p HandoutRule,
     base: Base,
     file: String,
 }
 
 impl Gateway {
     /// Whether and how a phone can be given a file. Nothing is changed.
-    pub(super) fn plan_handout(
+    pub(super) fn plan_handout<'p>(
         &self,
-        draft: &Draft,
+        pack: &'p Pack,
+        record: &DeviceRecord,
         transfer: &Transfer,
-        kind: HandoutKind,
-    ) -> Result<HandoutPlan, Fault> {
+    ) -> Result<HandoutPlan<'p>, Fault> {
         let refuse = |text: String| Fault::new(FaultCode::InvalidArguments, text);
-        let Some(model) = draft.record.model.as_deref() else {
+        let kind = handout_kind(&transfer.file_type)
+            .ok_or_else(|| unknown_file_type(&transfer.file_type))?;
+        let Some(model) = record.model.as_deref() else {
             let text = "the phone's model is not known yet: it has not fetched its file";
             return Err(Fault::new(FaultCode::RequestDenied, text));
         };
-        let Some(rule) = draft.pack.handout(kind, Some(model)) else {
+        let Some(rule) = pack.handout(kind, Some(model)) else {
             return Err(refuse(format!(
                 "it is not known for sure how a {model} takes a {}",
                 transfer.file_type
@@ -90,12 +98,17 @@ impl Gateway {
             .map_err(|error| refuse(error.to_string()))?;
         rule.check_size(transfer.file_size.into())
             .map_err(|error| refuse(error.to_string()))?;
-        let Some(base) = self.base_for(&draft.record) else {
+        let Some(base) = self.base_for(record) else {
             let text = "it is not known how the phone reaches the gateway: it has not fetched its \
                         file, and phones.url is not set";
             return Err(Fault::new(FaultCode::RequestDenied, text));
         };
-        Ok(HandoutPlan { base, file })
+        Ok(HandoutPlan {
+            kind,
+            rule,
+            base,
+            file,
+        })
     }
 
     /// The operator's word, or the address at which the phone came for its own file. The Host of its
@@ -176,21 +189,15 @@ impl Draft {
         now: Timestamp,
     ) -> Result<Result<(), TransferFault>, GatewayError> {
         let failed = |text: String| Ok(Err(transfer_fault(FaultCode::TransferFailure, text)));
-        let Some(kind) = handout_kind(&transfer.file_type) else {
-            return failed("the file type is not offered".to_owned());
-        };
-        let plan = match gateway.plan_handout(self, transfer, kind) {
+        let pack = Arc::clone(&self.pack);
+        let plan = match gateway.plan_handout(&pack, &self.record, transfer) {
             Ok(plan) => plan,
             Err(fault) => return failed(fault.text),
         };
-        let pack = Arc::clone(&self.pack);
-        let Some(rule) = pack.handout(kind, self.record.model.as_deref()) else {
-            return failed("the phone takes no such file".to_owned());
-        };
-        if let Err(error) = rule.check_size(content.length) {
+        if let Err(error) = plan.rule.check_size(content.length) {
             return failed(error.to_string());
         }
-        let folder = match kind {
+        let folder = match plan.kind {
             HandoutKind::Firmware => "firmware",
             HandoutKind::Web | HandoutKind::Tone | HandoutKind::Ringer => "files",
         };
@@ -214,7 +221,7 @@ impl Draft {
             documents => documents?,
         };
         let revision = documents.own_file.revision + 1;
-        let pointers = match documents.edit(|layers| pack.point(layers, rule, &place)) {
+        let pointers = match documents.edit(|layers| pack.point(layers, plan.rule, &place)) {
             Ok(pointers) => pointers,
             Err(error) => return failed(error.to_string()),
         };

@@ -10,10 +10,10 @@ use super::super::core::Gateway;
 use super::super::draft::Draft;
 use super::super::rpc::printable;
 use super::super::schedule::after;
-use super::handout::handout_kind;
 use super::windows;
 use crate::cwmp::{Download, Fault, FaultCode, ScheduleDownload, TransferStatus, Upload};
 use crate::device::{Transfer, TransferKind, TransferOrder, TransferState};
+use crate::mapping::HandoutKind;
 use crate::native::Mac;
 
 /// Transfers that one device may have waiting (cwmp.md M94 wants at least 3).
@@ -126,12 +126,12 @@ impl Gateway {
         if transfer.file_type == DOWNLOAD_CONFIGURATION {
             return Ok(TransferKind::DownloadConfiguration);
         }
-        let kind = handout_kind(&transfer.file_type)
-            .ok_or_else(|| unknown_file_type(&transfer.file_type))?;
-        self.plan_handout(draft, transfer, kind)?;
-        Ok(match transfer.file_type.as_str() {
-            "1 Firmware Upgrade Image" => TransferKind::DownloadFirmware,
-            _ => TransferKind::DownloadFile,
+        let plan = self.plan_handout(&draft.pack, &draft.record, transfer)?;
+        Ok(match plan.kind {
+            HandoutKind::Firmware => TransferKind::DownloadFirmware,
+            HandoutKind::Web | HandoutKind::Tone | HandoutKind::Ringer => {
+                TransferKind::DownloadFile
+            }
         })
     }
 }
@@ -148,8 +148,7 @@ impl Draft {
                 "too many transfers are in the queue already",
             ));
         }
-        let id = cpe.next_transfer_id;
-        cpe.next_transfer_id += 1;
+        let id = cpe.new_transfer_id();
         let what = &transfer.file_type;
         let direction = if transfer.kind.is_download() {
             "download"
@@ -157,7 +156,7 @@ impl Draft {
             "upload"
         };
         gateway.log(self.mac, format_args!("{direction} of {what} ordered"));
-        self.record.cpe.transfers.push(Transfer { id, ..transfer });
+        cpe.transfers.push(Transfer { id, ..transfer });
         Ok(())
     }
 }
@@ -174,7 +173,7 @@ fn upload_kind(file_type: &str) -> Result<TransferKind, Fault> {
     }
 }
 
-fn unknown_file_type(file_type: &str) -> Fault {
+pub(super) fn unknown_file_type(file_type: &str) -> Fault {
     Fault::new(
         FaultCode::InvalidArguments,
         format!("file type {} is not offered", printable(file_type)),

@@ -8,9 +8,11 @@ use super::super::door::GatewayError;
 use super::super::draft::Draft;
 use super::super::retry::ERROR_WAIT;
 use super::super::schedule::after;
+use super::handout::handout_kind;
 use super::windows;
 use crate::cwmp::{FaultCode, TransferComplete, TransferFault};
 use crate::device::{Transfer, TransferKind, TransferOrder, TransferState};
+use crate::mapping::HandoutKind;
 use crate::native::Mac;
 use crate::wire::ContentHash;
 
@@ -89,14 +91,15 @@ impl Gateway {
         let Some((record, _)) = self.load(mac)? else {
             return Ok(None);
         };
-        let transfer = record.cpe.transfers.iter().find(|one| one.id == id);
+        let transfer = record.cpe.transfer(id);
         let is_handout = transfer.is_some_and(|transfer| {
             matches!(
                 transfer.kind,
                 TransferKind::DownloadFirmware | TransferKind::DownloadFile
             )
         });
-        let is_web_content = transfer.is_some_and(|one| one.file_type == "2 Web Content");
+        let kind = transfer.and_then(|transfer| handout_kind(&transfer.file_type));
+        let is_web_content = kind == Some(HandoutKind::Web);
         if !is_handout || content.is_empty() || is_web_page(content) && !is_web_content {
             return Ok(None);
         }

@@ -51,8 +51,7 @@ impl Gateway {
         let Some((record, _)) = self.load(mac)? else {
             return Ok(None);
         };
-        let transfers = &record.cpe.transfers;
-        let Some(transfer) = transfers.iter().find(|transfer| transfer.id == id) else {
+        let Some(transfer) = record.cpe.transfer(id) else {
             return Ok(None);
         };
         match &transfer.state {
@@ -74,7 +73,7 @@ impl Gateway {
             matches!(other.state, TransferState::Installing(_))
                 && other.file_type == transfer.file_type
         };
-        if transfers.iter().any(is_taken) {
+        if record.cpe.transfers.iter().any(is_taken) {
             // The phone has another such file to take; its end plans this one again.
             return Ok(None);
         }

@@ -88,7 +88,7 @@ pub(super) fn next_try(windows: &mut Vec<ScheduledWindow>, now: Timestamp) -> Op
         return Some(due);
     }
     windows.remove(0);
-    windows.first().map(|window| window.start.max(now))
+    next_window(windows, now)
 }
 
 #[cfg(test)]

@@ -89,8 +89,7 @@ impl Gateway {
             if cpe.wishes.len() >= MAX_WISHES {
                 return Err(WishError::TooMany);
             }
-            let id = cpe.next_transfer_id;
-            cpe.next_transfer_id += 1;
+            let id = cpe.new_transfer_id();
             self.log(
                 mac,
                 format_args!("the ACS is asked for a {}", request.file_type),
