@@ -7,8 +7,9 @@ use trestle::sim::acs::{AcsOptions, ScriptedAcs};
 
 use crate::bench::{Bench, CPE_PASSWORD, CPE_USERNAME};
 use crate::command::ERROR;
-use crate::managed::{Managed, finish};
+use crate::managed::Managed;
 use crate::phones::{AASTRA, GRANDSTREAM, HTEK};
+use crate::support::finish;
 
 const OTHER_USERNAME: &str = "other-fleet";
 const OTHER_PASSWORD: &str = "other-Tiller-78";

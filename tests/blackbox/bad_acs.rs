@@ -3,8 +3,9 @@
 use trestle::sim::acs::Reply;
 
 use crate::bench::Bench;
-use crate::managed::{DISPLAY_NAME, Managed, PROVISIONING_CODE, finish};
+use crate::managed::{DISPLAY_NAME, Managed, PROVISIONING_CODE};
 use crate::phones::{AASTRA, GRANDSTREAM, HTEK};
+use crate::support::finish;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rubbish_a_stall_or_a_close_fails_that_session_alone() {

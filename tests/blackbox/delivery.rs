@@ -5,8 +5,9 @@ use trestle::sim::acs::message::AttributeChange;
 
 use crate::bench::Bench;
 use crate::command::FINDINGS;
-use crate::managed::{DISPLAY_NAME, Managed, finish};
+use crate::managed::{DISPLAY_NAME, Managed};
 use crate::phones::{GRANDSTREAM, HTEK, PHONES};
+use crate::support::finish;
 
 fn delivery(shown: &Value) -> [Value; 3] {
     ["desired", "served", "confirmed"].map(|key| shown["device"][key].clone())

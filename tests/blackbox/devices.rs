@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use crate::bench::Bench;
 use crate::command::{CLEAN, ERROR, FINDINGS};
 use crate::fetch;
-use crate::managed::{DISPLAY_NAME, Managed, PROFILE, PROVISIONING_CODE, finish};
+use crate::managed::{DISPLAY_NAME, Managed, PROFILE, PROVISIONING_CODE};
 use crate::phones::{AASTRA, GRANDSTREAM, HTEK};
+use crate::support::finish;
 
 const MACS: [&str; 6] = [
     "00085d55aa11",

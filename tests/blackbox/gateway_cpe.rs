@@ -7,8 +7,9 @@ use trestle::sim::acs::{ScriptError, Session};
 
 use crate::bench::Bench;
 use crate::command::{CLEAN, FINDINGS};
-use crate::managed::{DOWNLOAD_TYPE, Managed, finish};
+use crate::managed::{DOWNLOAD_TYPE, Managed};
 use crate::phones::{GRANDSTREAM, HTEK, PHONES};
+use crate::support::finish;
 
 const TABLE: &str = "Device.ManagementServer.VirtualDevice.";
 const COUNT: &str = "Device.ManagementServer.VirtualDeviceNumberOfEntries";

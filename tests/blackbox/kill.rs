@@ -9,9 +9,10 @@ use trestle::sim::acs::http::Connection;
 use crate::bench::Bench;
 use crate::fetch;
 use crate::managed::{
-    DISPLAY_NAME, DOWNLOAD_TYPE, Managed, PARAMETER_KEY, PROVISIONING_CODE, finish, transfer,
+    DISPLAY_NAME, DOWNLOAD_TYPE, Managed, PARAMETER_KEY, PROVISIONING_CODE, transfer,
 };
 use crate::phones::{AASTRA, GRANDSTREAM, PHONES};
+use crate::support::finish;
 
 /// A ConnectionRequestURL that stays the same when the listener's port does not.
 const STABLE_URL: &str = "url = \"http://127.0.0.1:7547\"";

@@ -137,12 +137,6 @@ impl Managed {
     }
 }
 
-/// Brings a session to a good end whose Inform waits for its answer.
-pub(crate) async fn finish(mut session: Session<'_>) {
-    session.begin().await.unwrap();
-    session.end().unwrap();
-}
-
 /// An order to transfer a configuration file.
 pub(crate) fn transfer<'a>(command_key: &'a str, file_type: &'a str, url: &'a str) -> Transfer<'a> {
     Transfer {

@@ -4,8 +4,9 @@ use trestle::sim::acs::message::AttributeChange;
 
 use crate::bench::Bench;
 use crate::command::CLEAN;
-use crate::managed::{DISPLAY_NAME, Managed, PROFILE, finish};
+use crate::managed::{DISPLAY_NAME, Managed, PROFILE};
 use crate::phones::PHONES;
+use crate::support::finish;
 
 fn watched<'a>(name: &'a str, notification: &'a str) -> AttributeChange<'a> {
     AttributeChange {

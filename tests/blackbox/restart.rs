@@ -3,8 +3,9 @@
 use trestle::sim::acs::Reply;
 
 use crate::bench::Bench;
-use crate::managed::{Managed, finish};
+use crate::managed::Managed;
 use crate::phones::{HTEK, PHONES};
+use crate::support::finish;
 
 /// How the gateway ended.
 #[derive(Debug, Clone, Copy)]

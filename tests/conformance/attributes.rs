@@ -19,7 +19,8 @@ pub(crate) const CHECKS: &[Check] = checks![
 /// Parameters whose notification Device:2 forces to be active.
 const FORCED_ACTIVE: [&str; 2] = [PROVISIONING_CODE, "Device.DeviceInfo.SoftwareVersion"];
 
-fn notify<'a>(name: &'a str, notification: &'a str) -> AttributeChange<'a> {
+/// Sets the notification of a parameter, or of all below a path, and nothing else of it.
+pub(crate) fn notify<'a>(name: &'a str, notification: &'a str) -> AttributeChange<'a> {
     AttributeChange {
         name,
         notification: Some(notification),

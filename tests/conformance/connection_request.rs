@@ -10,8 +10,9 @@ use trestle::sim::acs::{Reply, Shown};
 use crate::catalogue::{Check, checks};
 use crate::gateway::world;
 use crate::lag::Lag;
-use crate::private::{Options, Private};
+use crate::private::Private;
 use crate::subject::{CR_USERNAME, PROVISIONING_CODE, Subject, Waker, check, check_alone};
+use crate::support::finish;
 
 /// The checks of this file.
 pub(crate) const CHECKS: &[Check] = checks![
@@ -35,12 +36,7 @@ const NONCE_LIFETIME: Duration = Duration::from_secs(62);
 fn c157_without_credentials_there_is_a_challenge_and_no_session() {
     check_alone(157, async || {
         // A minute of the gateway's time is what is watched.
-        let options = Options {
-            speed: 30,
-            ..Options::default()
-        };
-        let private = Private::start(157, options).await;
-        let mut subject = private.subject(0).await;
+        let (private, mut subject) = Private::announced(157, 30).await;
         let requester = subject.waker().requester.clone();
         let mut challenges = Vec::new();
         for _ in 0..2 {
@@ -110,9 +106,8 @@ fn c160_a_replay_wakes_nobody() {
     check(160, async |mut subject| {
         let waker = subject.waker().clone();
         let outcome = waker.requester.request(waker.shown()).await.unwrap();
-        let mut session = subject.device.session().await.unwrap();
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        let session = subject.device.session().await.unwrap();
+        finish(session).await;
         let replay = outcome.authorization.unwrap();
         let challenge = outcome.challenge.unwrap();
         let again = authorization(&waker, &challenge, "00000001", "another");
@@ -179,10 +174,9 @@ fn authorization(waker: &Waker, challenge: &Response, count: &str, client_nonce:
 async fn count_sessions(subject: &mut Subject) -> usize {
     let mut count = 0;
     while !subject.device.is_silent_for(QUIET).await {
-        let mut session = subject.device.session().await.unwrap();
+        let session = subject.device.session().await.unwrap();
         count += 1;
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
     }
     count
 }
@@ -312,8 +306,7 @@ fn c212_many_requests_are_answered_in_a_second() {
         for status in requests.join_all().await {
             assert_eq!(status, 401);
         }
-        let mut session = subject.device.session().await.unwrap();
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        let session = subject.device.session().await.unwrap();
+        finish(session).await;
     });
 }

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use trestle::sim::acs::message::{AttributeChange, Transfer};
 use trestle::sim::acs::{Reply, Session};
 
+use crate::attributes::notify;
 use crate::catalogue::{Check, checks};
 use crate::local::{Mover, address_parameter, display_name, operate, set};
 use crate::private::{Options, Private};
 use crate::redirects::second_acs;
 use crate::subject::{INTERVAL, MS, Subject, check, check_alone, fault_code};
+use crate::support::finish;
+use crate::transfers::download;
 
 /// The checks of this file.
 pub(crate) const CHECKS: &[Check] = checks![
@@ -29,25 +31,6 @@ pub(crate) const CHECKS: &[Check] = checks![
 /// Long enough for a wrong message to show up.
 const QUIET: Duration = Duration::from_millis(1500);
 
-fn active(name: &str) -> AttributeChange<'_> {
-    AttributeChange {
-        name,
-        notification: Some("2"),
-        access_list: None,
-    }
-}
-
-/// A private gateway whose clock runs so fast, and one phone of it that is announced.
-async fn private(number: u16, speed: u16) -> (Private, Subject) {
-    let options = Options {
-        speed,
-        ..Options::default()
-    };
-    let private = Private::start(number, options).await;
-    let subject = private.subject(0).await;
-    (private, subject)
-}
-
 async fn set_interval(session: &mut Session<'_>, seconds: &str) {
     let values = [(INTERVAL, seconds, "xsd:unsignedInt")];
     session.set_values(&values, "").await.unwrap();
@@ -55,34 +38,30 @@ async fn set_interval(session: &mut Session<'_>, seconds: &str) {
 
 fn c028_what_arises_in_a_session_waits_for_its_end() {
     check_alone(28, async || {
-        let (private, mut subject) = private(28, 1).await;
+        let (private, mut subject) = Private::announced(28, 1).await;
         let name = display_name();
         let phone = subject.phone;
         let mut session = subject.turn().await;
-        session.set_attributes(&[active(&name)]).await.unwrap();
+        session.set_attributes(&[notify(&name, "2")]).await.unwrap();
         set_interval(&mut session, "2").await;
         set(private.folder(), phone, &name, "meanwhile").await;
         assert!(session.device().is_silent_for(Duration::from_secs(3)).await);
         set_interval(&mut session, "86400").await;
         session.end().unwrap();
-        let mut session = subject.device.session().await.unwrap();
+        let session = subject.informed_of(&["2 PERIODIC", "4 VALUE CHANGE"]).await;
         let inform = session.inform();
-        assert_eq!(inform.event_codes(), ["2 PERIODIC", "4 VALUE CHANGE"]);
         assert_eq!(inform.value(&name), Some("meanwhile"));
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
         assert!(subject.device.is_silent_for(QUIET).await);
     });
 }
 
 fn c055_a_restart_that_no_acs_ordered_is_a_boot_and_nothing_else() {
     check_alone(55, async || {
-        let (private, mut subject) = private(55, 1).await;
+        let (private, mut subject) = Private::announced(55, 1).await;
         operate(private.folder(), &["reboot", &subject.phone.mac()]).await;
-        let mut session = subject.device.session().await.unwrap();
-        assert_eq!(session.inform().event_codes(), ["1 BOOT"]);
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        let session = subject.informed_of(&["1 BOOT"]).await;
+        finish(session).await;
     });
 }
 
@@ -103,20 +82,13 @@ fn c057_the_same_url_is_no_new_acs() {
 
 fn c058_a_new_acs_gets_nothing_of_the_old_one() {
     check_alone(58, async || {
-        let (private, mut subject) = private(58, 1).await;
+        let (private, mut subject) = Private::announced(58, 1).await;
         let other = second_acs(58, None).await;
         let mut there = other.device(&subject.phone.serial());
         let missing = subject.world.files.url("/missing");
-        let transfer = Transfer {
-            command_key: "D58",
-            file_type: "3 Vendor Configuration File",
-            url: &missing,
-            username: "",
-            password: "",
-            file_size: 0,
-        };
         let mut session = subject.turn().await;
-        session.download(&transfer).await.unwrap();
+        let order = download("D58", &missing);
+        session.download(&order).await.unwrap();
         session.schedule_inform(1, "S58").await.unwrap();
         session.end().unwrap();
         let refused = loop {
@@ -153,15 +125,14 @@ async fn outlive(private: &mut Private, subject: &mut Subject, expected: &[&str]
     // Time to note that it has failed.
     tokio::time::sleep(Duration::from_millis(300)).await;
     private.restart();
-    let mut session = subject.device.session().await.unwrap();
+    let session = subject.device.session().await.unwrap();
     let inform = session.inform().clone();
     for code in expected {
         let times = inform.events.iter().filter(|event| event.code == *code);
         assert_eq!(times.count(), 1, "{code} in {:?}", inform.events);
     }
     assert!(inform.retry_count > 0);
-    session.begin().await.unwrap();
-    session.end().unwrap();
+    finish(session).await;
     assert!(subject.device.is_silent_for(QUIET).await);
 }
 
@@ -180,16 +151,9 @@ fn c060_what_must_not_be_dropped_outlives_a_kill() {
         outlive(&mut private, &mut subject, &["1 BOOT", "M Reboot"]).await;
 
         let missing = subject.world.files.url("/missing");
-        let transfer = Transfer {
-            command_key: "D60",
-            file_type: "3 Vendor Configuration File",
-            url: &missing,
-            username: "",
-            password: "",
-            file_size: 0,
-        };
         let mut session = subject.turn().await;
-        session.download(&transfer).await.unwrap();
+        let order = download("D60", &missing);
+        session.download(&order).await.unwrap();
         session.end().unwrap();
         outlive(
             &mut private,
@@ -202,16 +166,15 @@ fn c060_what_must_not_be_dropped_outlives_a_kill() {
 
 fn c061_periods_without_an_acs_are_one_event() {
     check_alone(61, async || {
-        let (private, mut subject) = private(61, 10).await;
+        let (private, mut subject) = Private::announced(61, 10).await;
         let mut session = subject.turn().await;
         set_interval(&mut session, "10").await;
         session.end().unwrap();
         subject.world.acs.close();
         private.pass(Duration::from_secs(35)).await;
         subject.world.acs.reopen().await.unwrap();
-        let mut session = subject.device.session().await.unwrap();
+        let mut session = subject.informed_of(&["2 PERIODIC"]).await;
         let inform = session.inform();
-        assert_eq!(inform.event_codes(), ["2 PERIODIC"]);
         assert!(inform.retry_count > 0);
         session.begin().await.unwrap();
         set_interval(&mut session, "86400").await;
@@ -222,7 +185,7 @@ fn c061_periods_without_an_acs_are_one_event() {
 
 fn c062_two_scheduled_informs_are_one_event_with_two_keys() {
     check_alone(62, async || {
-        let (private, mut subject) = private(62, 10).await;
+        let (private, mut subject) = Private::announced(62, 10).await;
         let mut session = subject.turn().await;
         session.schedule_inform(5, "k1").await.unwrap();
         session.schedule_inform(8, "k2").await.unwrap();
@@ -230,25 +193,22 @@ fn c062_two_scheduled_informs_are_one_event_with_two_keys() {
         subject.world.acs.close();
         private.pass(Duration::from_secs(10)).await;
         subject.world.acs.reopen().await.unwrap();
-        let mut session = subject.device.session().await.unwrap();
+        let session = subject
+            .informed_of(&["3 SCHEDULED", "M ScheduleInform", "M ScheduleInform"])
+            .await;
         let inform = session.inform();
-        assert_eq!(
-            inform.event_codes(),
-            ["3 SCHEDULED", "M ScheduleInform", "M ScheduleInform"]
-        );
         let mut keys = inform.command_keys("M ScheduleInform");
         keys.sort_unstable();
         assert_eq!(keys, ["k1", "k2"]);
         assert_eq!(inform.command_keys("3 SCHEDULED"), [""]);
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
         assert!(subject.device.is_silent_for(QUIET).await);
     });
 }
 
 fn c063_a_connection_request_is_not_retried() {
     check_alone(63, async || {
-        let (_private, mut subject) = private(63, 10).await;
+        let (_private, mut subject) = Private::announced(63, 10).await;
         let mut session = subject.turn().await;
         session.schedule_inform(1, "k").await.unwrap();
         session.end().unwrap();
@@ -259,11 +219,9 @@ fn c063_a_connection_request_is_not_retried() {
         assert!(session.inform().has_event("3 SCHEDULED"));
         session.end_with(Reply::status(503)).unwrap();
         for _ in 0..2 {
-            let session = subject.device.session().await.unwrap();
-            assert_eq!(
-                session.inform().event_codes(),
-                ["3 SCHEDULED", "M ScheduleInform"]
-            );
+            let session = subject
+                .informed_of(&["3 SCHEDULED", "M ScheduleInform"])
+                .await;
             session.end_with(Reply::status(503)).unwrap();
         }
     });
@@ -271,35 +229,32 @@ fn c063_a_connection_request_is_not_retried() {
 
 fn c064_only_what_was_delivered_is_cleared() {
     check_alone(64, async || {
-        let (_private, mut subject) = private(64, 1).await;
+        let (_private, mut subject) = Private::announced(64, 1).await;
         let phone = Mover::of(&subject);
         let address = phone.address(0);
         let mut session = subject.turn().await;
-        let active = active(address_parameter());
+        let active = notify(address_parameter(), "2");
         session.set_attributes(&[active]).await.unwrap();
         set_interval(&mut session, "2").await;
         session.end().unwrap();
-        let mut session = subject.device.session().await.unwrap();
-        assert_eq!(session.inform().event_codes(), ["2 PERIODIC"]);
+        let mut session = subject.informed_of(&["2 PERIODIC"]).await;
         session.begin().await.unwrap();
         set_interval(&mut session, "86400").await;
         phone.move_to(address).await;
         session.end().unwrap();
-        let mut session = subject.device.session().await.unwrap();
+        let session = subject.informed_of(&["4 VALUE CHANGE"]).await;
         let inform = session.inform();
-        assert_eq!(inform.event_codes(), ["4 VALUE CHANGE"]);
         assert_eq!(
             inform.value(address_parameter()),
             Some(address.to_string().as_str())
         );
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
     });
 }
 
 fn c068_rows_add_parameters_to_informs_with_their_events() {
     check_alone(68, async || {
-        let (_private, mut subject) = private(68, 1).await;
+        let (_private, mut subject) = Private::announced(68, 1).await;
         let mut session = subject.turn().await;
         let table = format!("{MS}InformParameter.");
         let (row, _) = session.add_object(&table, "").await.unwrap();
@@ -339,22 +294,20 @@ fn c068_rows_add_parameters_to_informs_with_their_events() {
             );
         }
         session.end().unwrap();
-        let mut session = subject.device.session().await.unwrap();
-        assert_eq!(session.inform().event_codes(), ["2 PERIODIC"]);
+        let mut session = subject.informed_of(&["2 PERIODIC"]).await;
         assert!(session.inform().value(&name).is_some());
         session.begin().await.unwrap();
         set_interval(&mut session, "86400").await;
         session.end().unwrap();
-        let mut session = subject.wake().await;
+        let session = subject.wake().await;
         assert_eq!(session.inform().value(&name), None);
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
     });
 }
 
 fn c069_a_heartbeat_goes_alone_and_is_not_retried() {
     check_alone(69, async || {
-        let (_private, mut subject) = private(69, 15).await;
+        let (_private, mut subject) = Private::announced(69, 15).await;
         let enable = format!("{MS}HeartbeatPolicy.Enable");
         let interval = format!("{MS}HeartbeatPolicy.ReportingInterval");
         let mut session = subject.turn().await;
@@ -370,28 +323,21 @@ fn c069_a_heartbeat_goes_alone_and_is_not_retried() {
         session.set_values(&values, "").await.unwrap();
         session.end().unwrap();
         // Another event falls due while the heartbeat waits for its answer.
-        let mut session = subject.device.session().await.unwrap();
-        assert_eq!(session.inform().event_codes(), ["14 HEARTBEAT"]);
+        let mut session = subject.informed_of(&["14 HEARTBEAT"]).await;
         session.begin().await.unwrap();
         session.schedule_inform(1, "with it").await.unwrap();
         tokio::time::sleep(Duration::from_millis(300)).await;
         session.end().unwrap();
-        let mut session = subject.device.session().await.unwrap();
-        assert_eq!(
-            session.inform().event_codes(),
-            ["3 SCHEDULED", "M ScheduleInform"]
-        );
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        let session = subject
+            .informed_of(&["3 SCHEDULED", "M ScheduleInform"])
+            .await;
+        finish(session).await;
         // One that fails is not tried again: the next one comes at its own time.
-        let session = subject.device.session().await.unwrap();
-        assert_eq!(session.inform().event_codes(), ["14 HEARTBEAT"]);
+        let session = subject.informed_of(&["14 HEARTBEAT"]).await;
         session.end_with(Reply::status(503)).unwrap();
         assert!(subject.device.is_silent_for(QUIET).await);
-        let mut session = subject.device.session().await.unwrap();
-        assert_eq!(session.inform().event_codes(), ["14 HEARTBEAT"]);
+        let session = subject.informed_of(&["14 HEARTBEAT"]).await;
         assert_eq!(session.inform().retry_count, 1);
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
     });
 }

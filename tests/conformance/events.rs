@@ -7,6 +7,7 @@ use crate::catalogue::{Check, checks};
 use crate::model::Model;
 use crate::redirects::second_acs;
 use crate::subject::{DI, MS, Waker, check, check_new};
+use crate::support::finish;
 use crate::variant::{Template, Variant};
 
 /// The checks of this file.
@@ -57,7 +58,7 @@ fn forced() -> Vec<&'static str> {
 fn c051_first_contact_is_a_bootstrap() {
     check_new(51, async |mut subject| {
         subject.running.boot().await;
-        let mut session = subject.device.session().await.unwrap();
+        let session = subject.device.session().await.unwrap();
         let inform = session.inform();
         assert!(inform.has_event("0 BOOTSTRAP"), "{:?}", inform.events);
         assert!(
@@ -68,8 +69,7 @@ fn c051_first_contact_is_a_bootstrap() {
         );
         assert_eq!(inform.retry_count, 0);
         assert_eq!(inform.max_envelopes, "1");
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
     });
 }
 
@@ -109,7 +109,7 @@ fn c053_the_forced_list_is_complete() {
 
 fn c054_without_a_change_there_is_nothing_but_the_forced_list() {
     check(54, async |mut subject| {
-        let mut session = subject.wake().await;
+        let session = subject.wake().await;
         let inform = session.inform();
         if inform.event_codes() == ["6 CONNECTION REQUEST"] {
             let mut names: Vec<_> = inform
@@ -122,8 +122,7 @@ fn c054_without_a_change_there_is_nothing_but_the_forced_list() {
         } else {
             panic!("nothing happened, but the events are {:?}", inform.events);
         }
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
     });
 }
 
@@ -167,11 +166,10 @@ fn c059_bootstrap_stays_until_it_is_delivered() {
         let waker = Waker::set_up(&mut session).await;
         session.end().unwrap();
         waker.knock().await;
-        let mut session = subject.device.session().await.unwrap();
+        let session = subject.device.session().await.unwrap();
         assert!(!session.inform().has_event("0 BOOTSTRAP"));
         assert_eq!(session.inform().retry_count, 0);
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
     });
 }
 

@@ -19,6 +19,7 @@ pub(crate) const CHECKS: &[Check] = checks![
 ];
 
 const FIRMWARE: &str = "1 Firmware Upgrade Image";
+const AUTONOMOUS: &str = "10 AUTONOMOUS TRANSFER COMPLETE";
 
 /// Orders firmware and lets the phone fetch its file; the path at which it finds the image.
 async fn order_firmware(subject: &mut Subject, key: &str, url: &str) -> String {
@@ -129,11 +130,7 @@ fn c156_firmware_without_an_order_is_told_by_the_policy() {
         // The policy is off: nothing but the restart is told.
         subject.running.get_own("1.0.7.98").await;
         let mut session = subject.device.session().await.unwrap();
-        assert!(
-            !session
-                .inform()
-                .has_event("10 AUTONOMOUS TRANSFER COMPLETE")
-        );
+        assert!(!session.inform().has_event(AUTONOMOUS));
         session.begin().await.unwrap();
         assert_eq!(
             session.get_value(&set("TransferTypeFilter")).await.unwrap(),
@@ -148,11 +145,7 @@ fn c156_firmware_without_an_order_is_told_by_the_policy() {
         // The filter does not let firmware pass.
         subject.running.get_own("1.0.7.99").await;
         let mut session = subject.device.session().await.unwrap();
-        assert!(
-            !session
-                .inform()
-                .has_event("10 AUTONOMOUS TRANSFER COMPLETE")
-        );
+        assert!(!session.inform().has_event(AUTONOMOUS));
         session.begin().await.unwrap();
         session
             .set_values(&[(files.as_str(), FIRMWARE, "xsd:string")], "")
@@ -162,7 +155,7 @@ fn c156_firmware_without_an_order_is_told_by_the_policy() {
         subject.running.get_own("1.0.7.100").await;
         let mut session = subject.device.session().await.unwrap();
         let inform = session.inform().clone();
-        assert!(inform.has_event("10 AUTONOMOUS TRANSFER COMPLETE"));
+        assert!(inform.has_event(AUTONOMOUS));
         assert!(!inform.has_event("7 TRANSFER COMPLETE"));
         let requests = session.begin().await.unwrap();
         session.end().unwrap();

@@ -8,6 +8,7 @@ use trestle::sim::acs::{Exchange, Reply, ScriptError};
 use crate::catalogue::{Check, checks};
 use crate::gateway::{CPE_PASSWORD, CPE_USERNAME};
 use crate::subject::{PROVISIONING_CODE, Subject, check};
+use crate::support::finish;
 
 /// The checks of this file.
 pub(crate) const CHECKS: &[Check] = checks![
@@ -179,7 +180,7 @@ fn c040_a_challenge_that_closes_is_answered_on_a_new_connection() {
             )
             .and_close();
         session.end_with(challenge).unwrap();
-        let mut session = subject.device.session().await.unwrap();
+        let session = subject.device.session().await.unwrap();
         let second = session.pending().unwrap().clone();
         assert_ne!(first.connection, second.connection);
         assert_eq!(first.body, second.body);
@@ -189,8 +190,7 @@ fn c040_a_challenge_that_closes_is_answered_on_a_new_connection() {
                 .unwrap()
                 .starts_with("Digest ")
         );
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
     });
 }
 

@@ -1,11 +1,12 @@
 //! C001 to C012: what holds for every message. The ledger answers for them at the end of the run;
 //! here a device is led through all of its messages, and through what only a script can cause.
 
-use trestle::sim::acs::message::{AttributeChange, Transfer};
 use trestle::sim::acs::{Reply, ScriptError, Session};
 
+use crate::attributes::notify;
 use crate::catalogue::{Check, checks};
 use crate::subject::{DI, MS, PROVISIONING_CODE, Subject, check, fault_code};
+use crate::transfers::download;
 
 /// The checks of this file.
 pub(crate) const CHECKS: &[Check] = checks![
@@ -22,11 +23,7 @@ async fn tour(subject: &mut Subject) {
     session.get_names("", false).await.unwrap();
     session.get_values(&["Device."]).await.unwrap();
     session.get_attributes(&[DI]).await.unwrap();
-    let passive = AttributeChange {
-        name: PROVISIONING_CODE,
-        notification: Some("0"),
-        access_list: None,
-    };
+    let passive = notify(PROVISIONING_CODE, "0");
     session.set_attributes(&[passive]).await.unwrap();
     let odd = " <&>\"' é\t\n ";
     session
@@ -37,14 +34,7 @@ async fn tour(subject: &mut Subject) {
     assert_eq!(fault_code(session.get_values(&["Device.No"]).await), 9005);
     let unknown = [("Device.No", "1", "xsd:string")];
     assert_eq!(fault_code(session.set_values(&unknown, "").await), 9003);
-    let transfer = Transfer {
-        command_key: "tour",
-        file_type: "3 Vendor Configuration File",
-        url: &url,
-        username: "",
-        password: "",
-        file_size: 0,
-    };
+    let transfer = download("tour", &url);
     session.download(&transfer).await.unwrap();
     session.end().unwrap();
     let mut session = subject.device.session().await.unwrap();

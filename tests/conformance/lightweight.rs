@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
-use trestle::sim::acs::message::AttributeChange;
 use trestle::sim::acs::xml;
 
+use crate::attributes::notify;
 use crate::catalogue::{Check, checks};
 use crate::local::{self, display_name};
 use crate::private::{Options, Private};
@@ -37,16 +37,12 @@ async fn change_by_hand(private: &Private, value: &str) {
 }
 
 /// Sets how the ACS hears of a change, in CWMP 1.4.
-async fn notify(subject: &mut Subject, number: &str) {
+async fn set_notification(subject: &mut Subject, number: &str) {
     let mut session = subject.wake().await;
     session.set_use_version("1.4");
     session.begin().await.unwrap();
     let name = display_name();
-    let change = AttributeChange {
-        name: &name,
-        notification: Some(number),
-        access_list: None,
-    };
+    let change = notify(&name, number);
     session.set_attributes(&[change]).await.unwrap();
     session.end().unwrap();
 }
@@ -121,7 +117,7 @@ fn c187_lightweight_notifications_go_out_by_udp() {
         session.end().unwrap();
 
         // 5: at once, and no session.
-        notify(&mut subject, "5").await;
+        set_notification(&mut subject, "5").await;
         change_by_hand(&private, "five").await;
         let document = host.next(QUIET).await.expect("a notification at once");
         let told = parameter_in(&document, &subject);
@@ -129,7 +125,7 @@ fn c187_lightweight_notifications_go_out_by_udp() {
         assert!(subject.device.is_silent_for(QUIET).await);
 
         // 6: at once, and the change is in the next Inform.
-        notify(&mut subject, "6").await;
+        set_notification(&mut subject, "6").await;
         change_by_hand(&private, "six").await;
         let document = host.next(QUIET).await.expect("a notification at once");
         assert_eq!(parameter_in(&document, &subject).1, "six");
@@ -139,7 +135,7 @@ fn c187_lightweight_notifications_go_out_by_udp() {
         session.end().unwrap();
 
         // 3: with the next trigger, which comes every five seconds of ours.
-        notify(&mut subject, "3").await;
+        set_notification(&mut subject, "3").await;
         change_by_hand(&private, "three").await;
         let trigger = private.scaled(Duration::from_secs(110));
         let document = host.next(trigger).await.expect("one with the trigger");

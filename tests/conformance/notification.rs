@@ -3,13 +3,15 @@
 
 use std::time::{Duration, Instant};
 
+use trestle::sim::acs::Reply;
 use trestle::sim::acs::message::AttributeChange;
-use trestle::sim::acs::{Reply, Session};
 
+use crate::attributes::notify;
 use crate::catalogue::{Check, checks};
 use crate::local::{Mover, address_parameter, display_name, set};
-use crate::private::{Options, Private};
+use crate::private::Private;
 use crate::subject::{INTERVAL, MS, PROVISIONING_CODE, Subject, check, check_alone};
+use crate::support::finish;
 use crate::variant::{Template, Variant};
 
 /// The checks of this file.
@@ -30,24 +32,6 @@ pub(crate) const CHECKS: &[Check] = checks![
 /// Long enough for a wrong message to show up.
 const QUIET: Duration = Duration::from_millis(1500);
 
-fn notify<'a>(name: &'a str, notification: &'a str) -> AttributeChange<'a> {
-    AttributeChange {
-        name,
-        notification: Some(notification),
-        access_list: None,
-    }
-}
-
-async fn private(number: u16, speed: u16) -> (Private, Subject) {
-    let options = Options {
-        speed,
-        ..Options::default()
-    };
-    let private = Private::start(number, options).await;
-    let subject = private.subject(0).await;
-    (private, subject)
-}
-
 /// Sets a notification in a session of its own.
 async fn set_notification(subject: &mut Subject, name: &str, notification: &str) {
     let mut session = subject.turn().await;
@@ -56,9 +40,12 @@ async fn set_notification(subject: &mut Subject, name: &str, notification: &str)
     session.end().unwrap();
 }
 
-async fn finish(mut session: Session<'_>) {
-    session.begin().await.unwrap();
-    session.end().unwrap();
+/// Checks that a change is not told: neither by itself nor in a session of another cause.
+async fn check_untold(subject: &mut Subject) {
+    assert!(subject.device.is_silent_for(QUIET).await);
+    let session = subject.wake().await;
+    assert!(!session.inform().has_event("4 VALUE CHANGE"));
+    finish(session).await;
 }
 
 fn c093_the_same_value_again_is_no_change() {
@@ -70,16 +57,13 @@ fn c093_the_same_value_again_is_no_change() {
         session.set_attributes(&[notify(&name, "2")]).await.unwrap();
         session.set_values(&values, "").await.unwrap();
         session.end().unwrap();
-        assert!(subject.device.is_silent_for(QUIET).await);
-        let session = subject.wake().await;
-        assert!(!session.inform().has_event("4 VALUE CHANGE"));
-        finish(session).await;
+        check_untold(&mut subject).await;
     });
 }
 
 fn c125_attributes_survive_a_restart() {
     check_alone(125, async || {
-        let (mut private, mut subject) = private(125, 1).await;
+        let (mut private, mut subject) = Private::announced(125, 1).await;
         let name = display_name();
         let mut session = subject.turn().await;
         let change = AttributeChange {
@@ -122,10 +106,9 @@ fn c178_an_active_change_opens_a_session() {
         // What an Inform tells is what is so when it is sent.
         phone.move_back().await;
         session.end_with(Reply::status(503)).unwrap();
-        let session = subject.device.session().await.unwrap();
-        let inform = session.inform();
-        assert_eq!(inform.event_codes(), ["4 VALUE CHANGE"]);
         let home = subject.phone.address().to_string();
+        let session = subject.informed_of(&["4 VALUE CHANGE"]).await;
+        let inform = session.inform();
         assert_eq!(inform.value(name), Some(home.as_str()));
         finish(session).await;
     });
@@ -133,7 +116,7 @@ fn c178_an_active_change_opens_a_session() {
 
 fn c179_a_passive_change_waits_for_a_session() {
     check_alone(179, async || {
-        let (_private, mut subject) = private(179, 1).await;
+        let (_private, mut subject) = Private::announced(179, 1).await;
         let name = address_parameter();
         set_notification(&mut subject, name, "1").await;
         let phone = Mover::of(&subject);
@@ -146,10 +129,9 @@ fn c179_a_passive_change_waits_for_a_session() {
         session.set_values(&values, "").await.unwrap();
         session.end().unwrap();
         phone.move_back().await;
-        let session = subject.device.session().await.unwrap();
-        let inform = session.inform();
-        assert_eq!(inform.event_codes(), ["2 PERIODIC", "4 VALUE CHANGE"]);
         let home = subject.phone.address().to_string();
+        let session = subject.informed_of(&["2 PERIODIC", "4 VALUE CHANGE"]).await;
+        let inform = session.inform();
         assert_eq!(inform.value(name), Some(home.as_str()));
         finish(session).await;
     });
@@ -163,23 +145,19 @@ fn c180_what_the_acs_sets_is_no_news_to_it() {
         let values = [(PROVISIONING_CODE, "by the ACS", "xsd:string")];
         session.set_values(&values, "").await.unwrap();
         session.end().unwrap();
-        assert!(subject.device.is_silent_for(QUIET).await);
-        let session = subject.wake().await;
-        assert!(!session.inform().has_event("4 VALUE CHANGE"));
-        finish(session).await;
+        check_untold(&mut subject).await;
     });
 }
 
 fn c181_what_the_operator_sets_is_news() {
     check_alone(181, async || {
-        let (private, mut subject) = private(181, 1).await;
+        let (private, mut subject) = Private::announced(181, 1).await;
         let name = display_name();
         for name in [name.as_str(), PROVISIONING_CODE] {
             set_notification(&mut subject, name, "2").await;
             set(private.folder(), subject.phone, name, "by hand").await;
-            let session = subject.device.session().await.unwrap();
+            let session = subject.informed_of(&["4 VALUE CHANGE"]).await;
             let inform = session.inform();
-            assert_eq!(inform.event_codes(), ["4 VALUE CHANGE"]);
             assert_eq!(inform.value(name), Some("by hand"));
             finish(session).await;
         }
@@ -204,7 +182,7 @@ fn c182_there_and_back_is_a_change() {
 
 fn c183_a_pending_change_survives_a_restart_and_is_told_once() {
     check_alone(183, async || {
-        let (mut private, mut subject) = private(183, 10).await;
+        let (mut private, mut subject) = Private::announced(183, 10).await;
         let name = address_parameter();
         set_notification(&mut subject, name, "1").await;
         let phone = Mover::of(&subject);
@@ -215,9 +193,8 @@ fn c183_a_pending_change_survives_a_restart_and_is_told_once() {
         subject.waker().knock().await;
         private.pass(Duration::from_secs(10)).await;
         subject.world.acs.reopen().await.unwrap();
-        let session = subject.device.session().await.unwrap();
+        let session = subject.informed_of(&["4 VALUE CHANGE"]).await;
         let inform = session.inform();
-        assert_eq!(inform.event_codes(), ["4 VALUE CHANGE"]);
         assert_eq!(
             inform.value(name),
             Some(phone.address(0).to_string().as_str())
@@ -232,7 +209,7 @@ fn c183_a_pending_change_survives_a_restart_and_is_told_once() {
 
 fn c184_the_throttle_holds_active_changes_back() {
     check_alone(184, async || {
-        let (private, mut subject) = private(184, 20).await;
+        let (private, mut subject) = Private::announced(184, 20).await;
         let name = address_parameter();
         let throttle = format!("{MS}DefaultActiveNotificationThrottle");
         let phone = Mover::of(&subject);
@@ -268,7 +245,7 @@ fn c184_the_throttle_holds_active_changes_back() {
 
 fn c185_without_notification_changes_are_silent() {
     check_alone(185, async || {
-        let (private, mut subject) = private(185, 1).await;
+        let (private, mut subject) = Private::announced(185, 1).await;
         set_notification(&mut subject, "Device.", "0").await;
         let phone = Mover::of(&subject);
         phone.move_to(phone.address(0)).await;
@@ -281,9 +258,8 @@ fn c185_without_notification_changes_are_silent() {
         match Variant::current().template {
             Template::Device1 => assert!(subject.device.is_silent_for(QUIET).await),
             Template::Device2 => {
-                let session = subject.device.session().await.unwrap();
+                let session = subject.informed_of(&["4 VALUE CHANGE"]).await;
                 let inform = session.inform();
-                assert_eq!(inform.event_codes(), ["4 VALUE CHANGE"]);
                 assert_eq!(inform.value(PROVISIONING_CODE), Some("forced"));
                 finish(session).await;
             }
@@ -293,7 +269,7 @@ fn c185_without_notification_changes_are_silent() {
 
 fn c202_a_device_that_is_disabled_is_silent() {
     check_alone(202, async || {
-        let (private, mut subject) = private(202, 1).await;
+        let (private, mut subject) = Private::announced(202, 1).await;
         let mut other = private.subject(1).await;
         let enable = format!("{MS}EnableCWMP");
         let mut session = subject.turn().await;

@@ -5,13 +5,14 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use trestle::sim::acs::message::AttributeChange;
 use trestle::sim::acs::{ScriptError, Session};
 
+use crate::attributes::notify;
 use crate::catalogue::{Check, checks};
 use crate::model::Model;
-use crate::private::{Options, Private};
+use crate::private::Private;
 use crate::subject::{MS, PROVISIONING_CODE, VP, check, check_alone, fault_code};
+use crate::support::finish;
 
 /// The checks of this file.
 pub(crate) const CHECKS: &[Check] = checks![
@@ -186,11 +187,7 @@ fn c119_what_is_writable_can_be_written() {
 fn c126_a_new_row_has_the_default_attributes() {
     check(126, async |mut subject| {
         let mut session = subject.turn().await;
-        let passive = AttributeChange {
-            name: PROFILES,
-            notification: Some("1"),
-            access_list: None,
-        };
+        let passive = notify(PROFILES, "1");
         session.set_attributes(&[passive]).await.unwrap();
         let profile = add_profile(&mut session).await;
         let attributes = session.get_attributes(&[&profile]).await.unwrap();
@@ -242,8 +239,7 @@ fn c127_a_new_row_is_off_and_counted() {
 
 fn c128_a_row_keeps_its_number_and_values() {
     check_alone(128, async || {
-        let mut private = Private::start(128, Options::default()).await;
-        let mut subject = private.subject(0).await;
+        let (mut private, mut subject) = Private::announced(128, 1).await;
         let mut session = subject.turn().await;
         let first = add_profile(&mut session).await;
         let second = add_profile(&mut session).await;
@@ -367,14 +363,9 @@ fn c132_a_deleted_row_is_gone() {
 
 fn c186_the_number_of_rows_is_notified() {
     check_alone(186, async || {
-        let private = Private::start(186, Options::default()).await;
-        let mut subject = private.subject(0).await;
+        let (private, mut subject) = Private::announced(186, 1).await;
         let counter = format!("{VP}NumberOfLines");
-        let active = AttributeChange {
-            name: &counter,
-            notification: Some("2"),
-            access_list: None,
-        };
+        let active = notify(&counter, "2");
         let mut session = subject.turn().await;
         session.set_attributes(&[active]).await.unwrap();
         let line = format!("{VP}Line.1.");
@@ -396,11 +387,10 @@ fn c186_the_number_of_rows_is_notified() {
             .output()
             .unwrap();
         assert!(imported.status.success(), "{imported:?}");
-        let mut session = subject.device.session().await.unwrap();
+        let session = subject.device.session().await.unwrap();
         assert!(session.inform().has_event("4 VALUE CHANGE"));
         assert_eq!(session.inform().value(&counter), Some("1"));
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
         assert!(subject.device.is_silent_for(SILENCE).await, "once");
     });
 }

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::catalogue::{Check, checks};
-use crate::private::{Options, Private};
+use crate::private::Private;
 use crate::subject::{check, check_alone, fault_code};
+use crate::support::finish;
 
 /// The checks of this file.
 pub(crate) const CHECKS: &[Check] = checks![
@@ -27,18 +28,15 @@ fn c135_a_reboot_is_reported_once_with_its_key() {
         // It is carried out after the session (C029).
         session.rpc_methods().await.unwrap();
         session.end().unwrap();
-        let mut session = subject.device.session().await.unwrap();
+        let session = subject.informed_of(&["1 BOOT", "M Reboot"]).await;
         let inform = session.inform();
-        assert_eq!(inform.event_codes(), ["1 BOOT", "M Reboot"]);
         assert_eq!(inform.command_keys("M Reboot"), [key.as_str()]);
         assert_eq!(inform.command_keys("1 BOOT"), [""]);
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
         assert!(subject.device.is_silent_for(QUIET).await);
-        let mut session = subject.wake().await;
+        let session = subject.wake().await;
         assert_eq!(session.inform().event_codes(), ["6 CONNECTION REQUEST"]);
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
     });
 }
 
@@ -48,14 +46,14 @@ fn c136_two_reboots_are_one_boot_with_two_keys() {
         session.reboot("R1").await.unwrap();
         session.reboot("R2").await.unwrap();
         session.end().unwrap();
-        let mut session = subject.device.session().await.unwrap();
+        let session = subject
+            .informed_of(&["1 BOOT", "M Reboot", "M Reboot"])
+            .await;
         let inform = session.inform();
-        assert_eq!(inform.event_codes(), ["1 BOOT", "M Reboot", "M Reboot"]);
         let mut keys = inform.command_keys("M Reboot");
         keys.sort_unstable();
         assert_eq!(keys, ["R1", "R2"]);
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
         assert!(subject.device.is_silent_for(QUIET).await);
     });
 }
@@ -66,12 +64,7 @@ fn second(told: &str) -> i64 {
 
 fn c138_scheduled_informs_come_in_time() {
     check_alone(138, async || {
-        let options = Options {
-            speed: 5,
-            ..Options::default()
-        };
-        let private = Private::start(138, options).await;
-        let mut subject = private.subject(0).await;
+        let (_private, mut subject) = Private::announced(138, 5).await;
         let mut session = subject.turn().await;
         let ordered = second(&session.inform().current_time);
         session.schedule_inform(20, "S1").await.unwrap();
@@ -83,17 +76,17 @@ fn c138_scheduled_informs_come_in_time() {
         }
         session.end().unwrap();
         for (delay, key) in [(20, "S1"), (40, "S2")] {
-            let mut session = subject.device.session().await.unwrap();
+            let session = subject
+                .informed_of(&["3 SCHEDULED", "M ScheduleInform"])
+                .await;
             let inform = session.inform();
-            assert_eq!(inform.event_codes(), ["3 SCHEDULED", "M ScheduleInform"]);
             assert_eq!(inform.command_keys("M ScheduleInform"), [key]);
             let after = second(&inform.current_time) - ordered;
             assert!(
                 (delay..=delay + 3).contains(&after),
                 "{after} s, not {delay}"
             );
-            session.begin().await.unwrap();
-            session.end().unwrap();
+            finish(session).await;
         }
         // There is an end to how many can wait.
         let mut session = subject.turn().await;
@@ -113,12 +106,7 @@ fn c138_scheduled_informs_come_in_time() {
 
 fn c139_a_scheduled_inform_survives_a_restart() {
     check_alone(139, async || {
-        let options = Options {
-            speed: 10,
-            ..Options::default()
-        };
-        let mut private = Private::start(139, options).await;
-        let mut subject = private.subject(0).await;
+        let (mut private, mut subject) = Private::announced(139, 10).await;
         let mut session = subject.turn().await;
         let ordered = second(&session.inform().current_time);
         session.schedule_inform(60, "S").await.unwrap();
@@ -127,9 +115,10 @@ fn c139_a_scheduled_inform_survives_a_restart() {
         private.pass(Duration::from_secs(20)).await;
         private.restart();
         let back = private.unscaled(at_order.elapsed()).as_secs();
-        let mut session = subject.device.session().await.unwrap();
+        let session = subject
+            .informed_of(&["3 SCHEDULED", "M ScheduleInform"])
+            .await;
         let inform = session.inform();
-        assert_eq!(inform.event_codes(), ["3 SCHEDULED", "M ScheduleInform"]);
         assert_eq!(inform.command_keys("M ScheduleInform"), ["S"]);
         let after = second(&inform.current_time) - ordered;
         // At once if the gateway is back only after its time; a busy machine adds to it.
@@ -138,8 +127,7 @@ fn c139_a_scheduled_inform_survives_a_restart() {
             (60..=i64::try_from(latest).unwrap()).contains(&after),
             "{after} s"
         );
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
         assert!(subject.device.is_silent_for(QUIET).await);
     });
 }

@@ -9,6 +9,7 @@ use crate::catalogue::{Check, checks};
 use crate::get::empty_table;
 use crate::private::{Options, Private};
 use crate::subject::{MS, PROVISIONING_CODE, check, check_alone, check_new};
+use crate::support::finish;
 use crate::transfers::download;
 
 /// The checks of this file.
@@ -235,11 +236,10 @@ fn c209_204_in_answer_to_inform_is_no_success() {
         let events = session.inform().events.clone();
         assert!(session.inform().has_event("0 BOOTSTRAP"));
         session.end().unwrap();
-        let mut session = subject.device.session().await.unwrap();
+        let session = subject.device.session().await.unwrap();
         assert_eq!(session.inform().retry_count, 1);
         assert_eq!(session.inform().events, events);
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
     });
 }
 

@@ -137,6 +137,17 @@ impl Private {
         private
     }
 
+    /// Starts one whose clock runs so fast, and announces the first phone of it.
+    pub(crate) async fn announced(check: u16, speed: u16) -> (Self, Subject) {
+        let options = Options {
+            speed,
+            ..Options::default()
+        };
+        let private = Self::start(check, options).await;
+        let subject = private.subject(0).await;
+        (private, subject)
+    }
+
     /// A phone of its tree, plugged in but not booted.
     pub(crate) async fn plugged_in(&self, which: u16) -> Subject {
         Subject::of(self.world, self.phone(which)).await

@@ -4,11 +4,12 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use trestle::sim::acs::Session;
-use trestle::sim::acs::message::AttributeChange;
 
+use crate::attributes::notify;
 use crate::catalogue::{Check, checks};
 use crate::phone::boot_at;
 use crate::subject::{Subject, VP, check, check_new};
+use crate::support::finish;
 
 /// The checks of this file.
 pub(crate) const CHECKS: &[Check] = checks![
@@ -24,11 +25,10 @@ const QUIET: Duration = Duration::from_secs(2);
 async fn events_until_quiet(subject: &mut Subject) -> Vec<String> {
     let mut codes = Vec::new();
     while !subject.device.is_silent_for(QUIET).await {
-        let mut session = subject.device.session().await.unwrap();
+        let session = subject.device.session().await.unwrap();
         let events = &session.inform().events;
         codes.extend(events.iter().map(|event| event.code.clone()));
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
     }
     codes
 }
@@ -45,11 +45,10 @@ fn c199_only_a_new_phone_is_a_bootstrap() {
         let mut session = subject.turn().await;
         session.reboot("C199").await.unwrap();
         session.end().unwrap();
-        let mut session = subject.device.session().await.unwrap();
+        let session = subject.device.session().await.unwrap();
         assert!(session.inform().has_event("1 BOOT"));
         assert!(!session.inform().has_event("0 BOOTSTRAP"));
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
         let codes = events_until_quiet(&mut subject).await;
         assert!(
             codes.iter().all(|code| code == "4 VALUE CHANGE"),
@@ -97,11 +96,10 @@ fn c200_an_offline_phone_is_configured_but_not_restarted() {
         subject.running.plug_in_again().await;
         let file = String::from_utf8(subject.running.boot().await.body).unwrap();
         assert!(file.contains("offline"), "{file}");
-        let mut session = subject.device.session().await.unwrap();
+        let session = subject.device.session().await.unwrap();
         assert!(session.inform().has_event("1 BOOT"));
         assert_eq!(session.inform().command_keys("M Reboot"), ["C200"]);
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
     });
 }
 
@@ -110,11 +108,7 @@ fn c201_what_the_acs_set_is_no_news_for_it() {
         let _ = events_until_quiet(&mut subject).await;
         let name = user_name();
         let mut session = subject.turn().await;
-        let active = AttributeChange {
-            name: &name,
-            notification: Some("2"),
-            access_list: None,
-        };
+        let active = notify(&name, "2");
         session.set_attributes(&[active]).await.unwrap();
         set_user_name(&mut session, "setbyacs").await;
         session.end().unwrap();
@@ -122,9 +116,8 @@ fn c201_what_the_acs_set_is_no_news_for_it() {
         let file = String::from_utf8(subject.running.boot().await.body).unwrap();
         assert!(file.contains("setbyacs"), "{file}");
         assert_eq!(events_until_quiet(&mut subject).await, Vec::<String>::new());
-        let mut session = subject.wake().await;
+        let session = subject.wake().await;
         assert_eq!(session.inform().event_codes(), ["6 CONNECTION REQUEST"]);
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
     });
 }

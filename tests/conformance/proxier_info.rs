@@ -1,12 +1,13 @@
 //! C196, and C199 for an ACS that watches the address: the gateway stands for its phones.
 
-use trestle::sim::acs::message::AttributeChange;
 
+use crate::attributes::notify;
 use crate::catalogue::{Check, checks};
 use crate::fleet::Phone;
 use crate::gateway::world;
 use crate::phone::boot_at;
 use crate::subject::{DI, Subject, check, check_alone};
+use crate::support::finish;
 use crate::variant::{Template, Variant};
 
 /// The checks of this file.
@@ -67,20 +68,14 @@ fn c199_a_new_address_is_a_change_of_values_and_nothing_else() {
         let at_first = subject.phone.address().to_string();
         let mut session = subject.turn().await;
         assert_eq!(session.get_value(address).await.unwrap(), at_first);
-        let watch = [AttributeChange {
-            name: address,
-            notification: Some("2"),
-            access_list: None,
-        }];
+        let watch = [notify(address, "2")];
         session.set_attributes(&watch).await.unwrap();
         session.end().unwrap();
         boot_at(elsewhere, subject.phone, subject.world.phones_http).await;
-        let mut session = subject.device.session().await.unwrap();
+        let session = subject.informed_of(&["4 VALUE CHANGE"]).await;
         let inform = session.inform();
-        assert_eq!(inform.event_codes(), ["4 VALUE CHANGE"]);
         let told = inform.value(address).map(str::to_owned);
         assert_eq!(told, Some(elsewhere.to_string()));
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
     });
 }

@@ -10,6 +10,7 @@ use trestle::sim::acs::{Reply, ScriptedAcs};
 use crate::catalogue::{Check, checks};
 use crate::gateway::{CPE_PASSWORD, CPE_USERNAME, start_acs};
 use crate::subject::{MS, PROVISIONING_CODE, Subject, check};
+use crate::support::finish;
 use crate::variant::Variant;
 
 /// The checks of this file.
@@ -76,10 +77,9 @@ fn c042_five_redirects_are_followed_and_six_are_not() {
             assert_eq!(incoming.exchange.rpc(), "Inform");
             incoming.reply(Reply::redirect(302, &format!("/hop/{hop}")));
         }
-        let mut session = subject.device.session().await.unwrap();
+        let session = subject.device.session().await.unwrap();
         assert_eq!(session.pending().unwrap().target, "/hop/5");
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
 
         subject.waker().knock().await;
         for hop in 1..=6 {
@@ -114,9 +114,8 @@ fn c043_redirects_cross_between_http_and_https() {
         let hop = on_the_way.next().await.unwrap();
         assert_eq!(hop.exchange.target, "/relative");
         hop.reply(Reply::redirect(302, plain.url()));
-        let mut session = there.session().await.unwrap();
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        let session = there.session().await.unwrap();
+        finish(session).await;
     });
 }
 

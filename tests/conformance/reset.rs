@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use trestle::sim::acs::message::{AttributeChange, Transfer};
+use trestle::sim::acs::message::AttributeChange;
 
 use crate::catalogue::{Check, checks};
-use crate::private::{Options, Private};
+use crate::private::Private;
 use crate::subject::{MS, PROVISIONING_CODE, VP, check_alone, fault_code};
+use crate::transfers::download;
 
 /// The checks of this file.
 pub(crate) const CHECKS: &[Check] = checks![c137_a_factory_reset_leaves_nothing_of_the_acs];
@@ -15,8 +16,7 @@ const PROFILES: &str = "Device.Services.VoiceService.1.VoiceProfile.";
 
 fn c137_a_factory_reset_leaves_nothing_of_the_acs() {
     check_alone(137, async || {
-        let mut private = Private::start(137, Options::default()).await;
-        let mut subject = private.subject(0).await;
+        let (mut private, mut subject) = Private::announced(137, 1).await;
         let mut session = subject.turn().await;
         let device_id = session.inform().device_id.clone();
         let name = format!("{VP}Line.1.SIP.AuthUserName");
@@ -33,14 +33,7 @@ fn c137_a_factory_reset_leaves_nothing_of_the_acs() {
         };
         session.set_attributes(&[active]).await.unwrap();
         session.schedule_inform(3, "S137").await.unwrap();
-        let transfer = Transfer {
-            command_key: "D137",
-            file_type: "3 Vendor Configuration File",
-            url: "http://127.0.0.1:9/none",
-            username: "",
-            password: "",
-            file_size: 0,
-        };
+        let transfer = download("D137", "http://127.0.0.1:9/none");
         let download = session.style().download_after(&transfer, 3, "");
         session.call(&download).await.unwrap();
         session.factory_reset().await.unwrap();

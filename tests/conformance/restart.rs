@@ -9,6 +9,7 @@ use crate::catalogue::{Check, checks};
 use crate::lag::Lag;
 use crate::private::{Options, Private};
 use crate::subject::{INTERVAL, MS, PROVISIONING_CODE, Subject, VP, check_alone};
+use crate::support::finish;
 
 /// The checks of this file.
 pub(crate) const CHECKS: &[Check] = checks![
@@ -30,8 +31,7 @@ async fn state(subject: &mut Subject, names: &[String]) -> Vec<String> {
 
 fn c100_what_was_answered_survives_a_kill() {
     check_alone(100, async || {
-        let mut private = Private::start(100, Options::default()).await;
-        let mut subject = private.subject(0).await;
+        let (mut private, mut subject) = Private::announced(100, 1).await;
         let user = format!("{VP}Line.1.SIP.AuthUserName");
         let names = [
             PROVISIONING_CODE.to_owned(),
@@ -84,11 +84,10 @@ fn c100_what_was_answered_survives_a_kill() {
 /// Answers Informs until one has the event; when it came.
 async fn until(device: &mut Device, event: &str) -> Instant {
     loop {
-        let mut session = device.session().await.unwrap();
+        let session = device.session().await.unwrap();
         let found = session.inform().has_event(event);
         let at = session.pending().unwrap().at;
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
         if found {
             return at;
         }
@@ -119,7 +118,7 @@ fn c198_a_restart_of_the_gateway_is_no_boot() {
         // The failure has to be on disk: nobody was promised that it is.
         tokio::time::sleep(Duration::from_millis(300)).await;
         private.restart();
-        let mut session = periodic.device.session().await.unwrap();
+        let session = periodic.device.session().await.unwrap();
         let since = private.unscaled(session.pending().unwrap().at - first);
         let inform = session.inform();
         assert_eq!(inform.event_codes(), ["2 PERIODIC"]);
@@ -132,16 +131,14 @@ fn c198_a_restart_of_the_gateway_is_no_boot() {
             !(8.0..58.0).contains(&beside),
             &format!("{since:?} after the period before"),
         );
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
         for (subject, failures) in [(&mut failing, 1), (&mut idle, 0)] {
-            let mut session = subject.wake().await;
+            let session = subject.wake().await;
             let inform = session.inform();
             assert_eq!(inform.retry_count, failures, "{inform:?}");
             assert!(!inform.has_event("0 BOOTSTRAP"), "{inform:?}");
             assert!(!inform.has_event("1 BOOT"), "{inform:?}");
-            session.begin().await.unwrap();
-            session.end().unwrap();
+            finish(session).await;
         }
     });
 }

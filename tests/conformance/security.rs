@@ -15,6 +15,7 @@ use crate::phone::RunningPhone;
 use crate::private::{Options, Private};
 use crate::redirects::second_acs;
 use crate::subject::{MS, PROVISIONING_CODE, Subject, VP, check, check_alone};
+use crate::support::finish;
 use crate::transfers::{download, reports};
 
 /// The checks of this file.
@@ -114,9 +115,8 @@ fn c191_an_acs_that_asks_gets_the_client_certificate() {
             let running = RunningPhone::plug_in(phone, private.world.phones_http).await;
             running.boot().await;
             if is_let_in {
-                let mut session = device.session().await.unwrap();
-                session.begin().await.unwrap();
-                session.end().unwrap();
+                let session = device.session().await.unwrap();
+                finish(session).await;
             } else {
                 assert!(device.is_silent_for(Duration::from_secs(2)).await);
                 assert!(acs.connections() >= 1, "{lines}: no try");

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use trestle::sim::acs::cpe::CpeMessage;
-use trestle::sim::acs::message::Transfer;
 use trestle::sim::acs::{Reply, Session};
 
 use crate::catalogue::{Check, checks};
 use crate::subject::{INTERVAL, PROVISIONING_CODE, Subject, check, check_new, fault_code};
+use crate::support::finish;
+use crate::transfers::download;
 
 /// The checks of this file.
 pub(crate) const CHECKS: &[Check] = checks![
@@ -41,14 +42,7 @@ async fn with_report_due<'a>(subject: &'a mut Subject, keys: &[&str]) -> Session
     let url = subject.world.files.url("/missing");
     let mut session = subject.turn().await;
     for key in keys {
-        let transfer = Transfer {
-            command_key: key,
-            file_type: "3 Vendor Configuration File",
-            url: &url,
-            username: "",
-            password: "",
-            file_size: 0,
-        };
+        let transfer = download(key, &url);
         session.download(&transfer).await.unwrap();
     }
     session.end().unwrap();
@@ -215,8 +209,7 @@ fn c021_fault_8005_repeats_the_same_inform_at_once() {
             (inform.events, inform.retry_count)
         };
         assert_eq!(inform(&again), inform(&first));
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
     });
 }
 
@@ -262,10 +255,9 @@ fn c023_any_other_fault_to_inform_fails_the_session() {
             let reply = session.response(&body);
             session.end_with(reply).unwrap();
         }
-        let mut session = subject.wake().await;
+        let session = subject.wake().await;
         assert_eq!(session.inform().retry_count, 5);
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
         let session = subject.wake().await;
         assert_eq!(session.inform().retry_count, 0);
         session.end_with(Reply::status(503)).unwrap();
@@ -412,8 +404,7 @@ fn c049_a_fault_counts_with_status_500_too() {
             let again = session.exchange(reply).await.unwrap();
             assert_eq!(again.body, first.body, "the very same Inform");
             assert!(again.at - first.at < Duration::from_secs(2));
-            session.begin().await.unwrap();
-            session.end().unwrap();
+            finish(session).await;
         }
     });
 }

@@ -98,6 +98,13 @@ impl Subject {
         session
     }
 
+    /// Waits for the next Inform, which has to have these events and no others.
+    pub(crate) async fn informed_of(&mut self, events: &[&str]) -> Session<'_> {
+        let session = self.device.session().await.unwrap();
+        assert_eq!(session.inform().event_codes(), events);
+        session
+    }
+
     /// Wakes the device and goes on to the empty POST.
     pub(crate) async fn turn(&mut self) -> Session<'_> {
         let mut session = self.wake().await;

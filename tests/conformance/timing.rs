@@ -7,8 +7,9 @@ use trestle::sim::acs::{Reply, ScriptError};
 
 use crate::catalogue::{Check, checks};
 use crate::lag::Lag;
-use crate::private::{Options, Private};
+use crate::private::Private;
 use crate::subject::{INTERVAL, MS, Subject, check_alone, fault_code};
+use crate::support::finish;
 
 /// The checks of this file.
 pub(crate) const CHECKS: &[Check] = checks![
@@ -25,16 +26,6 @@ pub(crate) const CHECKS: &[Check] = checks![
 
 /// What a busy machine may add to a wait, in our time.
 const SLACK: Duration = Duration::from_millis(400);
-
-async fn private(number: u16, speed: u16) -> (Private, Subject) {
-    let options = Options {
-        speed,
-        ..Options::default()
-    };
-    let private = Private::start(number, options).await;
-    let subject = private.subject(0).await;
-    (private, subject)
-}
 
 /// Leads a session in which an Inform is ordered, and refuses that Inform: from its end the first
 /// wait counts.
@@ -67,7 +58,7 @@ fn check_wait(private: &Private, wait: Duration, shortest: f64, longest: f64) {
 
 fn c073_waits_double() {
     check_alone(73, async || {
-        let (private, mut subject) = private(73, 10).await;
+        let (private, mut subject) = Private::announced(73, 10).await;
         let mut failed = fail_first(&mut subject).await;
         let mut shortest = 5.0;
         for retry in 1..=5 {
@@ -81,15 +72,14 @@ fn c073_waits_double() {
 
 fn c075_tries_are_counted_until_one_is_good() {
     check_alone(75, async || {
-        let (_private, mut subject) = private(75, 40).await;
+        let (_private, mut subject) = Private::announced(75, 40).await;
         fail_first(&mut subject).await;
         for retry in 1..=3 {
             refuse(&mut subject, retry).await;
         }
-        let mut session = subject.device.session().await.unwrap();
+        let session = subject.device.session().await.unwrap();
         assert_eq!(session.inform().retry_count, 4);
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
         let session = subject.wake().await;
         assert_eq!(session.inform().retry_count, 0);
         session.end_with(Reply::status(503)).unwrap();
@@ -117,7 +107,7 @@ async fn set_policy(subject: &mut Subject, minimum_wait: &str, multiplier: &str)
 
 fn c076_an_acs_sets_how_waits_grow() {
     check_alone(76, async || {
-        let (private, mut subject) = private(76, 2).await;
+        let (private, mut subject) = Private::announced(76, 2).await;
         set_policy(&mut subject, "1", "1500").await;
         let mut failed = fail_first(&mut subject).await;
         let mut shortest = 1.0;
@@ -132,7 +122,7 @@ fn c076_an_acs_sets_how_waits_grow() {
 
 fn c077_an_acs_sets_waits_that_do_not_grow() {
     check_alone(77, async || {
-        let (private, mut subject) = private(77, 4).await;
+        let (private, mut subject) = Private::announced(77, 4).await;
         set_policy(&mut subject, "2", "1000").await;
         let mut failed = fail_first(&mut subject).await;
         for retry in 1..=12 {
@@ -143,7 +133,7 @@ fn c077_an_acs_sets_waits_that_do_not_grow() {
     });
     check_alone(77, async || {
         // A second of ours is more than an hour.
-        let (private, mut subject) = private(77, 4_000).await;
+        let (private, mut subject) = Private::announced(77, 4_000).await;
         set_policy(&mut subject, "5", "2000").await;
         let mut failed = fail_first(&mut subject).await;
         let began = failed;
@@ -170,7 +160,7 @@ fn c077_an_acs_sets_waits_that_do_not_grow() {
 
 fn c078_a_connection_request_ends_a_wait_and_not_the_row() {
     check_alone(78, async || {
-        let (private, mut subject) = private(78, 20).await;
+        let (private, mut subject) = Private::announced(78, 20).await;
         fail_first(&mut subject).await;
         for retry in 1..=3 {
             refuse(&mut subject, retry).await;
@@ -187,7 +177,7 @@ fn c078_a_connection_request_ends_a_wait_and_not_the_row() {
 
 fn c079_a_restart_begins_the_waits_anew_and_keeps_the_count() {
     check_alone(79, async || {
-        let (mut private, mut subject) = private(79, 10).await;
+        let (mut private, mut subject) = Private::announced(79, 10).await;
         fail_first(&mut subject).await;
         for retry in 1..=2 {
             refuse(&mut subject, retry).await;
@@ -211,7 +201,7 @@ fn distance(told: &str, reference: &str, interval: i64) -> i64 {
 
 fn c081_periods_keep_to_the_time_that_the_acs_set() {
     check_alone(81, async || {
-        let (_private, mut subject) = private(81, 10).await;
+        let (_private, mut subject) = Private::announced(81, 10).await;
         let time = format!("{MS}PeriodicInformTime");
         for (reference, periods) in [("2011-03-04T05:06:07Z", 3), ("2051-03-04T05:06:07Z", 2)] {
             let mut session = subject.turn().await;
@@ -222,12 +212,10 @@ fn c081_periods_keep_to_the_time_that_the_acs_set() {
             session.set_values(&values, "").await.unwrap();
             session.end().unwrap();
             for _ in 0..periods {
-                let mut session = subject.device.session().await.unwrap();
-                assert_eq!(session.inform().event_codes(), ["2 PERIODIC"]);
+                let session = subject.informed_of(&["2 PERIODIC"]).await;
                 let told = session.inform().current_time.clone();
                 assert!(distance(&told, reference, 60) <= 2, "{told}");
-                session.begin().await.unwrap();
-                session.end().unwrap();
+                finish(session).await;
             }
         }
     });
@@ -235,7 +223,7 @@ fn c081_periods_keep_to_the_time_that_the_acs_set() {
 
 fn c083_without_periods_there_is_no_periodic() {
     check_alone(83, async || {
-        let (private, mut subject) = private(83, 20).await;
+        let (private, mut subject) = Private::announced(83, 20).await;
         let enable = format!("{MS}PeriodicInformEnable");
         let mut session = subject.turn().await;
         let values = [
@@ -251,17 +239,15 @@ fn c083_without_periods_there_is_no_periodic() {
         session.set_values(&values, "").await.unwrap();
         session.end().unwrap();
         for _ in 0..2 {
-            let mut session = subject.device.session().await.unwrap();
-            assert_eq!(session.inform().event_codes(), ["2 PERIODIC"]);
-            session.begin().await.unwrap();
-            session.end().unwrap();
+            let session = subject.informed_of(&["2 PERIODIC"]).await;
+            finish(session).await;
         }
     });
 }
 
 fn c084_another_interval_takes_effect_at_once() {
     check_alone(84, async || {
-        let (private, mut subject) = private(84, 10).await;
+        let (private, mut subject) = Private::announced(84, 10).await;
         let mut session = subject.turn().await;
         let set = |seconds: &'static str| [(INTERVAL, seconds, "xsd:unsignedInt")];
         session.set_values(&set("600"), "").await.unwrap();
@@ -275,8 +261,7 @@ fn c084_another_interval_takes_effect_at_once() {
         assert_eq!(session.get_value(INTERVAL).await.unwrap(), "30");
         session.end().unwrap();
         let ended = Instant::now();
-        let session = subject.device.session().await.unwrap();
-        assert_eq!(session.inform().event_codes(), ["2 PERIODIC"]);
+        let session = subject.informed_of(&["2 PERIODIC"]).await;
         let came = session.pending().unwrap().at;
         session.end_with(Reply::status(503)).unwrap();
         check_wait(&private, came - ended, 0.0, 31.0);

@@ -37,12 +37,7 @@ fn window<'a>(start: &'a str, end: &'a str) -> Window<'a> {
 
 fn c142_a_delay_is_waited_for() {
     check_alone(142, async || {
-        let options = Options {
-            speed: 10,
-            ..Options::default()
-        };
-        let private = Private::start(142, options).await;
-        let mut subject = private.subject(0).await;
+        let (private, mut subject) = Private::announced(142, 10).await;
         private.world.files.put("/c142", changed_file(&subject));
         let url = private.world.files.url("/c142");
         let mut session = subject.turn().await;
@@ -65,12 +60,7 @@ fn c142_a_delay_is_waited_for() {
 
 fn c148_a_report_is_sent_until_it_is_acknowledged() {
     check_alone(148, async || {
-        let options = Options {
-            speed: 20,
-            ..Options::default()
-        };
-        let mut private = Private::start(148, options).await;
-        let mut subject = private.subject(0).await;
+        let (mut private, mut subject) = Private::announced(148, 20).await;
         let url = private.world.files.url("/c148-missing");
         let mut session = subject.turn().await;
         session.download(&download("C148", &url)).await.unwrap();
@@ -160,8 +150,7 @@ fn c150_a_report_waits_for_a_session_of_its_own() {
 
 fn c151_the_queue_is_told() {
     check_alone(151, async || {
-        let private = Private::start(151, Options::default()).await;
-        let mut subject = private.subject(0).await;
+        let (private, mut subject) = Private::announced(151, 1).await;
         let content = changed_file(&subject).into_bytes();
         let file_size = u32::try_from(content.len()).unwrap();
         let slow = Behaviour::Slow {
@@ -285,12 +274,7 @@ fn c153_windows_are_checked() {
 
 fn c154_work_is_done_in_the_window_only() {
     check_alone(154, async || {
-        let options = Options {
-            speed: 10,
-            ..Options::default()
-        };
-        let private = Private::start(154, options).await;
-        let mut subject = private.subject(0).await;
+        let (private, mut subject) = Private::announced(154, 10).await;
         let files = &private.world.files;
         files.put("/c154", changed_file(&subject));
         files.set("/c154-down", Behaviour::Close, None);

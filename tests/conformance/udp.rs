@@ -3,14 +3,15 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use trestle::sim::acs::message::AttributeChange;
 use trestle::sim::acs::{Session, UdpRequest};
 use trestle::sim::stun_server::{StunRequest, StunServer};
 
+use crate::attributes::notify;
 use crate::catalogue::{Check, checks};
 use crate::lag::Lag;
 use crate::private::{Options, Private};
 use crate::subject::{CR_USERNAME, MS, Subject, check_alone};
+use crate::support::finish;
 use crate::variant::{Template, Variant};
 
 /// The checks of this file.
@@ -132,10 +133,9 @@ impl Lab {
 
     /// The session that a request over UDP leads to.
     async fn woken(&mut self) {
-        let mut session = self.subject.device.session().await.unwrap();
+        let session = self.subject.device.session().await.unwrap();
         assert!(session.inform().has_event("6 CONNECTION REQUEST"));
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
     }
 
     async fn is_silent(&mut self) -> bool {
@@ -202,11 +202,7 @@ fn c171_a_change_of_the_mapping_is_told() {
         // Binding Requests are a minute apart: 0.6 s of ours.
         let mut lab = Lab::open(171, 100).await;
         let path = format!("{MS}UDPConnectionRequestAddress");
-        let active = AttributeChange {
-            name: &path,
-            notification: Some("2"),
-            access_list: None,
-        };
+        let active = notify(&path, "2");
         let mut session = lab.subject.turn().await;
         session.set_attributes(&[active]).await.unwrap();
         session.end().unwrap();
@@ -250,11 +246,10 @@ fn c171_a_change_of_the_mapping_is_told() {
         for port in [4000, 4001] {
             let mapped = format!("203.0.113.9:{port}");
             lab.stun.map_to(Some(mapped.parse().unwrap()));
-            let mut session = lab.subject.device.session().await.unwrap();
+            let session = lab.subject.device.session().await.unwrap();
             assert_eq!(session.inform().value(&path), Some(mapped.as_str()));
             told_at.push(session.pending().unwrap().at);
-            session.begin().await.unwrap();
-            session.end().unwrap();
+            finish(session).await;
         }
         let span = lab.private.unscaled(told_at[1].duration_since(told_at[0]));
         assert!(span >= Duration::from_secs(590), "{span:?}");

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use trestle::sim::acs::message::AttributeChange;
 use trestle::sim::acs::{Exchange, Reply};
 
+use crate::attributes::notify;
 use crate::catalogue::{Check, checks};
 use crate::methods::METHODS;
 use crate::private::{Options, Private};
@@ -65,11 +65,7 @@ fn c047_retry_after_lengthens_the_wait() {
 
 fn c070_the_chosen_version_is_in_force() {
     check(70, async |mut subject| {
-        let lightweight = |notification| AttributeChange {
-            name: PROVISIONING_CODE,
-            notification: Some(notification),
-            access_list: None,
-        };
+        let lightweight = |notification| notify(PROVISIONING_CODE, notification);
         let mut session = subject.wake().await;
         let inform = session.pending().unwrap().clone();
         let supported = inform

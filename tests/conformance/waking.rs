@@ -9,6 +9,7 @@ use crate::catalogue::{Check, checks};
 use crate::phone::RunningPhone;
 use crate::private::{Options, Private};
 use crate::subject::{CR_USERNAME, MS, Subject, VP, check, check_alone};
+use crate::support::finish;
 
 /// The checks of this file.
 pub(crate) const CHECKS: &[Check] = checks![
@@ -28,9 +29,8 @@ const SIP_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Ends the next session as an ACS does that wants nothing.
 async fn end_session(subject: &mut Subject) {
-    let mut session = subject.device.session().await.unwrap();
-    session.begin().await.unwrap();
-    session.end().unwrap();
+    let session = subject.device.session().await.unwrap();
+    finish(session).await;
 }
 
 fn c163_more_requests_than_the_limit_get_503_for_a_while() {
@@ -132,8 +132,7 @@ fn c166_urls_of_a_fleet_are_all_different_and_say_nothing() {
 
 fn c167_an_url_works_after_a_restart() {
     check_alone(167, async || {
-        let mut private = Private::start(167, Options::default()).await;
-        let mut subject = private.subject(0).await;
+        let (mut private, mut subject) = Private::announced(167, 1).await;
         private.restart();
         subject.turn().await.end().unwrap();
     });
@@ -160,10 +159,9 @@ fn c169_requests_over_http_can_be_switched_off() {
         let on = [(path.as_str(), "1", "xsd:boolean")];
         session.set_values(&on, "").await.unwrap();
         session.end().unwrap();
-        let mut session = subject.device.session().await.unwrap();
+        let session = subject.device.session().await.unwrap();
         assert!(session.inform().value(URL).unwrap().starts_with("http://"));
-        session.begin().await.unwrap();
-        session.end().unwrap();
+        finish(session).await;
         subject.turn().await.end().unwrap();
     });
 }
@@ -201,9 +199,8 @@ fn c197_a_phone_that_is_offline_is_told_when_that_is_wanted() {
                 break;
             }
             assert!(matches!(outcome.answer.status, 200 | 204));
-            let mut session = device.session().await.unwrap();
-            session.begin().await.unwrap();
-            session.end().unwrap();
+            let session = device.session().await.unwrap();
+            finish(session).await;
             assert!(began.elapsed() < SIP_PATIENCE, "it is never refused");
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
