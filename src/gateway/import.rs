@@ -19,10 +19,7 @@ use super::shared_affixes::SharedAffixes;
 use super::tree::{
     Candidate, Classified, Reader, TreeError, TreeFile, choose, classify, sealed, walk,
 };
-use crate::device::{
-    CpeState, DeliveryState, DeviceRecord, FileContent, FileRecord, FileRole, TreePath,
-};
-use crate::mapping::Rows;
+use crate::device::{CpeState, DeviceRecord, FileContent, FileRecord, FileRole, TreePath};
 use crate::native::{Document, Mac, Seal};
 use crate::store::{Batch, StoreError, Table, encode};
 use crate::wire::{ContentHash, Secret};

@@ -285,6 +285,7 @@ fn unread(problem: ProblemKind) -> Parsed {
 
 #[cfg(test)]
 mod tests {
+    use super::super::EditError;
     use super::*;
 
     fn key(name: &str) -> NativeKey {

@@ -82,11 +82,16 @@ impl Phone {
 
     /// Its User-Agent.
     pub(crate) fn user_agent(self) -> String {
-        self.user_agent_with(match self.vendor {
+        self.user_agent_with(self.version())
+    }
+
+    /// The firmware that it runs out of the box.
+    pub(crate) fn version(self) -> &'static str {
+        match self.vendor {
             Vendor::Grandstream => "1.0.7.97",
             Vendor::Htek => "2.0.4.2",
             Vendor::Aastra => "3.2.2.6038",
-        })
+        }
     }
 
     /// Its User-Agent when it runs firmware of this version.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, UdpSocket};
@@ -14,21 +15,34 @@ use crate::fleet::Phone;
 pub(crate) struct RunningPhone {
     phone: Phone,
     server: SocketAddr,
+    /// The firmware that it runs now: whatever makes it fetch, it says this version.
+    version: Arc<Mutex<String>>,
     sip: JoinHandle<()>,
 }
 
 impl RunningPhone {
     /// Plugs it in: from now on it answers on its SIP port. It fetches nothing yet.
     pub(crate) async fn plug_in(phone: Phone, server: SocketAddr) -> Self {
+        Self::plug_in_with(phone, server, phone.version().to_owned()).await
+    }
+
+    async fn plug_in_with(phone: Phone, server: SocketAddr, version: String) -> Self {
         let address = SocketAddr::new(IpAddr::V4(phone.address()), 5060);
         let socket = UdpSocket::bind(address).await.unwrap();
-        let sip = tokio::spawn(answer_sip(socket, phone, server));
-        Self { phone, server, sip }
+        let version = Arc::new(Mutex::new(version));
+        let sip = tokio::spawn(answer_sip(socket, phone, server, Arc::clone(&version)));
+        Self {
+            phone,
+            server,
+            version,
+            sip,
+        }
     }
 
     /// Fetches its file, as it does when it boots.
     pub(crate) async fn boot(&self) -> Response {
-        boot(self.phone, self.server).await
+        let version = self.version.lock().unwrap().clone();
+        self.get_own(&version).await
     }
 
     /// Takes it off the network: nobody answers on its SIP port any more.
@@ -40,11 +54,12 @@ impl RunningPhone {
 
     /// Puts it back, not booted yet.
     pub(crate) async fn plug_in_again(&mut self) {
-        let again = Self::plug_in(self.phone, self.server).await;
+        let version = self.version.lock().unwrap().clone();
+        let again = Self::plug_in_with(self.phone, self.server, version).await;
         *self = again;
     }
 
-    /// Fetches its file, running firmware of this version.
+    /// Fetches its file, running firmware of this version from now on.
     pub(crate) async fn get_own(&self, version: &str) -> Response {
         let name = self.phone.file_name();
         let response = self.get(&name, version).await;
@@ -52,8 +67,9 @@ impl RunningPhone {
         response
     }
 
-    /// Fetches a file, running firmware of this version.
+    /// Fetches a file, running firmware of this version from now on.
     pub(crate) async fn get(&self, path: &str, version: &str) -> Response {
+        version.clone_into(&mut self.version.lock().unwrap());
         let user_agent = self.phone.user_agent_with(version);
         fetch_as(self.phone.address(), self.server, path, &user_agent).await
     }
@@ -100,7 +116,12 @@ async fn fetch_as(address: Ipv4Addr, server: SocketAddr, path: &str, user_agent:
 }
 
 /// Answers every NOTIFY with 200, and fetches the file again.
-async fn answer_sip(socket: UdpSocket, phone: Phone, server: SocketAddr) {
+async fn answer_sip(
+    socket: UdpSocket,
+    phone: Phone,
+    server: SocketAddr,
+    version: Arc<Mutex<String>>,
+) {
     let mut datagram = vec![0_u8; 65_536];
     while let Ok((length, from)) = socket.recv_from(&mut datagram).await {
         let text = String::from_utf8_lossy(&datagram[..length]).into_owned();
@@ -135,6 +156,7 @@ async fn answer_sip(socket: UdpSocket, phone: Phone, server: SocketAddr) {
         if socket.send_to(answer.as_bytes(), from).await.is_err() {
             return;
         }
-        fetch(phone.address(), phone, server).await;
+        let user_agent = phone.user_agent_with(&version.lock().unwrap());
+        fetch_as(phone.address(), server, &phone.file_name(), &user_agent).await;
     }
 }

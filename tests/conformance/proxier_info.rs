@@ -1,6 +1,5 @@
 //! C196, and C199 for an ACS that watches the address: the gateway stands for its phones.
 
-
 use crate::attributes::notify;
 use crate::catalogue::{Check, checks};
 use crate::fleet::Phone;

@@ -1,6 +1,8 @@
 //! Device.ManagementServer.: whether and when a device opens sessions beside its periodic Informs.
 
-use super::parameter::{CpeParameter, boolean, known_moment, moment, settable, shown, write_number};
+use super::parameter::{
+    CpeParameter, boolean, known_moment, moment, settable, shown, write_number,
+};
 
 pub(super) static PARAMETERS: &[CpeParameter] = &[
     settable(

@@ -1,6 +1,5 @@
 //! Who the gateway's own CPE is, and its start.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,13 +8,13 @@ use super::health::Health;
 use super::virtual_devices::VirtualDevices;
 use crate::cwmp::{AcsRequest, DeviceId, Event, EventCode, Fault, FaultCode};
 use crate::datamodel::ParameterPath;
-use crate::device::{CpeState, DeliveryState, DeviceRecord, TreePath};
+use crate::device::{CpeState, DeviceRecord, TreePath};
 use crate::gateway::core::Gateway;
 use crate::gateway::cpe_parameters::{GATEWAY_OUI, GATEWAY_PRODUCT_CLASS};
 use crate::gateway::door::GatewayError;
 use crate::gateway::draft::conventional_username;
 use crate::gateway::{random, view};
-use crate::mapping::{Pack, Rows};
+use crate::mapping::Pack;
 use crate::native::Mac;
 use crate::store::{Batch, Table, encode};
 use crate::wire::Secret;
