@@ -214,7 +214,3 @@ fn without_last(document: &Document, key: &NativeKey) -> Vec<(NativeKey, String)
     }
     settings
 }
-
-#[cfg(test)]
-#[path = "law_tests.rs"]
-mod tests;

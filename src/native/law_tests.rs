@@ -1,8 +1,10 @@
+use std::collections::HashMap;
 use std::path::Path;
 
 use proptest::prelude::*;
 
-use super::*;
+use super::law::*;
+use super::{Dialect, Document, NativeKey};
 
 const SEEDS: [&[u8]; 31] = [
     b"",

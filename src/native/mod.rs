@@ -26,6 +26,8 @@ mod edits_by_file_tests;
 #[cfg(any(test, fuzzing))]
 pub mod law;
 #[cfg(test)]
+mod law_tests;
+#[cfg(test)]
 mod odd_file_tests;
 
 pub use dialect::{Dialect, DialectError};
