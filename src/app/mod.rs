@@ -2,7 +2,9 @@
 
 mod acs_section;
 mod clock;
+mod doors;
 mod gateway;
+mod phones_section;
 mod serve;
 mod settings;
 mod telemetry;

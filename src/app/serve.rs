@@ -1,12 +1,9 @@
 //! The gateway with all its doors open, from start to stop.
 
-use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _, UdpSocket};
 use std::path::PathBuf;
 
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
-
+use super::doors::{DoorError, Doors};
 use super::gateway::{OpenError, open_gateway};
 use super::settings::Settings;
 use crate::acs::{
@@ -42,13 +39,8 @@ pub enum ServeError {
     #[error(transparent)]
     AdminKey(#[from] AdminKeyError),
     /// A door has closed while the gateway was running.
-    #[error("{door} has stopped: {source}")]
-    Stopped {
-        /// Which.
-        door: &'static str,
-        /// Why.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Door(#[from] DoorError),
 }
 
 /// Where the gateway listens.
@@ -70,8 +62,7 @@ pub struct Addresses {
 pub struct Server {
     gateway: Gateway,
     addresses: Addresses,
-    shutdown: CancellationToken,
-    doors: JoinSet<Result<(), ServeError>>,
+    doors: Doors,
     store: PathBuf,
 }
 
@@ -90,9 +81,8 @@ impl Server {
     /// # Errors
     /// As for [`Server::start`].
     pub async fn start_with(gateway: Gateway, settings: &Settings) -> Result<Self, ServeError> {
-        let shutdown = CancellationToken::new();
         let acss = settings.acs.connections();
-        let phones = PhoneServer::bind(&settings.phones(), gateway.clone())?;
+        let phones = PhoneServer::bind(&settings.phones.listeners(), gateway.clone())?;
         let connection_requests =
             ConnectionRequestServer::bind(gateway.clone(), &settings.connection_requests())?;
         let udp_connection_requests =
@@ -125,59 +115,25 @@ impl Server {
         }
         key.write(&settings.store.path)?;
 
-        let mut doors = JoinSet::new();
-        let phone_server = phones.server;
-        let token = shutdown.clone();
-        doors.spawn(async move {
-            let handle = phone_server.handle();
-            let mut server = std::pin::pin!(phone_server);
-            let ended = tokio::select! {
-                ended = &mut server => ended,
-                () = token.cancelled() => {
-                    let (ended, ()) = tokio::join!(server, handle.stop(true));
-                    ended
-                }
-            };
-            stopped("the file server for phones", ended)
-        });
-        let token = shutdown.clone();
-        doors.spawn(async move {
-            let ended = connection_requests.run(token).await;
-            stopped("the listener for connection requests", ended)
+        let mut doors = Doors::default();
+        doors.open("the file server for phones", |token| phones.run(token));
+        doors.open("the listener for connection requests", |token| {
+            connection_requests.run(token)
         });
         if let Some(server) = udp_connection_requests {
-            let token = shutdown.clone();
-            doors.spawn(async move {
-                server.run(token).await;
-                Ok(())
-            });
+            doors.open_lasting("connection requests over UDP", |token| server.run(token));
         }
-        let token = shutdown.clone();
-        doors.spawn(async move { stopped("the API", admin.run(token).await) });
-        let token = shutdown.clone();
-        doors.spawn(async move {
-            driver.run(token).await;
-            Ok(())
-        });
-        let token = shutdown.clone();
-        doors.spawn(async move {
-            transfers.run(token).await;
-            Ok(())
-        });
+        doors.open("the API", |token| admin.run(token));
+        doors.open_lasting("sessions with the ACS", |token| driver.run(token));
+        doors.open_lasting("file transfers", |token| transfers.run(token));
         let notifier = LightweightNotifier::new(gateway.clone(), &acss);
-        let token = shutdown.clone();
-        doors.spawn(async move {
-            notifier.run(token).await;
-            Ok(())
-        });
+        doors.open_lasting("lightweight notifications", |token| notifier.run(token));
         let control = ControlSender::new(gateway.clone());
-        let token = shutdown.clone();
-        doors.spawn(async move { stopped("the SIP socket", control.run(token).await) });
+        doors.open("the SIP socket", |token| control.run(token));
         gateway.start().await?;
         Ok(Self {
             gateway,
             addresses,
-            shutdown,
             doors,
             store: settings.store.path.clone(),
         })
@@ -197,38 +153,19 @@ impl Server {
     /// under way come to its end for a short while.
     ///
     /// # Errors
-    /// [`ServeError::Stopped`] for the door that broke.
+    /// [`ServeError::Door`] for the door that broke.
     pub async fn run_until(mut self, until: impl Future<Output = ()>) -> Result<(), ServeError> {
         let broken = tokio::select! {
             () = until => None,
-            ended = self.doors.join_next() => ended,
+            ended = self.doors.next_ended() => ended,
         };
-        self.shutdown.cancel();
-        let mut outcome = broken.map_or(Ok(()), flatten);
-        while let Some(ended) = self.doors.join_next().await {
-            outcome = outcome.and(flatten(ended));
-        }
+        let closed = self.doors.close().await;
         if let Err(error) = self.gateway.write_logs().await {
             tracing::warn!(%error, "the last lines of the phones' logs are lost");
         }
         AdminKey::remove(&self.store);
-        outcome
-    }
-}
-
-fn stopped(door: &'static str, ended: io::Result<()>) -> Result<(), ServeError> {
-    ended.map_err(|source| ServeError::Stopped { door, source })
-}
-
-fn flatten(
-    ended: Result<Result<(), ServeError>, tokio::task::JoinError>,
-) -> Result<(), ServeError> {
-    match ended {
-        Ok(outcome) => outcome,
-        Err(error) => Err(ServeError::Stopped {
-            door: "a task",
-            source: io::Error::other(error),
-        }),
+        broken.unwrap_or(Ok(())).and(closed)?;
+        Ok(())
     }
 }
 

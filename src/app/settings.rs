@@ -8,11 +8,11 @@ use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use super::acs_section::{AcsSection, problem_of_url};
+use super::phones_section::PhonesSection;
 use crate::acs::{ConnectionRequestSettings, TransferSettings};
 use crate::cwmp::AcsProfiles;
-use crate::gateway::{FilePassword, FilePasswords, GatewaySettings, Throttle, UnreachablePhone};
+use crate::gateway::{FilePasswords, GatewaySettings, Throttle, UnreachablePhone};
 use crate::mapping::Packs;
-use crate::phone::PhoneSettings;
 
 /// The settings of a gateway.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -63,46 +63,6 @@ pub struct MappingsSection {
     /// the built-in one. Empty: none.
     #[serde(deserialize_with = "empty_is_none")]
     pub path: Option<PathBuf>,
-}
-
-/// The side towards the phones.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PhonesSection {
-    /// Where HTTP is listened for; empty: not at all.
-    pub http: String,
-    /// Where HTTPS is listened for; empty: not at all.
-    pub https: String,
-    /// PEM file with the certificate chain for HTTPS.
-    pub tls_cert: PathBuf,
-    /// PEM file with its private key.
-    pub tls_key: PathBuf,
-    /// Not offered yet: has to be empty.
-    pub tftp: String,
-    /// Where phones reach the gateway, for files that they are pointed at; empty: where each of them
-    /// came for its own file.
-    #[serde(deserialize_with = "empty_is_none")]
-    pub url: Option<Url>,
-    /// What a phone must show before it gets secrets; `open` is the one that is offered.
-    pub proof: String,
-    /// Passwords of encrypted files: `[[phones.file_password]]`.
-    pub file_password: Vec<FilePassword>,
-}
-
-impl Default for PhonesSection {
-    fn default() -> Self {
-        let phones = PhoneSettings::default();
-        Self {
-            http: phones.http,
-            https: phones.https,
-            tls_cert: phones.tls_cert,
-            tls_key: phones.tls_key,
-            tftp: String::new(),
-            url: None,
-            proof: "open".to_owned(),
-            file_password: Vec::new(),
-        }
-    }
 }
 
 /// Where the ACS may wake devices.
@@ -299,9 +259,7 @@ impl Settings {
     /// [`SettingsError`] without a place in the file.
     pub fn check(&self) -> Result<(), SettingsError> {
         self.acs.check()?;
-        if let Some(problem) = self.phones.url.as_ref().and_then(problem_of_url) {
-            return Err(SettingsError::PhonesUrl { problem });
-        }
+        self.phones.check()?;
         if let Some(url) = &self.connection_request.url {
             let problem = match problem_of_url(url) {
                 Some(problem) => Some(problem),
@@ -315,22 +273,8 @@ impl Settings {
                 return Err(SettingsError::ConnectionRequestUrl { problem });
             }
         }
-        let offers = [
-            ("phones.tftp", &self.phones.tftp, "", "leave it empty"),
-            ("phones.proof", &self.phones.proof, "open", "write \"open\""),
-            ("syslog.udp", &self.syslog.udp, "", "leave it empty"),
-            ("syslog.tcp", &self.syslog.tcp, "", "leave it empty"),
-        ];
-        for (key, value, offered, allowed) in offers {
-            if value != offered {
-                return Err(SettingsError::NotOffered {
-                    key,
-                    value: value.clone(),
-                    allowed,
-                });
-            }
-        }
-        Ok(())
+        offered("syslog.udp", &self.syslog.udp, "", "leave it empty")?;
+        offered("syslog.tcp", &self.syslog.tcp, "", "leave it empty")
     }
 
     pub(super) fn gateway(
@@ -365,15 +309,23 @@ impl Settings {
             unreachable: self.connection_request.unreachable,
         }
     }
+}
 
-    pub(super) fn phones(&self) -> PhoneSettings {
-        PhoneSettings {
-            http: self.phones.http.clone(),
-            https: self.phones.https.clone(),
-            tls_cert: self.phones.tls_cert.clone(),
-            tls_key: self.phones.tls_key.clone(),
-        }
+/// Whether a key has the one value that this version offers.
+pub(super) fn offered(
+    key: &'static str,
+    value: &str,
+    offered: &str,
+    allowed: &'static str,
+) -> Result<(), SettingsError> {
+    if value == offered {
+        return Ok(());
     }
+    Err(SettingsError::NotOffered {
+        key,
+        value: value.to_owned(),
+        allowed,
+    })
 }
 
 /// The key that a line sets. What is no plain key is not shown: it may be part of a value.

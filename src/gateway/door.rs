@@ -13,7 +13,7 @@ use crate::cwmp::{AcsProfile, CpeCall, CwmpVersion, Inform, RetryAfter, VersionD
 use crate::device::TreePath;
 use crate::native::{Mac, SealError};
 use crate::store::{AssetError, RecordError, StoreError};
-use crate::wire::Credentials;
+use crate::wire::{Credentials, Secret};
 
 /// The gateway could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -204,9 +204,54 @@ pub struct FetchRequest {
     pub user_agent: Option<String>,
     /// Who asks.
     pub source: SocketAddr,
+    /// How it asks.
+    pub transport: Transport,
     /// Scheme, host and port at which the phone has reached the gateway: the gateway's own end of
     /// the connection, `http://192.0.2.1:8080`; `None` where that is not known.
     pub reached_by: Option<String>,
+    /// What it shows of who it is.
+    pub shown: Shown,
+}
+
+impl FetchRequest {
+    /// A request over plain HTTP, by whom nothing is shown.
+    pub fn new(path: impl Into<String>, source: SocketAddr) -> Self {
+        Self {
+            path: path.into(),
+            user_agent: None,
+            source,
+            transport: Transport::Http,
+            reached_by: None,
+            shown: Shown::default(),
+        }
+    }
+}
+
+/// By what a request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    /// Plain HTTP.
+    Http,
+    /// HTTP over TLS.
+    Https,
+    /// TFTP, in which nothing can be shown.
+    Tftp,
+}
+
+/// What a request shows of who sends it. All of it is what the sender says, but for the certificate,
+/// whose chain the door has checked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Shown {
+    /// The method as it was sent; an answer to a Digest challenge covers it.
+    pub method: String,
+    /// The request target as it was sent, before any decoding; likewise.
+    pub target: String,
+    /// The Authorization header.
+    pub authorization: Option<Secret>,
+    /// The names in the client's certificate: common name of the subject, then alternative names;
+    /// empty without a certificate that a configured authority has signed.
+    pub certificate_names: Vec<String>,
 }
 
 /// What a phone gets.
@@ -221,8 +266,13 @@ pub enum FetchAnswer {
         /// To be handed back once the body has left.
         receipt: FetchReceipt,
     },
-    /// No such file.
+    /// No such file, or none for who asks.
     NotFound,
+    /// The phone has to show who it is.
+    Challenge {
+        /// The values of the WWW-Authenticate headers, the strongest first.
+        challenges: Vec<String>,
+    },
 }
 
 /// Ties an answer to its record.

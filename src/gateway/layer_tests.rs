@@ -70,10 +70,8 @@ impl Bench {
 
     async fn fetch(&self, name: &str, user_agent: &str) -> bool {
         let request = FetchRequest {
-            path: name.to_owned(),
             user_agent: Some(user_agent.to_owned()),
-            source: SocketAddr::from(([192, 0, 2, 41], 40_000)),
-            reached_by: None,
+            ..FetchRequest::new(name, SocketAddr::from(([192, 0, 2, 41], 40_000)))
         };
         matches!(self.gateway.fetch(request).await, FetchAnswer::File { .. })
     }

@@ -83,7 +83,7 @@ pub use convert::{ConvertError, ConvertRequest, ConvertedFile};
 pub use door::{
     AcsEndpoint, ConnectionRequestTarget, ControlAction, ControlJob, ControlOutcome, Delivery,
     FetchAnswer, FetchReceipt, FetchRequest, GatewayError, OpenSession, PendingCall,
-    SessionOutcome, TransferDirection, TransferJob,
+    SessionOutcome, Shown, TransferDirection, TransferJob, Transport,
 };
 pub use edit_report::{EditReport, SetReport};
 pub use explain::PhoneExplanation;

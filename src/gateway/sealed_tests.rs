@@ -127,10 +127,8 @@ impl Bench {
 
 async fn served(gateway: &Gateway, name: &str) -> Bytes {
     let request = FetchRequest {
-        path: name.to_owned(),
         user_agent: Some("Grandstream Model HW GXP2170 SW 1.0.11.16 DevId 000b82a1b2c3".to_owned()),
-        source: SocketAddr::from(([192, 0, 2, 41], 40_000)),
-        reached_by: None,
+        ..FetchRequest::new(name, SocketAddr::from(([192, 0, 2, 41], 40_000)))
     };
     match gateway.fetch(request).await {
         FetchAnswer::File { body, .. } => body,

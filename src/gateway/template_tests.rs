@@ -84,12 +84,13 @@ impl Bench {
         let answer = self
             .gateway
             .fetch(FetchRequest {
-                path: "cfg000b82a1b2c3.xml".to_owned(),
                 user_agent: Some(
                     "Grandstream Model HW GXP2170 SW 1.0.11.16 DevId 000b82a1b2c3".to_owned(),
                 ),
-                source: SocketAddr::from(([192, 0, 2, 141], 40_000)),
-                reached_by: None,
+                ..FetchRequest::new(
+                    "cfg000b82a1b2c3.xml",
+                    SocketAddr::from(([192, 0, 2, 141], 40_000)),
+                )
             })
             .await;
         let FetchAnswer::File { receipt, .. } = answer else {

@@ -156,10 +156,9 @@ impl Bench {
         let answer = self
             .gateway
             .fetch(FetchRequest {
-                path: FILE.to_owned(),
                 user_agent: Some(user_agent.to_owned()),
-                source: SocketAddr::from(([192, 0, 2, 41], 40_000)),
                 reached_by: Some("http://192.0.2.1:8080".to_owned()),
+                ..FetchRequest::new(FILE, SocketAddr::from(([192, 0, 2, 41], 40_000)))
             })
             .await;
         let FetchAnswer::File { receipt, .. } = answer else {

@@ -95,17 +95,16 @@ impl Bench {
 
     async fn get(&self, path: &str, user_agent: &str) -> Option<Bytes> {
         let request = FetchRequest {
-            path: path.to_owned(),
             user_agent: Some(user_agent.to_owned()),
-            source: SocketAddr::from(([192, 0, 2, 41], 40_000)),
             reached_by: Some("http://192.0.2.1:8080".to_owned()),
+            ..FetchRequest::new(path, SocketAddr::from(([192, 0, 2, 41], 40_000)))
         };
         match self.gateway.fetch(request).await {
             FetchAnswer::File { body, receipt, .. } => {
                 self.gateway.fetched(receipt).await;
                 Some(body)
             }
-            FetchAnswer::NotFound => None,
+            FetchAnswer::NotFound | FetchAnswer::Challenge { .. } => None,
         }
     }
 

@@ -10,7 +10,8 @@ use tokio::runtime::Handle;
 use super::body::{FileBody, HeadBody};
 use super::own_end::OwnEnd;
 use super::path::tree_path;
-use crate::gateway::{FetchAnswer, FetchReceipt, FetchRequest, Gateway};
+use crate::gateway::{FetchAnswer, FetchReceipt, FetchRequest, Gateway, Shown, Transport};
+use crate::wire::Secret;
 
 /// A User-Agent is cut to this many characters; no phone's is half as long.
 const MAXIMUM_USER_AGENT: usize = 512;
@@ -85,19 +86,23 @@ async fn respond<S: FileSource>(request: &HttpRequest, files: &Files<S>) -> Http
             .take(MAXIMUM_USER_AGENT)
             .collect()
     });
+    let own_end = request.conn_data::<OwnEnd>();
     let answer = files.source.fetch(FetchRequest {
         path,
         user_agent,
         source,
-        reached_by: request.conn_data::<OwnEnd>().map(OwnEnd::base),
+        transport: own_end.map_or(Transport::Http, OwnEnd::transport),
+        reached_by: own_end.map(OwnEnd::base),
+        shown: shown(request),
     });
-    let FetchAnswer::File {
-        body,
-        etag,
-        receipt,
-    } = answer.await
-    else {
-        return not_found();
+    let (body, etag, receipt) = match answer.await {
+        FetchAnswer::File {
+            body,
+            etag,
+            receipt,
+        } => (body, etag, receipt),
+        FetchAnswer::NotFound => return not_found(),
+        FetchAnswer::Challenge { challenges } => return unauthorized(challenges),
     };
 
     let whole_length = body.len();
@@ -141,6 +146,29 @@ async fn respond<S: FileSource>(request: &HttpRequest, files: &Files<S>) -> Http
     let files = files.clone();
     let at_end = receipt.map(|one| move || files.fetched(one));
     response.body(FileBody::new(content, at_end))
+}
+
+/// What the request shows of who sends it.
+fn shown(request: &HttpRequest) -> Shown {
+    let authorization = request.headers().get(header::AUTHORIZATION);
+    Shown {
+        method: request.method().to_string(),
+        target: request.uri().to_string(),
+        authorization: authorization
+            .and_then(|value| value.to_str().ok())
+            .map(Secret::new),
+        certificate_names: Vec::new(),
+    }
+}
+
+fn unauthorized(challenges: Vec<String>) -> HttpResponse {
+    let mut response = HttpResponse::Unauthorized();
+    for challenge in challenges {
+        response.append_header((header::WWW_AUTHENTICATE, challenge));
+    }
+    response
+        .insert_header((header::CONTENT_TYPE, "text/plain"))
+        .body("the phone's own user name and password are wanted\n")
 }
 
 fn not_found() -> HttpResponse {

@@ -7,6 +7,8 @@ use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream;
 
+use crate::gateway::Transport;
+
 /// The end of a connection that is here. Unlike the Host of a request, the phone can't make it up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct OwnEnd {
@@ -23,6 +25,15 @@ impl OwnEnd {
         let stream = plain.or_else(|| tls.map(|stream| stream.get_ref().0));
         if let Some(Ok(address)) = stream.map(TcpStream::local_addr) {
             data.insert(Self { address, is_tls });
+        }
+    }
+
+    /// By what a request on this connection comes.
+    pub(super) fn transport(&self) -> Transport {
+        if self.is_tls {
+            Transport::Https
+        } else {
+            Transport::Http
         }
     }
 

@@ -13,6 +13,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
 use serde::Deserialize;
 use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 
 use super::files::{FileSource, Files, answer};
 use super::own_end::OwnEnd;
@@ -94,8 +95,7 @@ pub enum PhoneServerError {
 
 /// The listeners, bound and not yet running.
 pub struct PhoneServer {
-    /// Await it to run it; [`Server::handle`] stops it. It handles no signals.
-    pub server: Server,
+    pub(super) server: Server,
     /// Where HTTP is listened for.
     pub http: Option<SocketAddr>,
     /// Where HTTPS is listened for.
@@ -107,6 +107,22 @@ impl PhoneServer {
     /// receipts for fetched files go to the gateway on it.
     pub fn bind(settings: &PhoneSettings, gateway: Gateway) -> Result<Self, PhoneServerError> {
         bind(settings, gateway)
+    }
+
+    /// Serves until the shutdown; requests that are under way are answered.
+    ///
+    /// # Errors
+    /// What ended the server before.
+    pub async fn run(self, shutdown: CancellationToken) -> io::Result<()> {
+        let handle = self.server.handle();
+        let mut server = std::pin::pin!(self.server);
+        tokio::select! {
+            ended = &mut server => ended,
+            () = shutdown.cancelled() => {
+                let (ended, ()) = tokio::join!(server, handle.stop(true));
+                ended
+            }
+        }
     }
 }
 

@@ -23,6 +23,18 @@ pub enum Table {
     Log = 0x06,
     /// Instance numbers of phones in the gateway's own data model, and back.
     VirtualDevice = 0x07,
+    /// Requests of phones that nobody knows, for the operator to claim.
+    Quarantine = 0x08,
+    /// What phones have said over syslog.
+    Syslog = 0x09,
+    /// Firmware images: what they are, and whom they are for.
+    Firmware = 0x0a,
+    /// What makes phones of a model and firmware act.
+    Control = 0x0b,
+    /// Files that phones have sent.
+    Upload = 0x0c,
+    /// What an old config server was seen to serve.
+    Upstream = 0x0d,
 }
 
 impl Table {
@@ -50,6 +62,12 @@ impl fmt::Display for Table {
             Self::Parameters => "parameters",
             Self::Log => "log",
             Self::VirtualDevice => "virtual device",
+            Self::Quarantine => "quarantine",
+            Self::Syslog => "syslog",
+            Self::Firmware => "firmware",
+            Self::Control => "control",
+            Self::Upload => "upload",
+            Self::Upstream => "upstream",
         })
     }
 }

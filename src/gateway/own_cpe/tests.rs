@@ -82,10 +82,8 @@ impl Bench {
 
     async fn fetch(&self, (path, user_agent): (&str, &str)) {
         let request = FetchRequest {
-            path: path.to_owned(),
             user_agent: Some(user_agent.to_owned()),
-            source: SocketAddr::from(([192, 0, 2, 41], 40_000)),
-            reached_by: None,
+            ..FetchRequest::new(path, SocketAddr::from(([192, 0, 2, 41], 40_000)))
         };
         let FetchAnswer::File { receipt, .. } = self.gateway.fetch(request).await else {
             panic!("no file");

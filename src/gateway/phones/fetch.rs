@@ -1,0 +1,199 @@
+//! What phones ask for, and what their asking tells.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::super::core::Gateway;
+use super::super::door::{FetchAnswer, FetchReceipt, FetchRequest, GatewayError};
+use super::super::transfers::Take;
+use crate::device::{Contact, FileContent, FileRecord, FileRole, TransferState, TreePath};
+use crate::mapping::Recognised;
+use crate::native::Mac;
+use crate::wire::ContentHash;
+
+/// A request for a file that is there, and what is known of who asks.
+pub(super) struct Asked<'r> {
+    request: &'r FetchRequest,
+    /// The file, under its own name.
+    path: TreePath,
+    file: FileRecord,
+    /// The phone that speaks like the one whose file it is, or that names itself.
+    phone: Option<(Mac, Recognised)>,
+    address: IpAddr,
+    at: Timestamp,
+}
+
+impl Asked<'_> {
+    /// The phone that seems to ask.
+    fn mac(&self) -> Option<Mac> {
+        self.phone.as_ref().map(|(mac, _)| *mac)
+    }
+}
+
+impl Gateway {
+    /// A phone asks for a file.
+    pub async fn fetch(&self, request: FetchRequest) -> FetchAnswer {
+        match self.answer(&request).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                tracing::error!(path = request.path, source = %request.source, %error, "a file can't be served");
+                FetchAnswer::NotFound
+            }
+        }
+    }
+
+    async fn answer(&self, request: &FetchRequest) -> Result<FetchAnswer, GatewayError> {
+        let Some(asked) = self.asked(request)? else {
+            return Ok(FetchAnswer::NotFound);
+        };
+        self.note_asking(&asked).await?;
+        let (mac, transfer) = match asked.file.role {
+            FileRole::Handout { mac: owner } => self.taker_of_handout(owner, &asked)?,
+            _ => (asked.mac(), None),
+        };
+        if let Some(mac) = mac {
+            self.log_asking(mac, &asked).await?;
+        }
+        // Read after that: the file may have changed in the meantime.
+        let Some(file) = self.load_file(&asked.path)? else {
+            return Ok(FetchAnswer::NotFound);
+        };
+        let (body, hash) = if file.content == FileContent::Asset {
+            (self.shared_asset(file.content_hash)?, file.content_hash)
+        } else {
+            let bytes = self.content_bytes(&asked.path, &file)?;
+            let hash = ContentHash::of(&bytes);
+            (Bytes::from(bytes), hash)
+        };
+        let revision = matches!(file.role, FileRole::Phone { .. }).then_some(file.revision);
+        Ok(FetchAnswer::File {
+            body,
+            etag: format!("\"{hash}\""),
+            receipt: FetchReceipt {
+                mac,
+                revision,
+                transfer,
+                at: asked.at,
+                source: asked.address,
+            },
+        })
+    }
+
+    /// The file that is asked for, and the phone that seems to ask. `None` when there is no such
+    /// file.
+    fn asked<'r>(&self, request: &'r FetchRequest) -> Result<Option<Asked<'r>>, GatewayError> {
+        let Some((path, file)) = self.find_file(&request.path)? else {
+            return Ok(None);
+        };
+        let recognised = request
+            .user_agent
+            .as_deref()
+            .and_then(|user_agent| self.inner.packs.recognise(user_agent));
+        let mac = match &file.role {
+            FileRole::Phone { mac, .. } | FileRole::Handout { mac } => Some(*mac),
+            FileRole::Shared { .. } | FileRole::Orphan { .. } | FileRole::Other => {
+                recognised.as_ref().and_then(|recognised| recognised.mac)
+            }
+        };
+        // Whoever knows the name is served; but only who speaks like that phone is taken for it, so
+        // that a browser or a monitor does not move it or confirm its file.
+        let phone = match (mac, recognised) {
+            (Some(mac), Some(recognised)) if recognised.mac.is_none_or(|named| named == mac) => {
+                let vendor = self.load(mac)?.map(|(record, _)| record.vendor);
+                (vendor.as_ref() == Some(&recognised.vendor)).then_some((mac, recognised))
+            }
+            _ => None,
+        };
+        Ok(Some(Asked {
+            request,
+            path,
+            file,
+            phone,
+            // A phone on IPv4 is one, whatever the listener's socket is.
+            address: request.source.ip().to_canonical(),
+            at: self.inner.clock.now(),
+        }))
+    }
+
+    async fn note_asking(&self, asked: &Asked<'_>) -> Result<(), GatewayError> {
+        let Some((mac, recognised)) = &asked.phone else {
+            return Ok(());
+        };
+        self.note_sign_of_life(*mac);
+        let is_own = matches!(asked.file.role, FileRole::Phone { .. });
+        let reached_by = asked.request.reached_by.clone().filter(|_| is_own);
+        let contact = Contact {
+            address: asked.address,
+            at: asked.at,
+        };
+        self.observe(*mac, recognised.clone(), contact, reached_by)
+            .await
+    }
+
+    async fn log_asking(&self, mac: Mac, asked: &Asked<'_>) -> Result<(), GatewayError> {
+        // The folder of a file that is only for this phone is nobody else's business.
+        let name = match asked.file.role {
+            FileRole::Handout { .. } => asked.path.file_name(),
+            _ => asked.path.as_str(),
+        };
+        let address = asked.address;
+        let user_agent = asked.request.user_agent.as_deref().unwrap_or_default();
+        self.log(
+            mac,
+            format_args!("asks for {name} from {address} as {user_agent:?}"),
+        );
+        self.write_long_log(mac).await
+    }
+
+    /// Whose fetch a fetch of a handout is, and of which transfer. A phone fetches firmware with
+    /// a User-Agent of its loader at times; then its address tells.
+    fn taker_of_handout(
+        &self,
+        owner: Mac,
+        asked: &Asked<'_>,
+    ) -> Result<(Option<Mac>, Option<u64>), GatewayError> {
+        let Some((record, _)) = self.load(owner)? else {
+            return Ok((None, None));
+        };
+        let is_there = |contact: &Contact| contact.address == asked.address;
+        if asked.mac() != Some(owner) && !record.contact.as_ref().is_some_and(is_there) {
+            return Ok((None, None));
+        }
+        let transfer = record.cpe.transfers.iter().find(|transfer| {
+            matches!(&transfer.state, TransferState::Installing(installing) if installing.served_path == asked.path)
+        });
+        Ok((Some(owner), transfer.map(|transfer| transfer.id)))
+    }
+
+    /// The body of an answer has left.
+    pub async fn fetched(&self, receipt: FetchReceipt) {
+        let Some(mac) = receipt.mac else {
+            return;
+        };
+        let now = self.inner.clock.now();
+        let outcome = self
+            .change(mac, |draft, live| {
+                if let Some(revision) = receipt.revision {
+                    let take = draft.note_fetch(self, revision, &receipt, now, live);
+                    self.log(
+                        mac,
+                        format_args!("has fetched revision {revision} of its file"),
+                    );
+                    draft.note_take(self, take, now)?;
+                }
+                if let Some(id) = receipt.transfer {
+                    draft.note_take(self, Take::Handout(id), now)?;
+                }
+                Ok::<(), GatewayError>(())
+            })
+            .await;
+        match outcome {
+            Ok(()) => {
+                tracing::info!(%mac, revision = receipt.revision, source = %receipt.source, "phone has fetched a file")
+            }
+            Err(error) => tracing::error!(%mac, %error, "a fetch could not be noted"),
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The side towards the phones: what they ask for, and what their asking tells.
+
+mod fetch;
+mod lookup;
+mod shared_assets;
+mod sightings;
