@@ -1,7 +1,9 @@
 //! How far a phone's file has come, as its ACS sees it.
 
-use super::tests::{Bench, MAC};
-use super::{ControlOutcome, Delivery};
+use std::net::{IpAddr, SocketAddr};
+
+use super::tests::{Bench, FILE, MAC, USER_AGENT};
+use super::{ControlOutcome, Delivery, FetchAnswer, FetchRequest};
 use crate::cwmp::{AcsRequest, CpeResponse, EventCode, SetAttribute, SetValue};
 
 const OBJECT: &str = "Device.X_TRESTLE_Delivery.";
@@ -48,6 +50,30 @@ async fn the_status_follows_the_file_to_the_phone() {
     let served = value(&bench, "ServedRevision").await;
     assert_eq!(served, value(&bench, "DesiredRevision").await);
     assert_ne!(served, value(&bench, "ConfirmedRevision").await);
+}
+
+#[tokio::test]
+async fn a_fetch_that_ends_late_does_not_move_a_phone_back() {
+    let bench = Bench::announced().await;
+    rename(&bench, "Desk").await;
+    let ask_from = async |address: [u8; 4]| {
+        let request = FetchRequest {
+            user_agent: Some(USER_AGENT.to_owned()),
+            ..FetchRequest::new(FILE, SocketAddr::from((address, 40_000)))
+        };
+        match bench.gateway.fetch(request).await {
+            FetchAnswer::File { receipt, .. } => receipt,
+            other => panic!("{other:?}"),
+        }
+    };
+    let first = ask_from([192, 0, 2, 51]).await;
+    bench.advance(1);
+    let second = ask_from([192, 0, 2, 52]).await;
+    bench.gateway.fetched(second).await;
+    bench.gateway.fetched(first).await;
+    let (record, _) = bench.gateway.load(MAC).unwrap().unwrap();
+    let seen = record.contact.unwrap().address;
+    assert_eq!(seen, IpAddr::from([192, 0, 2, 52]));
 }
 
 #[tokio::test]

@@ -21,8 +21,8 @@ use crate::store::{AssetStore, SledStore, StoreOptions};
 use crate::wire::Secret;
 
 pub(super) const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
-const FILE: &str = "cfg000b82a1b2c3.xml";
-const USER_AGENT: &str = "Grandstream Model HW GXP2170 SW 1.0.11.16 DevId 000b82a1b2c3";
+pub(super) const FILE: &str = "cfg000b82a1b2c3.xml";
+pub(super) const USER_AGENT: &str = "Grandstream Model HW GXP2170 SW 1.0.11.16 DevId 000b82a1b2c3";
 const DISPLAY_NAME: &str =
     "Device.Services.VoiceService.1.VoiceProfile.1.Line.1.CallingFeatures.CallerIDName";
 

@@ -100,11 +100,12 @@ pub(crate) fn settings(
         connection_requests,
         admin,
     } = listen;
+    // A periodic Inform that nobody has asked for would come into the middle of some check.
     let usual = format!(
         "[store]\npath = {:?}\n\
          [phones]\nhttp = \"{phones}\"\nproof = \"open\"\n\
          [acs]\nurl = {acs:?}\nusername = {CPE_USERNAME:?}\npassword = {CPE_PASSWORD:?}\n\
-         max_sessions = 256\ntemplate = {:?}\n\
+         max_sessions = 256\ntemplate = {:?}\nperiodic_inform_interval = 4000000000\n\
          [connection_request]\nlisten = \"{connection_requests}\"\n\
          [transfers]\nallow = [\"127.0.0.0/8\"]\n\
          [admin]\nlisten = \"{admin}\"\n",

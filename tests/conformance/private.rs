@@ -32,9 +32,6 @@ use crate::process::Process;
 use crate::subject::Subject;
 use crate::variant::{Template, Variant};
 
-/// A hastened clock would bring periodic Informs into the middle of a check.
-const SELDOM: &str = "[acs]\nperiodic_inform_interval = 4000000000\n";
-
 /// How a private gateway is made.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
@@ -109,13 +106,7 @@ impl Private {
             connection_requests: at(7547),
             admin: at(8090),
         };
-        let lines = settings(
-            &folder,
-            variant,
-            acs.url(),
-            &listen,
-            &[SELDOM, &options.settings],
-        );
+        let lines = settings(&folder, variant, acs.url(), &listen, &[&options.settings]);
         fs::write(folder.join("trestle.toml"), lines).unwrap();
         let world = Box::leak(Box::new(World {
             acs,

@@ -84,7 +84,10 @@ impl Draft {
                 address: receipt.source,
             });
         }
-        if *delivery != before {
+        // Two fetches may end in another order than they began in: the phone is where it asked last.
+        let known = self.record.contact.as_ref();
+        let is_latest = known.is_none_or(|known| known.at <= receipt.at);
+        if *delivery != before && is_latest {
             self.record.contact = Some(Contact {
                 address: receipt.source,
                 at: receipt.at,
