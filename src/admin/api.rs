@@ -341,6 +341,7 @@ async fn import(shared: web::Data<Shared>, request: web::Json<ImportRequest>) ->
         let options = ImportOptions {
             dry_run: request.dry_run,
             replace: request.replace,
+            prefer: request.prefer,
         };
         gateway.import(&request.tree, options, &|_, _| {}).await
     });

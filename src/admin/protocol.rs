@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cwmp::Fault;
 use crate::gateway::ControlOutcome;
+use crate::native::Side;
 
 /// `POST /v1/import`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -19,6 +20,9 @@ pub struct ImportRequest {
     /// Take the tree's file where both have changed.
     #[serde(default)]
     pub replace: bool,
+    /// Whose value is taken where a setting has changed on both sides.
+    #[serde(default)]
+    pub prefer: Option<Side>,
 }
 
 /// `POST /v1/verify`.

@@ -203,6 +203,7 @@ impl Access {
                     tree: absolute(tree)?,
                     dry_run: options.dry_run,
                     replace: options.replace,
+                    prefer: options.prefer,
                 };
                 Ok(client.import(&request).await?)
             }

@@ -71,6 +71,15 @@ pub(super) enum Format {
     Json,
 }
 
+/// Whose value counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Preferred {
+    /// The one of the tree
+    Tree,
+    /// The one here
+    Here,
+}
+
 #[derive(Subcommand)]
 enum Command {
     /// Read a tree, write nothing: what is understood, what is wrong, which phones
@@ -96,9 +105,12 @@ enum Command {
         /// Write nothing, only say what would happen
         #[arg(long)]
         dry_run: bool,
-        /// Where a file has changed in the tree and here, take the tree's
+        /// Where a file has changed in the tree and here, take the tree's, and all of it
         #[arg(long)]
         replace: bool,
+        /// Whose value to take where a setting has changed in the tree and here
+        #[arg(long, value_enum, value_name = "SIDE", conflicts_with = "replace")]
+        prefer: Option<Preferred>,
         #[command(flatten)]
         place: Place,
         #[arg(long, value_enum, default_value = "text")]
@@ -377,9 +389,10 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
                 tree,
                 dry_run,
                 replace,
+                prefer,
                 place,
                 format,
-            } => import::run(&tree, dry_run, replace, &place, format).await,
+            } => import::run(&tree, dry_run, replace, prefer, &place, format).await,
             Command::Verify {
                 tree,
                 place,

@@ -3,16 +3,18 @@
 use std::path::Path;
 
 use super::access::Access;
-use super::arguments::{Format, Place};
+use super::arguments::{Format, Place, Preferred};
 use super::exit::{CommandError, Ending};
 use super::output::{self, Bar};
 use super::temporary::Temporary;
 use crate::gateway::{ImportOptions, ImportReport};
+use crate::native::Side;
 
 pub(super) async fn run(
     tree: &Path,
     dry_run: bool,
     replace: bool,
+    prefer: Option<Preferred>,
     place: &Place,
     format: Format,
 ) -> Result<Ending, CommandError> {
@@ -29,7 +31,14 @@ pub(super) async fn run(
         access
     };
     let bar = Bar::new("importing");
-    let options = ImportOptions { dry_run, replace };
+    let options = ImportOptions {
+        dry_run,
+        replace,
+        prefer: prefer.map(|preferred| match preferred {
+            Preferred::Tree => Side::Tree,
+            Preferred::Here => Side::Here,
+        }),
+    };
     let report = access
         .import(tree, options, &|done, total| bar.set(done, total))
         .await?;
@@ -41,7 +50,7 @@ pub(super) async fn run(
     } else {
         print(&report);
     }
-    Ok(Ending::from_count(report.findings.len()))
+    Ok(Ending::from_count(report.problems()))
 }
 
 pub(super) fn print(report: &ImportReport) {

@@ -84,9 +84,10 @@ impl Documents {
         pack.put_in_order(&mut self.layers);
     }
 
-    /// Says that the own file's present bytes are those of the imported tree.
-    pub(super) fn own_file_is_imported(&mut self) {
-        self.own_file.imported_hash = ContentHash::of(&self.own_bytes());
+    /// Says that the own file's present bytes hold all that the imported tree's, which have this
+    /// hash, has.
+    pub(super) fn own_file_is_based_on(&mut self, imported: ContentHash) {
+        self.own_file.imported_hash = imported;
         self.is_changed = true;
     }
 

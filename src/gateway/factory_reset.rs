@@ -110,7 +110,7 @@ impl Gateway {
 
     /// The phone's own file as it was imported; `None` when its bytes are not kept, because it
     /// was edited before they were.
-    fn imported_document(
+    pub(super) fn imported_document(
         &self,
         draft: &Draft,
         path: &TreePath,

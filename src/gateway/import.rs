@@ -19,8 +19,9 @@ use super::shared_affixes::SharedAffixes;
 use super::tree::{
     Candidate, Classified, Reader, TreeError, TreeFile, choose, classify, sealed, walk,
 };
+use super::tree_merge::{TreeMerge, collision_findings, merged_finding};
 use crate::device::{CpeState, DeviceRecord, FileContent, FileRecord, FileRole, TreePath};
-use crate::native::{Document, Mac, Seal};
+use crate::native::{Document, Mac, Seal, Side};
 use crate::store::{Batch, StoreError, Table, encode};
 use crate::wire::{ContentHash, Secret};
 
@@ -32,8 +33,11 @@ const AT_ONCE: usize = 256;
 pub struct ImportOptions {
     /// Write nothing, only say what would happen.
     pub dry_run: bool,
-    /// Where a file has changed in the tree and here, take the tree's.
+    /// Where a file has changed in the tree and here, take the tree's, and all of it.
     pub replace: bool,
+    /// Whose value is taken where a setting has changed in the tree and here; `None`: nobody's,
+    /// and the file here stays as it is.
+    pub prefer: Option<Side>,
 }
 
 /// An import could not be carried out.
@@ -338,15 +342,39 @@ impl Gateway {
         let has_conflict = own_file.imported_hash != content_hash
             && own_file.is_edited()
             && own_file.content_hash != content_hash;
-        if has_conflict && !options.replace {
-            let why = "the file has changed in the tree, and here by the ACS or by hand; \
-                       the one here was kept (--replace takes the tree's)";
-            return Ok(Imported::failed(FindingKind::Conflict, &file.path, why));
-        }
+        let (document, note) = if has_conflict && !options.replace {
+            let own_file = own_file.clone();
+            let merge = self.merge_with_tree(&mut draft, &own_file, &document, options.prefer)?;
+            match merge {
+                TreeMerge::Merged(merged) => {
+                    let note = merged_finding(&file.path, merged.carried);
+                    (merged.document, Some(note))
+                }
+                TreeMerge::Collisions(collisions) => {
+                    return Ok(Imported {
+                        outcome: Outcome::Failed,
+                        findings: collision_findings(&file.path, &collisions),
+                    });
+                }
+                TreeMerge::Unknown => {
+                    let why = "the file has changed in the tree and here, and what was imported \
+                               is not at hand to tell the changes; the one here was kept \
+                               (--replace takes the tree's)";
+                    return Ok(Imported::failed(FindingKind::Conflict, &file.path, why));
+                }
+            }
+        } else {
+            (document, None)
+        };
         if !options.dry_run {
-            if own_file.imported_hash != content_hash {
+            let documents = draft.documents(self)?;
+            if documents.own_file.imported_hash != content_hash {
                 documents.replace_own(&pack, document, seal);
-                documents.own_file_is_imported();
+                documents.own_file_is_based_on(content_hash);
+                if ContentHash::of(&documents.own_bytes()) != content_hash {
+                    // The next merge needs it.
+                    self.inner.assets.put(&content)?;
+                }
             }
             if has_moved {
                 documents.move_own(known.own_file, classified.role);
@@ -355,7 +383,10 @@ impl Gateway {
             }
             self.commit(draft, &mut live).await?;
         }
-        Ok(Outcome::Updated.into())
+        Ok(Imported {
+            outcome: Outcome::Updated,
+            findings: note.into_iter().collect(),
+        })
     }
 
     /// A phone's own file that is too large to be kept as settings: it is served as it is.
@@ -372,12 +403,9 @@ impl Gateway {
             .import_other(&file.path, FileRole::Other, &content, options)
             .await?;
         let why = "too large to be read as settings; it is served as it is";
+        let finding = Finding::of_file(FindingKind::LeftOut, file.path.to_string(), why);
         Ok(Imported {
-            finding: Some(Finding::of_file(
-                FindingKind::LeftOut,
-                file.path.to_string(),
-                why,
-            )),
+            findings: vec![finding],
             ..imported
         })
     }
@@ -468,14 +496,14 @@ fn is_too_large(error: &GatewayError) -> bool {
 /// What became of a file, and why.
 struct Imported {
     outcome: Outcome,
-    finding: Option<Finding>,
+    findings: Vec<Finding>,
 }
 
 impl Imported {
     fn failed(kind: FindingKind, path: &TreePath, why: impl std::fmt::Display) -> Self {
         Self {
             outcome: Outcome::Failed,
-            finding: Some(Finding::of_file(kind, path.to_string(), why)),
+            findings: vec![Finding::of_file(kind, path.to_string(), why)],
         }
     }
 }
@@ -484,7 +512,7 @@ impl From<Outcome> for Imported {
     fn from(outcome: Outcome) -> Self {
         Self {
             outcome,
-            finding: None,
+            findings: Vec::new(),
         }
     }
 }
@@ -507,10 +535,11 @@ impl ImportReport {
             }
             Err(error) => Imported::failed(FindingKind::Unreadable, path, error),
         };
-        if let Some(mut finding) = imported.finding {
-            finding.mac = mac.or(finding.mac);
-            self.findings.push(finding);
-        }
+        self.findings
+            .extend(imported.findings.into_iter().map(|finding| Finding {
+                mac: mac.or(finding.mac),
+                ..finding
+            }));
         let summary = &mut self.summary;
         *match imported.outcome {
             Outcome::Added => &mut summary.added,

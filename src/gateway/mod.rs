@@ -48,6 +48,7 @@ mod trace;
 mod trace_view;
 mod transfers;
 mod tree;
+mod tree_merge;
 mod unique_keys;
 mod values;
 mod version;

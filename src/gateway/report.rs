@@ -11,7 +11,7 @@ use crate::native::Mac;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
-    /// The file has changed in the tree and here; the one here was kept.
+    /// The file, or one setting of it, has changed in the tree and here; the file here was kept.
     Conflict,
     /// The file names another phone than its name does.
     WrongPhone,
@@ -53,6 +53,8 @@ pub enum FindingKind {
     LocalWins,
     /// A line of a phone for which global settings do not count, because of one of its own.
     LineSet,
+    /// The file has changed in the tree and here, in different settings; it has both changes now.
+    Merged,
     /// A phone whose model no file tells.
     ModelUnknown,
     /// A model that has a file.
@@ -76,7 +78,7 @@ pub enum Weight {
 
 impl FindingKind {
     /// Every kind.
-    pub const ALL: [FindingKind; 25] = [
+    pub const ALL: [FindingKind; 26] = [
         Self::Conflict,
         Self::WrongPhone,
         Self::Unreadable,
@@ -98,6 +100,7 @@ impl FindingKind {
         Self::UnknownKey,
         Self::LocalWins,
         Self::LineSet,
+        Self::Merged,
         Self::ModelUnknown,
         Self::Model,
         Self::Phone,
@@ -128,6 +131,7 @@ impl FindingKind {
             Self::UnknownKey => "unknown-key",
             Self::LocalWins => "local-wins",
             Self::LineSet => "line-set",
+            Self::Merged => "merged",
             Self::ModelUnknown => "model-unknown",
             Self::Model => "model",
             Self::Phone => "phone",
@@ -146,6 +150,7 @@ impl FindingKind {
             | Self::UnknownKey
             | Self::LocalWins
             | Self::LineSet
+            | Self::Merged
             | Self::ModelUnknown => Weight::Note,
             Self::Model | Self::Phone | Self::File => Weight::Fact,
             _ => Weight::Problem,
@@ -155,7 +160,9 @@ impl FindingKind {
     /// What a person can do about it; empty for a fact.
     pub fn advice(self) -> &'static str {
         match self {
-            Self::Conflict => "take the tree's with --replace, or keep the one here",
+            Self::Conflict => {
+                "say whose value counts with --prefer tree or --prefer here, or take the tree's file with --replace"
+            }
             Self::WrongPhone => "correct the mac element: the phone refuses the file",
             Self::Unreadable => "look at the permissions of the file",
             Self::Missing => "import again",
@@ -184,6 +191,7 @@ impl FindingKind {
                 "put `^` before the key where the file is to win, `!` where users are to be kept off"
             }
             Self::LineSet => "set the others for the line too, if it is to have them",
+            Self::Merged => "nothing to do",
             Self::ModelUnknown => "nothing to do: the first fetch of a phone tells it",
             Self::Model | Self::Phone | Self::File => "",
         }
@@ -214,6 +222,7 @@ impl fmt::Display for FindingKind {
             Self::UnknownKey => "unknown key",
             Self::LocalWins => "phones whose users can overrule",
             Self::LineSet => "lines without global settings",
+            Self::Merged => "merged",
             Self::ModelUnknown => "model unknown",
             Self::Model => "model",
             Self::Phone => "phone",
@@ -408,6 +417,14 @@ pub struct ImportSummary {
     pub phones: u64,
     /// Nothing was written: it was a rehearsal.
     pub dry_run: bool,
+}
+
+impl ImportReport {
+    /// How many findings somebody should mend.
+    pub fn problems(&self) -> usize {
+        let weights = self.findings.iter().map(|finding| finding.kind.weight());
+        weights.filter(|weight| *weight == Weight::Problem).count()
+    }
 }
 
 /// What `import` reports.

@@ -213,6 +213,12 @@ impl Document {
         self.derived.keys(&self.bytes, &self.parsed).get(place)
     }
 
+    /// The key of an entry as it is written.
+    pub(super) fn spelling_at(&self, place: usize) -> Option<Cow<'_, str>> {
+        let entry = self.parsed.entries.get(place)?;
+        Some(entry.key.of(&self.bytes).text())
+    }
+
     /// Value and line of an entry.
     pub(super) fn value_at(&self, place: usize) -> Option<(Cow<'_, str>, u32)> {
         let entry = self.parsed.entries.get(place)?;

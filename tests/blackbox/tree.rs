@@ -228,6 +228,73 @@ async fn a_file_changed_on_both_sides_is_kept_here_unless_the_trees_is_asked_for
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn changes_of_the_tree_and_of_the_acs_come_together() {
+    let bench = Bench::set().await;
+    bench.import();
+    let mac = "000b82a1b2c3";
+    let own = bench.tree().join("cfg000b82a1b2c3.xml");
+    let set = |value: &str| {
+        let change = format!("{DISPLAY_NAME}={value}");
+        bench
+            .command(&["device", "set", mac, &change])
+            .with_code(CLEAN);
+    };
+    let import = |more: &[&str]| {
+        let tree = bench.tree();
+        let arguments = ["import", tree.to_str().unwrap(), "--format", "json"];
+        bench.command(&[&arguments, more].concat())
+    };
+    let findings = |report: &Value| -> Vec<Value> {
+        let all = report["findings"].as_array().unwrap().iter();
+        all.filter(|one| one["mac"] == mac).cloned().collect()
+    };
+    let kinds = |report: &Value| -> Vec<Value> {
+        let findings = findings(report).into_iter();
+        findings.map(|mut one| one["kind"].take()).collect()
+    };
+    set("Ours");
+    edit(&own, "desk-2170", "desk-2171");
+    let rehearsed = import(&["--dry-run"]).json();
+    assert_eq!(kinds(&rehearsed), ["merged"]);
+    let report = import(&[]).json();
+    assert_eq!(report["summary"]["updated"], 1);
+    assert_eq!(kinds(&report), ["merged"]);
+    let text = |bench: &Bench| {
+        let out = bench.folder().join("out");
+        bench
+            .command(&["export", out.to_str().unwrap()])
+            .with_code(CLEAN);
+        fs::read_to_string(out.join("cfg000b82a1b2c3.xml")).unwrap()
+    };
+    let in_tree = fs::read_to_string(&own).unwrap();
+    let expected = in_tree.replace("Quay &amp; Sons, desk", "Ours");
+    assert_eq!(text(&bench), expected);
+    assert_eq!(import(&[]).json()["summary"]["unchanged"], 15);
+
+    // What was merged is the ground of the next merge.
+    edit(&own, "Quay &amp; Sons, desk", "Theirs");
+    edit(&own, "desk-2171", "desk-2172");
+    let refused = import(&[]).json();
+    assert_eq!(kinds(&refused), ["conflict"]);
+    let finding = &findings(&refused)[0];
+    let line = in_tree
+        .lines()
+        .position(|line| line.contains("Quay &amp; Sons, desk"))
+        .unwrap()
+        + 1;
+    assert_eq!(finding["line"], json!(line), "{finding}");
+    assert!(!finding["message"].as_str().unwrap().contains("Theirs"));
+    assert_eq!(text(&bench), expected, "nothing is merged in halves");
+    import(&["--prefer", "here"]);
+    let expected = expected.replace("desk-2171", "desk-2172");
+    assert_eq!(text(&bench), expected);
+
+    edit(&own, "Theirs", "Theirs again");
+    import(&["--prefer", "tree"]);
+    assert_eq!(text(&bench), fs::read_to_string(&own).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_broken_file_is_served_as_it_is_and_its_good_lines_are_read() {
     let bench = Bench::set().await;
     let gateway = bench.serve();
