@@ -2,6 +2,7 @@
 
 mod api;
 mod client;
+mod hand_over;
 mod key;
 mod protocol;
 

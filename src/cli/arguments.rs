@@ -10,7 +10,9 @@ use url::Url;
 
 use super::exit::{CommandError, ERROR, Ending};
 use super::temporary::Temporary;
-use super::{check, convert, demo, device, explain, export, import, mapping_check, serve, verify};
+use super::{
+    check, convert, demo, device, explain, export, handover, import, mapping_check, serve, verify,
+};
 use crate::app::{Settings, SystemClock, start_telemetry};
 use crate::gateway::FindingKind;
 use crate::native::Mac;
@@ -174,6 +176,15 @@ enum Command {
         /// For rehearsals and tests: the moment from which on it runs faster, if not the start
         #[arg(long, value_name = "TIME", hide = true)]
         clock_since: Option<Timestamp>,
+    },
+    /// Hand phones over to their own TR-069 clients, on trial; without a phone, list those that are
+    Handover {
+        #[command(flatten)]
+        arguments: handover::HandoverArguments,
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
     },
     /// Show the main job on loopback: a gateway, three simulated phones, a scripted ACS
     Demo {
@@ -423,6 +434,11 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
                 let clock = SystemClock::hastened(clock_speed, clock_since);
                 serve::run(&place, import.as_deref(), acs, clock, soap).await
             }
+            Command::Handover {
+                arguments,
+                place,
+                format,
+            } => handover::run(arguments, &place, format).await,
             Command::Demo { once } => demo::run(once).await,
             Command::Explain {
                 what,

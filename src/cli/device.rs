@@ -7,7 +7,9 @@ use super::arguments::{DeviceCommand, Format};
 use super::exit::{CommandError, Ending};
 use super::{output, trace};
 use crate::admin::{ControlReply, WishRequest};
-use crate::gateway::{ControlOutcome, DeviceDetail, DeviceSummary, ParameterLine, SetReport};
+use crate::gateway::{
+    ControlOutcome, DeviceDetail, DeviceSummary, HandOverState, ParameterLine, SetReport,
+};
 
 pub(super) async fn run(command: DeviceCommand) -> Result<Ending, CommandError> {
     match command {
@@ -152,6 +154,12 @@ fn print_list(devices: &[DeviceSummary]) {
 
 /// How far the ACS and the device are with each other.
 fn acs_state(device: &DeviceSummary) -> &'static str {
+    match device.hand_over {
+        Some(HandOverState::Waiting) => return "to be handed over",
+        Some(HandOverState::Fetched) => return "handed over, on trial",
+        Some(HandOverState::Confirmed) => return "handed over",
+        None => {}
+    }
     match (device.announced, device.known_to_acs) {
         _ if !device.covered => "model not covered",
         (_, true) => "informed",

@@ -10,6 +10,7 @@ mod exit;
 mod explain;
 mod explain_text;
 mod export;
+mod handover;
 mod import;
 mod mapping_check;
 mod output;

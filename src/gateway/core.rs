@@ -59,6 +59,8 @@ pub(super) struct Inner {
     /// Devices that open no session for active notifications alone until this moment
     /// (cwmp.md A7).
     pub(super) throttled: TimedQueue<Mac>,
+    /// Hand-overs on trial, by the end of it.
+    pub(super) hand_overs: TimedQueue<Mac>,
     pub(super) phase_key: u64,
     pub(super) own_cpe: OwnCpe,
     /// Lenses by vendor and model: a model's are put together once.
@@ -131,6 +133,7 @@ impl Gateway {
                 scheduled_informs: TimedQueue::new(),
                 heartbeats: TimedQueue::new(),
                 throttled: TimedQueue::new(),
+                hand_overs: TimedQueue::new(),
                 phase_key: installation.phase_key,
                 own_cpe,
                 known_lenses: Mutex::new(HashMap::new()),

@@ -21,6 +21,7 @@ mod export;
 mod factory_reset;
 mod file_index;
 mod file_passwords;
+mod hand_over;
 mod import;
 mod inform_parameters;
 mod inform_values;
@@ -62,6 +63,8 @@ mod error_tests;
 #[cfg(test)]
 mod event_tests;
 #[cfg(test)]
+mod hand_over_tests;
+#[cfg(test)]
 mod layer_tests;
 #[cfg(test)]
 mod lens_set_tests;
@@ -89,6 +92,7 @@ pub use door::{
 pub use edit_report::{EditReport, SetReport};
 pub use explain::PhoneExplanation;
 pub use file_passwords::{FilePassword, FilePasswords, ModelPattern};
+pub use hand_over::{HandOverError, HandOverOrder, HandOverState, HandOverSummary, HandedOver};
 pub use import::{ImportError, ImportOptions};
 pub use lightweight::LightweightJob;
 pub use overview::{DeviceDetail, DeviceSummary, ParameterLine, TransferSummary};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::closed::if_open;
 use super::core::Gateway;
 use super::door::GatewayError;
+use super::hand_over::{self, HandOverState};
 use super::values::ChangeError;
 use super::view::provisional_identity;
 use crate::datamodel::PathQuery;
@@ -47,6 +48,9 @@ pub struct DeviceSummary {
     pub confirmed: Option<u64>,
     /// Its own file in the tree.
     pub file: String,
+    /// How far it is with its own TR-069 client, when it is handed over to that.
+    #[serde(default)]
+    pub hand_over: Option<HandOverState>,
 }
 
 /// `device show`.
@@ -245,6 +249,7 @@ impl Gateway {
                 .map(|served| served.revision),
             confirmed: record.delivery.confirmed,
             file: record.own_file.to_string(),
+            hand_over: record.hand_over.as_ref().map(hand_over::state),
         }
     }
 }

@@ -345,6 +345,7 @@ mod tests {
                 "ntp.example.net".to_owned(),
             )]),
             reached_by: None,
+            hand_over: None,
         };
         golden("device.v3", &record);
         let old = std::fs::read(fixture("device.v2")).unwrap();

@@ -19,6 +19,9 @@ use crate::native::Mac;
 /// Sessions per second that are planned for what is owed when the gateway starts.
 const START_RATE: u64 = 50;
 
+/// Wait until a phone is taken back again that could not be.
+const TAKE_BACK_WAIT: Duration = Duration::from_secs(3600);
+
 impl Gateway {
     /// Plans everything that is due for every device. Called once, when the doors are open.
     ///
@@ -47,6 +50,7 @@ impl Gateway {
                 tracing::error!(%mac, vendor = record.vendor, "a phone without a mapping pack is left out");
                 continue;
             };
+            self.plan_hand_over(mac, &record);
             self.plan_period(mac, &record, now);
             self.plan_heartbeat(mac, &record, now);
             self.plan_lightweight(mac, &record, pack.schema(), now);
@@ -116,6 +120,13 @@ impl Gateway {
                         self.try_again(&self.inner.scheduled_informs, mac, &error);
                     }
                 }
+                mac = self.inner.hand_overs.next(&*self.inner.clock) => {
+                    if let Err(error) = self.trial_is_over(mac).await {
+                        tracing::error!(%mac, %error, "a phone can't be taken back from its own TR-069 client");
+                        let later = after(self.inner.clock.now(), TAKE_BACK_WAIT);
+                        self.inner.hand_overs.arm(mac, later);
+                    }
+                }
                 // The session that waits for it is planned besides.
                 _ = self.inner.throttled.next(&*self.inner.clock) => {}
             }
@@ -169,6 +180,7 @@ impl Gateway {
         has_news: bool,
     ) {
         let now = self.inner.clock.now();
+        self.plan_hand_over(mac, record);
         self.plan_period(mac, record, now);
         self.plan_heartbeat(mac, record, now);
         if !live.lightweight_is_running {

@@ -17,7 +17,7 @@ use super::schedule::after;
 use super::version::{doubt_version, keep_version, version_to_speak};
 use crate::cwmp::{CpeCall, Event, EventCode, Inform, Notification};
 use crate::datamodel::Schema;
-use crate::device::{DeviceRecord, Transfer, TransferKind, TransferOrder, TransferState};
+use crate::device::{DeviceRecord, HandOver, Transfer, TransferKind, TransferOrder, TransferState};
 use crate::native::Mac;
 use crate::wire::Credentials;
 
@@ -332,7 +332,8 @@ impl Gateway {
             .get(segment)?;
         let (record, _) = self.load(mac).ok()??;
         record.identity.as_ref()?;
-        if !record.cpe.enable_cwmp || !record.cpe.http_connection_requests {
+        let is_handed_over = record.hand_over.as_ref().is_some_and(HandOver::is_silent);
+        if !record.cpe.enable_cwmp || !record.cpe.http_connection_requests || is_handed_over {
             // As if there were no such URL (cwmp.md C12, G3).
             return None;
         }
@@ -391,7 +392,8 @@ impl Gateway {
     /// when the device is to be silent (cwmp.md G3). One that the ACS has set goes before the
     /// operator's, and is reached in the same way.
     pub(super) fn endpoint(&self, mac: Mac, record: &DeviceRecord) -> Option<AcsEndpoint> {
-        if !record.cpe.enable_cwmp {
+        let is_handed_over = record.hand_over.as_ref().is_some_and(HandOver::is_silent);
+        if !record.cpe.enable_cwmp || is_handed_over {
             return None;
         }
         let (number, acs) = self.inner.settings.acs_of(mac, record);

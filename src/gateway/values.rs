@@ -95,10 +95,20 @@ impl Gateway {
             .collect();
         self.change(mac, |draft, live| {
             let view = self.view(mac, live)?;
-            let checked = self.check(draft, &view, &parameters)?;
-            Ok(self.apply(draft, checked)?)
+            Ok(self.set_on(draft, &view, &parameters)?)
         })
         .await
+    }
+
+    /// Sets values on a draft, checked as those of a person are.
+    pub(super) fn set_on(
+        &self,
+        draft: &mut Draft,
+        view: &View,
+        parameters: &[SetValue],
+    ) -> Result<SetReport, Fault> {
+        let checked = self.check(draft, view, parameters)?;
+        self.apply(draft, checked)
     }
 
     /// Takes settings of the phone's own file back for a person: where a file is a patch, by
@@ -146,10 +156,7 @@ impl Gateway {
             if !refused.is_empty() {
                 return Err(invalid_arguments(refused).into());
             }
-            let edits = draft.unset(self, &in_files)?.map_err(|refusals| {
-                let faults = refusals.into_iter().map(parameter_fault).collect();
-                invalid_arguments(faults)
-            })?;
+            let edits = draft.unset(self, &in_files)?.map_err(faults_of)?;
             let was_outstanding = draft.record.delivery.is_outstanding();
             Ok(SetReport {
                 applied_later: draft.gives_another_file()
@@ -345,10 +352,7 @@ fn not_writable() -> (FaultCode, String) {
 impl Gateway {
     /// Makes the changes on the draft. Says what came of them.
     fn apply(&self, draft: &mut Draft, checked: Checked) -> Result<SetReport, Fault> {
-        let edits = draft.set(self, &checked.lens)?.map_err(|refusals| {
-            let faults = refusals.into_iter().map(parameter_fault).collect();
-            invalid_arguments(faults)
-        })?;
+        let edits = draft.set(self, &checked.lens)?.map_err(faults_of)?;
         for KeptChange { kept_as, value, .. } in checked.kept {
             let before = draft.record.kept.insert(kept_as, value.clone());
             draft.derive_anew |= before.as_ref() != Some(&value);
@@ -366,6 +370,11 @@ impl Gateway {
             edits: edits.into_iter().map(EditReport::from).collect(),
         })
     }
+}
+
+/// The fault for changes that a file does not take.
+pub(super) fn faults_of(refusals: Vec<Refusal>) -> Fault {
+    invalid_arguments(refusals.into_iter().map(parameter_fault).collect())
 }
 
 fn parameter_fault(refusal: Refusal) -> ParameterFault {

@@ -84,6 +84,16 @@ impl Draft {
                 address: receipt.source,
             });
         }
+        if let Some(hand_over) = &mut self.record.hand_over
+            && revision >= hand_over.revision
+            && hand_over.fetched_at.is_none()
+        {
+            hand_over.fetched_at = Some(now);
+            gateway.log(
+                self.mac,
+                "knows its ACS now: its own TR-069 client is to speak",
+            );
+        }
         // Two fetches may end in another order than they began in: the phone is where it asked last.
         let known = self.record.contact.as_ref();
         let is_latest = known.is_none_or(|known| known.at <= receipt.at);
