@@ -386,7 +386,7 @@ pub(super) fn reply<T: Serialize>(outcome: Result<T, GatewayError>) -> HttpRespo
     }
 }
 
-fn reply_or_fault<T: Serialize>(outcome: Result<T, ChangeError>) -> HttpResponse {
+pub(super) fn reply_or_fault<T: Serialize>(outcome: Result<T, ChangeError>) -> HttpResponse {
     match outcome {
         Ok(value) => HttpResponse::Ok().json(value),
         Err(ChangeError::Gateway(error)) => reply::<T>(Err(error)),

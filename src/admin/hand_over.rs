@@ -4,9 +4,9 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use hyper::Method;
 
-use super::api::{Shared, parse, refusal, reply};
+use super::api::{Shared, parse, refusal, reply, reply_or_fault};
 use super::client::{AdminClient, AdminClientError};
-use crate::gateway::{HandOverError, HandOverOrder, HandOverSummary, HandedOver};
+use crate::gateway::{ChangeError, HandOverError, HandOverOrder, HandOverSummary, HandedOver};
 use crate::native::Mac;
 
 /// The resources of this file.
@@ -55,6 +55,7 @@ fn answer<T: serde::Serialize>(outcome: Result<T, HandOverError>) -> HttpRespons
     match outcome {
         Ok(value) => HttpResponse::Ok().json(value),
         Err(HandOverError::Gateway(error)) => reply::<T>(Err(error)),
+        Err(HandOverError::Fault(fault)) => reply_or_fault::<T>(Err(ChangeError::Fault(fault))),
         Err(error) => refusal(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
     }
 }

@@ -297,7 +297,7 @@ fn absolute(path: &Path) -> Result<PathBuf, CommandError> {
     Ok(std::path::absolute(path)?)
 }
 
-fn change_error(error: ChangeError) -> CommandError {
+pub(super) fn change_error(error: ChangeError) -> CommandError {
     let fault = match error {
         ChangeError::Gateway(error) => return error.into(),
         ChangeError::Fault(fault) => fault,

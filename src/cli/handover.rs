@@ -10,11 +10,13 @@ use comfy_table::{Table, presets};
 use jiff::SignedDuration;
 use url::Url;
 
-use super::access::Access;
+use super::access::{Access, change_error};
 use super::arguments::{Format, Place};
 use super::exit::{CommandError, Ending};
 use super::output;
-use crate::gateway::{HandOverError, HandOverOrder, HandOverState, HandOverSummary, HandedOver};
+use crate::gateway::{
+    ChangeError, HandOverError, HandOverOrder, HandOverState, HandOverSummary, HandedOver,
+};
 use crate::native::Mac;
 
 /// What is to be done with which phones.
@@ -253,6 +255,7 @@ impl Access {
 fn command_error(error: HandOverError) -> CommandError {
     match error {
         HandOverError::Gateway(error) => error.into(),
+        HandOverError::Fault(fault) => change_error(ChangeError::Fault(fault)),
         other => CommandError::new(other.to_string()),
     }
 }

@@ -38,6 +38,7 @@ mod delivery;
 mod devices;
 mod explain;
 mod gateway_cpe;
+mod handover;
 mod injection;
 mod kill;
 mod mapping_check;

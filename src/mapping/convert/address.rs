@@ -301,6 +301,16 @@ impl Url {
         } else {
             Self::parts(wanted).ok_or_else(|| "the URL has no `scheme://host`".to_owned())?
         };
+        // Phones put the slash in themselves; one that stands there already stays.
+        let has_slash = natives
+            .get(2)
+            .copied()
+            .flatten()
+            .is_some_and(|native| native.trim_start().starts_with('/'));
+        let path = match path.strip_prefix('/') {
+            Some(rest) if !has_slash && !rest.is_empty() && !rest.starts_with('/') => rest,
+            _ => path,
+        };
         let unless_blank = |position: usize, text: &str| {
             let native = natives.get(position).copied().flatten();
             (!(text.is_empty() && can_stay_blank(native, explicit))).then(|| text.to_owned())
