@@ -253,7 +253,7 @@ impl<S: FileSource> Files<S> {
             transport: Transport::Tftp,
             shown: Shown {
                 method: "RRQ".to_owned(),
-                target: path.clone(),
+                target: String::from_utf8_lossy(request.name).into_owned(),
                 ..Shown::default()
             },
             ..FetchRequest::new(path.clone(), from)

@@ -303,6 +303,14 @@ fn options_are_answered_as_far_as_they_can_be_had() {
 }
 
 #[test]
+fn the_size_of_an_empty_file_is_not_told() {
+    assert_eq!(agreed(&[("tsize", "0")], 0).0, None);
+    let answer = b"\0\x06blksize\x00512\0".to_vec();
+    let options = [("tsize", "0"), ("blksize", "512")];
+    assert_eq!(agreed(&options, 0).0, Some(answer));
+}
+
+#[test]
 fn nothing_is_sent_before_the_options_are_acknowledged() {
     let now = Instant::now();
     let (_, mut sending) = agreed(&[("blksize", "1000")], 1500);

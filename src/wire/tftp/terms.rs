@@ -57,7 +57,8 @@ impl Terms {
             terms.block_bytes = asked.clamp(MIN_BLOCK_BYTES, MAX_BLOCK_BYTES);
             agreed.push((BLOCK_SIZE, terms.block_bytes.to_string()));
         }
-        if options.number(TRANSFER_SIZE).is_some() {
+        // curl takes the size 0 for a broken answer; without it an empty file arrives too.
+        if length > 0 && options.number(TRANSFER_SIZE).is_some() {
             agreed.push((TRANSFER_SIZE, length.to_string()));
         }
         let asked = options.number(TIMEOUT);
