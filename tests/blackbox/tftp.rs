@@ -122,7 +122,7 @@ async fn curl_gets_the_same_with_options_of_all_kinds() {
     for options in [
         vec![],
         vec!["--tftp-no-options"],
-        vec!["--tftp-blksize", "8"],
+        vec!["--tftp-blksize", "128"],
         vec!["--tftp-blksize", "1024"],
         vec!["--tftp-blksize", "65464"],
     ] {

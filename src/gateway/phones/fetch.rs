@@ -98,10 +98,10 @@ impl Gateway {
                 recognised.as_ref().and_then(|recognised| recognised.mac)
             }
         };
-        // Whoever knows the name is served; but only who speaks like that phone is taken for it, so
-        // that a browser or a monitor does not move it or confirm its file.
         // A phone on IPv4 is one, whatever the listener's socket is.
         let address = request.source.ip().to_canonical();
+        // Whoever knows the name is served; but only who speaks like that phone is taken for it, so
+        // that a browser or a monitor does not move it or confirm its file.
         let phone = match (mac, recognised) {
             _ if request.transport == Transport::Tftp => {
                 self.phone_of_file_name(&file.role, address)?
