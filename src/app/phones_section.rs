@@ -1,5 +1,6 @@
 //! `[phones]` of the settings file.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -8,7 +9,7 @@ use url::Url;
 use super::acs_section::problem_of_url;
 use super::settings::{SettingsError, empty_is_none, offered};
 use crate::gateway::FilePassword;
-use crate::phone::PhoneSettings;
+use crate::phone::{AllowedSources, PhoneSettings, TftpSettings};
 
 /// The side towards the phones.
 #[derive(Debug, Clone, Deserialize)]
@@ -22,8 +23,11 @@ pub struct PhonesSection {
     pub tls_cert: PathBuf,
     /// PEM file with its private key.
     pub tls_key: PathBuf,
-    /// Not offered yet: has to be empty.
-    pub tftp: String,
+    /// Where TFTP is listened for; empty: not at all.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub tftp: Option<SocketAddr>,
+    /// From where TFTP is answered; empty: private, loopback and link-local addresses.
+    pub tftp_allow: AllowedSources,
     /// Where phones reach the gateway, for files that they are pointed at; empty: where each of them
     /// came for its own file.
     #[serde(deserialize_with = "empty_is_none")]
@@ -42,7 +46,8 @@ impl Default for PhonesSection {
             https: phones.https,
             tls_cert: phones.tls_cert,
             tls_key: phones.tls_key,
-            tftp: String::new(),
+            tftp: None,
+            tftp_allow: AllowedSources::default(),
             url: None,
             proof: "open".to_owned(),
             file_password: Vec::new(),
@@ -56,8 +61,15 @@ impl PhonesSection {
         if let Some(problem) = self.url.as_ref().and_then(problem_of_url) {
             return Err(SettingsError::PhonesUrl { problem });
         }
-        offered("phones.tftp", &self.tftp, "", "leave it empty")?;
         offered("phones.proof", &self.proof, "open", "write \"open\"")
+    }
+
+    /// What the TFTP server needs.
+    pub(super) fn tftp(&self) -> TftpSettings {
+        TftpSettings {
+            listen: self.tftp,
+            allow: self.tftp_allow.clone(),
+        }
     }
 
     /// What the listeners for phones need.

@@ -8,6 +8,7 @@ mod hand_over;
 mod log;
 mod notification;
 mod record;
+mod seen_by;
 mod transfer;
 mod tree_path;
 mod waking;
@@ -20,6 +21,7 @@ pub use hand_over::HandOver;
 pub use log::DeviceLog;
 pub use notification::{Heartbeat, InformParameter, Lightweight, RetryPolicy};
 pub use record::{DeviceRecord, StoredParameters, StoredParametersText};
+pub use seen_by::SeenBy;
 pub use transfer::{
     AutonomousPolicy, AutonomousReport, Installing, ScheduledWindow, Transfer, TransferKind,
     TransferOrder, TransferState, Wish,

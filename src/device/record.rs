@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::cpe::CpeState;
 use super::delivery::{Contact, DeliveryState};
 use super::hand_over::HandOver;
+use super::seen_by::SeenBy;
 use super::tree_path::TreePath;
 use crate::cwmp::DeviceId;
 use crate::datamodel::ParameterPath;
@@ -45,6 +46,8 @@ pub struct DeviceRecord {
     pub reached_by: Option<String>,
     /// That it is handed over to its own TR-069 client.
     pub hand_over: Option<HandOver>,
+    /// By what it is known at the address of its contact.
+    pub seen_by: SeenBy,
 }
 
 impl DeviceRecord {
@@ -65,6 +68,7 @@ impl DeviceRecord {
             kept: BTreeMap::new(),
             reached_by: None,
             hand_over: None,
+            seen_by: SeenBy::default(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The door towards the phones: their files over HTTP and HTTPS, and NOTIFY to make them fetch.
+//! The door towards the phones: their files over HTTP, HTTPS and TFTP, and NOTIFY to make them fetch.
 
 mod body;
 mod control;
@@ -6,6 +6,10 @@ mod files;
 mod own_end;
 mod path;
 mod server;
+mod tftp;
+mod tftp_client;
 
 pub use control::ControlSender;
 pub use server::{PhoneServer, PhoneServerError, PhoneSettings};
+pub use tftp::{AllowedSources, TftpServer, TftpServerError, TftpSettings};
+pub use tftp_client::{TftpFetchError, TftpLimits, fetch as fetch_by_tftp};

@@ -50,6 +50,7 @@ mod secrets;
 mod serve;
 mod settings;
 mod templates;
+mod tftp;
 mod trace;
 mod transfer;
 mod tree;
