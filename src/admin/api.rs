@@ -16,9 +16,9 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::protocol::{
-    ControlReply, ErrorReply, ExportRequest, ImportRequest, LogReply, TreeRequest, UnsetRequest,
-    WishRequest,
+    ControlReply, ErrorReply, ExportRequest, ImportRequest, TreeRequest, UnsetRequest, WishRequest,
 };
+use super::syslog;
 use crate::cwmp::{FaultCode, RequestDownload};
 use crate::gateway::{
     ChangeError, ConvertError, ConvertRequest, Gateway, GatewayError, ImportOptions, WishError,
@@ -51,8 +51,8 @@ pub struct AdminServer {
 }
 
 #[derive(Clone)]
-struct Shared {
-    gateway: Gateway,
+pub(super) struct Shared {
+    pub(super) gateway: Gateway,
     token: Secret,
     /// Long work goes on the gateway's threads, not on the one that answers requests.
     runtime: Handle,
@@ -96,7 +96,7 @@ impl AdminServer {
                     .route("/v1/devices/{mac}/trace", web::get().to(trace))
                     .route("/v1/devices/{mac}/resync", web::post().to(resync))
                     .route("/v1/devices/{mac}/reboot", web::post().to(reboot))
-                    .route("/v1/devices/{mac}/log", web::get().to(log))
+                    .configure(syslog::routes)
                     .route(
                         "/v1/devices/{mac}/request-download",
                         web::post().to(request_download),
@@ -286,15 +286,6 @@ async fn reboot(shared: web::Data<Shared>, mac: web::Path<String>) -> HttpRespon
     }
 }
 
-async fn log(shared: web::Data<Shared>, mac: web::Path<String>) -> HttpResponse {
-    match parse(&mac) {
-        Ok(mac) => reply(shared.gateway.device_log(mac).map(|text| LogReply {
-            lines: text.lines().map(str::to_owned).collect(),
-        })),
-        Err(refusal) => refusal,
-    }
-}
-
 async fn request_download(
     shared: web::Data<Shared>,
     mac: web::Path<String>,
@@ -364,13 +355,13 @@ async fn export(shared: web::Data<Shared>, request: web::Json<ExportRequest>) ->
 }
 
 #[expect(clippy::result_large_err, reason = "the error is the answer")]
-fn parse(mac: &str) -> Result<Mac, HttpResponse> {
+pub(super) fn parse(mac: &str) -> Result<Mac, HttpResponse> {
     mac.parse().map_err(|error: crate::native::MacError| {
         refusal(StatusCode::BAD_REQUEST, error.to_string())
     })
 }
 
-fn reply<T: Serialize>(outcome: Result<T, GatewayError>) -> HttpResponse {
+pub(super) fn reply<T: Serialize>(outcome: Result<T, GatewayError>) -> HttpResponse {
     match outcome {
         Ok(value) => HttpResponse::Ok().json(value),
         Err(error) => {
@@ -408,7 +399,7 @@ fn reply_to_work<T: Serialize, E: std::error::Error>(
     }
 }
 
-fn refusal(status: StatusCode, error: impl Into<String>) -> HttpResponse {
+pub(super) fn refusal(status: StatusCode, error: impl Into<String>) -> HttpResponse {
     HttpResponse::build(status).json(ErrorReply {
         error: error.into(),
         code: None,

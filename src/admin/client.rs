@@ -15,8 +15,7 @@ use tokio::net::TcpStream;
 
 use super::key::AdminKey;
 use super::protocol::{
-    ControlReply, ErrorReply, ExportRequest, ImportRequest, LogReply, TreeRequest, UnsetRequest,
-    WishRequest,
+    ControlReply, ErrorReply, ExportRequest, ImportRequest, TreeRequest, UnsetRequest, WishRequest,
 };
 use crate::gateway::{
     ConvertRequest, ConvertedFile, DeviceDetail, DeviceSummary, ExportReport, ImportReport,
@@ -164,15 +163,6 @@ impl AdminClient {
             .await
     }
 
-    /// `device log`
-    ///
-    /// # Errors
-    /// [`AdminClientError`].
-    pub async fn log(&self, mac: Mac) -> Result<LogReply, AdminClientError> {
-        self.ask(Method::GET, &format!("/v1/devices/{mac}/log"), &())
-            .await
-    }
-
     /// `device request-download`
     ///
     /// # Errors
@@ -223,7 +213,7 @@ impl AdminClient {
         self.ask(Method::POST, "/v1/export", request).await
     }
 
-    async fn ask<B: Serialize + Sync, T: DeserializeOwned>(
+    pub(super) async fn ask<B: Serialize + Sync, T: DeserializeOwned>(
         &self,
         method: Method,
         target: &str,

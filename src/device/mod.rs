@@ -7,6 +7,7 @@ mod file;
 mod log;
 mod notification;
 mod record;
+mod syslog;
 mod transfer;
 mod tree_path;
 mod waking;
@@ -18,6 +19,7 @@ pub use file::{FileContent, FileRecord, FileRole};
 pub use log::DeviceLog;
 pub use notification::{Heartbeat, InformParameter, Lightweight, RetryPolicy};
 pub use record::{DeviceRecord, StoredParameters, StoredParametersText};
+pub use syslog::{SyslogEntry, SyslogPiece, SyslogRing, SyslogSwitch};
 pub use transfer::{
     AutonomousPolicy, AutonomousReport, Installing, ScheduledWindow, Transfer, TransferKind,
     TransferOrder, TransferState, Wish,

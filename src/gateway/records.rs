@@ -13,7 +13,8 @@ use crate::cwmp::{DeviceId, TransferComplete};
 use crate::datamodel::ParameterPath;
 use crate::device::{
     AcsOverride, Attribute, Contact, CpeState, DeliveryState, DeviceLog, DeviceRecord, EventQueue,
-    FileRecord, StoredParameters, Transfer, TransferKind, TransferOrder, TransferState, TreePath,
+    FileRecord, StoredParameters, SyslogPiece, SyslogRing, Transfer, TransferKind, TransferOrder,
+    TransferState, TreePath,
 };
 use crate::mapping::FixedRows;
 use crate::store::{Record, RecordError, decode_body};
@@ -205,6 +206,16 @@ impl Record for StoredParameters {
 impl Record for DeviceLog {
     const VERSION: u8 = 1;
     const KIND: &'static str = "log";
+}
+
+impl Record for SyslogRing {
+    const VERSION: u8 = 1;
+    const KIND: &'static str = "syslog ring";
+}
+
+impl Record for SyslogPiece {
+    const VERSION: u8 = 1;
+    const KIND: &'static str = "syslog";
 }
 
 impl Record for Installation {

@@ -31,6 +31,10 @@ pub struct GatewaySettings {
     pub firmware_deadline: Duration,
     /// Largest file of a Download, in bytes.
     pub max_transfer_bytes: u64,
+    /// Lines of syslog that are kept of each phone, in bytes.
+    pub syslog_keep_bytes: usize,
+    /// Where phones are told to send syslog, before a listener says so; `None`: nowhere.
+    pub syslog_port: Option<u16>,
 }
 
 impl Default for GatewaySettings {
@@ -44,6 +48,8 @@ impl Default for GatewaySettings {
             phones_url: None,
             firmware_deadline: Duration::from_secs(1800),
             max_transfer_bytes: 64 << 20,
+            syslog_keep_bytes: 64 << 10,
+            syslog_port: None,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The door towards the phones: their files over HTTP and HTTPS, and NOTIFY to make them fetch.
+//! The door towards the phones: their files over HTTP and HTTPS, NOTIFY to make them fetch, and
+//! what they say over syslog.
 
 mod body;
 mod control;
@@ -6,6 +7,8 @@ mod files;
 mod own_end;
 mod path;
 mod server;
+mod syslog;
 
 pub use control::ControlSender;
 pub use server::{PhoneServer, PhoneServerError, PhoneSettings};
+pub use syslog::{SyslogServer, SyslogServerError, SyslogSettings};
