@@ -40,8 +40,9 @@ pub struct SyslogPiece {
     pub entries: Vec<SyslogEntry>,
 }
 
-/// What a line takes beside its text, in bytes, as it is counted.
-const OVERHEAD: usize = 16;
+/// What a line takes beside its text, in bytes, at most: the moment, who says it and how bad it is,
+/// as a person reads it.
+const OVERHEAD: usize = 48;
 
 impl SyslogEntry {
     /// What it takes, in bytes.

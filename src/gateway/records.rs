@@ -229,11 +229,12 @@ mod tests {
 
     use super::*;
     use crate::cwmp::{Event, EventCode, FaultCode, Notification, TransferFault};
-    use crate::device::{FileContent, FileRole, RebootOrders, Served};
+    use crate::device::{FileContent, FileRole, RebootOrders, Served, SyslogEntry, SyslogSwitch};
     use crate::mapping::Rows;
     use crate::native::{Dialect, Mac};
     use crate::store::{decode, encode};
     use crate::wire::ContentHash;
+    use crate::wire::syslog::Severity;
 
     const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
 
@@ -356,6 +357,7 @@ mod tests {
                 "ntp.example.net".to_owned(),
             )]),
             reached_by: None,
+            syslog: SyslogSwitch::default(),
         };
         golden("device.v3", &record);
         let old = std::fs::read(fixture("device.v2")).unwrap();
@@ -368,6 +370,21 @@ mod tests {
             ..record
         };
         assert_eq!(upgraded, expected);
+    }
+
+    #[test]
+    fn the_bytes_of_syslog_stay() {
+        golden("syslog-ring.v1", &SyslogRing { first: 3, next: 19 });
+        let entry = |severity, text: &str| SyslogEntry {
+            at: 1_800_000_000_123,
+            severity,
+            text: text.to_owned(),
+        };
+        let entries = vec![
+            entry(Some(Severity::Warning), "no route"),
+            entry(None, "up"),
+        ];
+        golden("syslog.v1", &SyslogPiece { entries });
     }
 
     #[test]

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::acs_choice::{Acs, AcsRule};
 use super::file_passwords::FilePasswords;
+use crate::device::DeviceLog;
 
 /// Longest ProductClass (cwmp.md I1).
 const MAX_PRODUCT_CLASS_LENGTH: usize = 64;
@@ -51,6 +52,13 @@ impl Default for GatewaySettings {
             syslog_keep_bytes: 64 << 10,
             syslog_port: None,
         }
+    }
+}
+
+impl GatewaySettings {
+    /// Most bytes of a phone's log as a file: what the gateway has seen, and what the phone has said.
+    pub(super) fn log_bytes(&self) -> usize {
+        DeviceLog::MAX_BYTES + self.syslog_keep_bytes
     }
 }
 

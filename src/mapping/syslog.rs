@@ -141,8 +141,14 @@ mod tests {
     }
 
     /// The file of a phone that sends to a port, and that its old file comes back.
-    fn switched(vendor: &str, model: &str, before: &str, dialect: Dialect, port: u16) -> String {
-        let packs = Packs::embedded().unwrap();
+    fn switched(
+        packs: &Packs,
+        phone: [&str; 2],
+        before: &str,
+        dialect: Dialect,
+        port: u16,
+    ) -> String {
+        let [vendor, model] = phone;
         let pack = packs.for_phone(vendor, Some(model)).unwrap();
         let rule = pack.syslog_rule(model).unwrap();
         assert!(rule.reaches(port));
@@ -161,10 +167,17 @@ mod tests {
 
     #[test]
     fn each_vendors_phones_are_told_in_their_own_way_and_told_off_again() {
+        let packs = Packs::embedded().unwrap();
         let p_codes = "<?xml version=\"1.0\"?>\n<gs_provision version=\"1\">\n<config version=\"1\">\n\
                        <P207>old.example.net</P207>\n<P8402>1</P8402>\n</config>\n</gs_provision>\n";
         for model in ["GXP2170", "GRP2614", "HT802", "DP750", "GXW4216"] {
-            let after = switched("grandstream", model, p_codes, Dialect::PCodeXml, 514);
+            let after = switched(
+                &packs,
+                ["grandstream", model],
+                p_codes,
+                Dialect::PCodeXml,
+                514,
+            );
             for wanted in [
                 "<P207>192.0.2.1</P207>",
                 "<P208>2</P208>",
@@ -173,11 +186,17 @@ mod tests {
                 assert!(after.contains(wanted), "{model} {wanted}: {after}");
             }
         }
-        let after = switched("grandstream", "HT802", p_codes, Dialect::PCodeXml, 5514);
+        let after = switched(
+            &packs,
+            ["grandstream", "HT802"],
+            p_codes,
+            Dialect::PCodeXml,
+            5514,
+        );
         assert!(after.contains("<P207>192.0.2.1:5514</P207>"), "{after}");
         let after = switched(
-            "aastra",
-            "6867i",
+            &packs,
+            ["aastra", "6867i"],
             "sip proxy ip: a\n",
             Dialect::KeyValue,
             5514,
@@ -191,7 +210,7 @@ mod tests {
             assert!(after.contains(wanted), "{wanted}: {after}");
         }
         let akuvox = "Config.Settings.LOGLEVEL.RemoteSyslog = 0\n";
-        let after = switched("akuvox", "SP-R50P", akuvox, Dialect::Autop, 514);
+        let after = switched(&packs, ["akuvox", "SP-R50P"], akuvox, Dialect::Autop, 514);
         for wanted in ["RemoteSyslog = 1", "RemoteServer = 192.0.2.1", "Level = 7"] {
             assert!(after.contains(wanted), "{wanted}: {after}");
         }

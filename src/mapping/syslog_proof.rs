@@ -70,7 +70,6 @@ impl Pack {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::mapping::Packs;
 
     #[test]

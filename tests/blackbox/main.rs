@@ -48,6 +48,7 @@ mod sealed;
 mod secrets;
 mod serve;
 mod settings;
+mod syslog;
 mod templates;
 mod trace;
 mod transfer;

@@ -16,7 +16,7 @@ use crate::native::Mac;
 use crate::store::Table;
 use crate::wire::syslog::Line;
 
-/// Longest text of a line that is kept, in characters.
+/// Longest text of a line that is kept, in bytes.
 const MAX_TEXT: usize = 2048;
 /// Where in a line a MAC counts, in bytes from its start: phones name themselves at the head, and
 /// may speak of others behind it.
@@ -103,8 +103,10 @@ impl Gateway {
             return;
         }
         let intake = &self.inner.syslog;
-        let text = line.text.chars().take(MAX_TEXT).collect();
-        match self.speaker(source, &line.text) {
+        let speaker = self.speaker(source, &line.text);
+        let mut text = line.text;
+        text.truncate(text.floor_char_boundary(MAX_TEXT));
+        match speaker {
             Ok(Some(mac)) => {
                 intake.kept.fetch_add(1, Ordering::Relaxed);
                 let entry = SyslogEntry {

@@ -79,6 +79,7 @@ impl Gateway {
         }
         if let Some(ticket) = last {
             ticket.durable().await?;
+            tracing::debug!("syslog lines are on disk");
         }
         Ok(())
     }
@@ -179,6 +180,15 @@ impl Gateway {
         if let Some(lines) = waiting.of_phones.get(&mac) {
             entries.extend(lines.entries.iter().cloned());
         }
+        let mut size: usize = entries.iter().map(SyslogEntry::size).sum();
+        // What waits takes the place of the oldest on disk.
+        let over = entries.iter().take_while(|entry| {
+            let is_over = size > self.inner.settings.syslog_keep_bytes;
+            size = size.saturating_sub(entry.size());
+            is_over
+        });
+        let over = over.count();
+        entries.drain(..over);
         Ok(entries)
     }
 }

@@ -13,7 +13,7 @@ const SAID: LogQuery = LogQuery {
 };
 
 /// Where the phone of the tests fetches from.
-const AT_PHONE: [u8; 4] = [192, 0, 2, 7];
+const AT_PHONE: [u8; 4] = [192, 0, 2, 41];
 const ELSEWHERE: [u8; 4] = [198, 51, 100, 9];
 
 /// A phone of the fixtures that was not seen yet.

@@ -201,3 +201,186 @@ async fn write<S: LineSink>(sink: &S) {
         tracing::error!(%error, "syslog lines of phones could not be written");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::sync::{Arc, Mutex};
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+    use tokio::sync::Notify;
+
+    use super::super::connections::MAX_PER_SOURCE;
+    use super::*;
+    use crate::gateway::GatewayError;
+
+    /// Keeps what it is given.
+    #[derive(Clone, Default)]
+    struct Kept {
+        lines: Arc<Mutex<Vec<String>>>,
+        drops: Arc<Mutex<SyslogDrops>>,
+        written: Arc<Mutex<usize>>,
+        changed: Arc<Notify>,
+    }
+
+    impl LineSink for Kept {
+        fn take(&self, _: IpAddr, line: &[u8]) {
+            let line = String::from_utf8_lossy(line).into_owned();
+            self.lines.lock().unwrap().push(line);
+            self.changed.notify_one();
+        }
+
+        fn count_drops(&self, drops: SyslogDrops) {
+            let mut sum = self.drops.lock().unwrap();
+            sum.too_fast += drops.too_fast;
+            sum.too_many += drops.too_many;
+        }
+
+        async fn write(&self) -> Result<(), GatewayError> {
+            *self.written.lock().unwrap() = self.lines.lock().unwrap().len();
+            Ok(())
+        }
+    }
+
+    impl Kept {
+        async fn once(&self, lines: usize) -> Vec<String> {
+            loop {
+                let changed = self.changed.notified();
+                let seen = self.lines.lock().unwrap().clone();
+                if seen.len() >= lines {
+                    return seen;
+                }
+                changed.await;
+            }
+        }
+    }
+
+    struct Running {
+        sink: Kept,
+        udp: SocketAddr,
+        tcp: SocketAddr,
+        shutdown: CancellationToken,
+        server: tokio::task::JoinHandle<()>,
+    }
+
+    impl Running {
+        fn start(lines_per_second: u32) -> Self {
+            let any = Some(SocketAddr::from(([127, 57, 0, 1], 0)));
+            let settings = SyslogSettings {
+                udp: any,
+                tcp: any,
+                lines_per_second: NonZeroU32::new(lines_per_second).unwrap(),
+            };
+            let sink = Kept::default();
+            let server = bind(&settings, sink.clone()).unwrap();
+            let (udp, tcp) = (server.udp_address(), server.tcp_address());
+            let shutdown = CancellationToken::new();
+            Self {
+                sink,
+                udp: udp.unwrap(),
+                tcp: tcp.unwrap(),
+                server: tokio::spawn(server.run(shutdown.clone())),
+                shutdown,
+            }
+        }
+
+        async fn stop(self) -> Kept {
+            self.shutdown.cancel();
+            self.server.await.unwrap();
+            self.sink
+        }
+    }
+
+    #[tokio::test]
+    async fn lines_come_by_both_ways_and_are_written_at_the_end() {
+        let running = Running::start(1000);
+        let socket = UdpSocket::bind("127.57.0.2:0").await.unwrap();
+        socket
+            .send_to(b"<14>datagram\n", running.udp)
+            .await
+            .unwrap();
+        running.sink.once(1).await;
+        let mut stream = TcpStream::connect(running.tcp).await.unwrap();
+        stream
+            .write_all(b"11 <14>counted<14>with a newline\n<14>last")
+            .await
+            .unwrap();
+        drop(stream);
+        let lines = running.sink.once(4).await;
+        assert_eq!(
+            lines,
+            [
+                "<14>datagram\n",
+                "<14>counted",
+                "<14>with a newline",
+                "<14>last"
+            ]
+        );
+        let sink = running.stop().await;
+        assert_eq!(*sink.written.lock().unwrap(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_sends_no_syslog_is_closed_and_too_many_are_not_taken() {
+        let running = Running::start(1000);
+        let mut stream = TcpStream::connect(running.tcp).await.unwrap();
+        stream.write_all(b"9999999 <14>x").await.unwrap();
+        assert_eq!(stream.read(&mut [0; 8]).await.unwrap_or(0), 0);
+
+        let mut open = Vec::new();
+        for number in 0..MAX_PER_SOURCE {
+            let mut stream = TcpStream::connect(running.tcp).await.unwrap();
+            stream.write_all(b"<14>here\n").await.unwrap();
+            running.sink.once(number + 1).await;
+            open.push(stream);
+        }
+        let mut refused = TcpStream::connect(running.tcp).await.unwrap();
+        assert_eq!(refused.read(&mut [0; 8]).await.unwrap_or(0), 0);
+        drop(open.pop());
+        // One place is free, once the server has seen that.
+        let before = MAX_PER_SOURCE;
+        loop {
+            let mut stream = TcpStream::connect(running.tcp).await.unwrap();
+            let _ = stream.write_all(b"<14>again\n").await;
+            let _ = stream.shutdown().await;
+            let _ = stream.read(&mut [0; 8]).await;
+            if running.sink.lines.lock().unwrap().len() > before {
+                break;
+            }
+        }
+        running.stop().await;
+    }
+
+    #[tokio::test]
+    async fn what_is_too_much_is_counted_and_what_comes_later_is_taken() {
+        let running = Running::start(1);
+        let mut stream = TcpStream::connect(running.tcp).await.unwrap();
+        let flood = b"<14>flood\n".repeat(5000);
+        stream.write_all(&flood).await.unwrap();
+        stream.shutdown().await.unwrap();
+        assert_eq!(stream.read(&mut [0; 8]).await.unwrap_or(0), 0);
+        let sink = running.stop().await;
+        let taken = sink.lines.lock().unwrap().len() as u64;
+        let drops = *sink.drops.lock().unwrap();
+        assert!(taken >= 10, "{taken}");
+        assert_eq!(taken + drops.too_fast + drops.too_many, 5000);
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_taken_is_named() {
+        let taken = std::net::TcpListener::bind("127.57.0.1:0").unwrap();
+        let settings = SyslogSettings {
+            udp: None,
+            tcp: Some(taken.local_addr().unwrap()),
+            lines_per_second: NonZeroU32::MIN,
+        };
+        let Err(error) = bind(&settings, Kept::default()) else {
+            panic!("bound");
+        };
+        assert!(
+            error.to_string().starts_with("syslog.tcp = \"127.57.0.1:"),
+            "{error}"
+        );
+    }
+}
