@@ -17,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::hand_over;
 use super::protocol::{
-    ControlReply, ErrorReply, ExportRequest, ImportRequest, LogReply, TreeRequest, UnsetRequest,
-    WishRequest,
+    ControlReply, ErrorReply, ExportRequest, ImportRequest, TreeRequest, UnsetRequest, WishRequest,
 };
+use super::syslog;
 use crate::cwmp::{FaultCode, RequestDownload};
 use crate::gateway::{
     ChangeError, ConvertError, ConvertRequest, Gateway, GatewayError, ImportOptions, WishError,
@@ -97,7 +97,7 @@ impl AdminServer {
                     .route("/v1/devices/{mac}/trace", web::get().to(trace))
                     .route("/v1/devices/{mac}/resync", web::post().to(resync))
                     .route("/v1/devices/{mac}/reboot", web::post().to(reboot))
-                    .route("/v1/devices/{mac}/log", web::get().to(log))
+                    .configure(syslog::routes)
                     .route(
                         "/v1/devices/{mac}/request-download",
                         web::post().to(request_download),
@@ -284,15 +284,6 @@ async fn reboot(shared: web::Data<Shared>, mac: web::Path<String>) -> HttpRespon
             let outcome = shared.gateway.reboot(mac).await;
             reply(outcome.map(|outcome| ControlReply { outcome }))
         }
-        Err(refusal) => refusal,
-    }
-}
-
-async fn log(shared: web::Data<Shared>, mac: web::Path<String>) -> HttpResponse {
-    match parse(&mac) {
-        Ok(mac) => reply(shared.gateway.device_log(mac).map(|text| LogReply {
-            lines: text.lines().map(str::to_owned).collect(),
-        })),
         Err(refusal) => refusal,
     }
 }

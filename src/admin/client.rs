@@ -15,8 +15,7 @@ use tokio::net::TcpStream;
 
 use super::key::AdminKey;
 use super::protocol::{
-    ControlReply, ErrorReply, ExportRequest, ImportRequest, LogReply, TreeRequest, UnsetRequest,
-    WishRequest,
+    ControlReply, ErrorReply, ExportRequest, ImportRequest, TreeRequest, UnsetRequest, WishRequest,
 };
 use crate::gateway::{
     ConvertRequest, ConvertedFile, DeviceDetail, DeviceSummary, ExportReport, ImportReport,
@@ -161,15 +160,6 @@ impl AdminClient {
     /// [`AdminClientError`].
     pub async fn reboot(&self, mac: Mac) -> Result<ControlReply, AdminClientError> {
         self.ask(Method::POST, &format!("/v1/devices/{mac}/reboot"), &())
-            .await
-    }
-
-    /// `device log`
-    ///
-    /// # Errors
-    /// [`AdminClientError`].
-    pub async fn log(&self, mac: Mac) -> Result<LogReply, AdminClientError> {
-        self.ask(Method::GET, &format!("/v1/devices/{mac}/log"), &())
             .await
     }
 

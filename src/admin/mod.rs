@@ -5,11 +5,12 @@ mod client;
 mod hand_over;
 mod key;
 mod protocol;
+mod syslog;
 
 pub use api::{AdminServer, AdminServerError};
 pub use client::{AdminClient, AdminClientError};
 pub use key::{AdminKey, AdminKeyError};
 pub use protocol::{
-    ControlReply, ErrorReply, ExportRequest, ImportRequest, LogReply, TreeRequest, UnsetRequest,
-    WishRequest, WrongParameter,
+    ControlReply, ErrorReply, ExportRequest, ImportRequest, TreeRequest, UnsetRequest, WishRequest,
+    WrongParameter,
 };

@@ -60,13 +60,6 @@ pub struct WishRequest {
     pub arguments: Vec<(String, String)>,
 }
 
-/// The answer to `GET /v1/devices/{mac}/log`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogReply {
-    /// The lines, the newest last, each a moment and a text.
-    pub lines: Vec<String>,
-}
-
 /// The answer to `POST /v1/devices/{mac}/resync` and `.../reboot`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ControlReply {

@@ -7,6 +7,7 @@ mod gateway;
 mod phones_section;
 mod serve;
 mod settings;
+mod syslog_section;
 mod telemetry;
 
 pub use acs_section::{AcsSection, AlsoSection};

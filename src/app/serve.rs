@@ -12,7 +12,10 @@ use crate::acs::{
 };
 use crate::admin::{AdminKey, AdminKeyError, AdminServer, AdminServerError};
 use crate::gateway::{Gateway, GatewayError};
-use crate::phone::{ControlSender, PhoneServer, PhoneServerError, TftpServer, TftpServerError};
+use crate::phone::{
+    ControlSender, PhoneServer, PhoneServerError, SyslogServer, SyslogServerError, TftpServer,
+    TftpServerError,
+};
 
 /// The gateway can't serve.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +32,9 @@ pub enum ServeError {
     /// The TFTP listener.
     #[error(transparent)]
     Tftp(#[from] TftpServerError),
+    /// The listeners for syslog.
+    #[error(transparent)]
+    Syslog(#[from] SyslogServerError),
     /// The listener for connection requests.
     #[error(transparent)]
     ConnectionRequests(#[from] ConnectionRequestError),
@@ -59,6 +65,10 @@ pub struct Addresses {
     pub connection_requests: Vec<SocketAddr>,
     /// Connection requests over UDP.
     pub udp_connection_requests: Option<SocketAddr>,
+    /// Syslog of phones, datagrams.
+    pub syslog_udp: Option<SocketAddr>,
+    /// Syslog of phones, connections.
+    pub syslog_tcp: Option<SocketAddr>,
     /// API of the commands.
     pub admin: Option<SocketAddr>,
 }
@@ -93,6 +103,7 @@ impl Server {
             ConnectionRequestServer::bind(gateway.clone(), &settings.connection_requests())?;
         let udp_connection_requests =
             UdpConnectionRequestServer::bind(gateway.clone(), &settings.connection_requests())?;
+        let syslog = SyslogServer::bind(&settings.syslog.listeners(), gateway.clone())?;
         let driver = Driver::new(gateway.clone(), &acss)?;
         let transfers = Transfers::new(gateway.clone(), &settings.transfers, &acss)?;
         let listen = settings.admin.listen;
@@ -112,6 +123,8 @@ impl Server {
             udp_connection_requests: udp_connection_requests
                 .as_ref()
                 .map(UdpConnectionRequestServer::address),
+            syslog_udp: syslog.as_ref().and_then(SyslogServer::udp_address),
+            syslog_tcp: syslog.as_ref().and_then(SyslogServer::tcp_address),
             admin: Some(admin.address()),
         };
         if let Some(base) = connection_request_base(settings, &addresses) {
@@ -132,6 +145,9 @@ impl Server {
         });
         if let Some(server) = udp_connection_requests {
             doors.open_lasting("connection requests over UDP", |token| server.run(token));
+        }
+        if let Some(server) = syslog {
+            doors.open_lasting("syslog", |token| server.run(token));
         }
         doors.open("the API", |token| admin.run(token));
         doors.open_lasting("sessions with the ACS", |token| driver.run(token));

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::acs_section::{AcsSection, problem_of_url};
 use super::phones_section::PhonesSection;
+use super::syslog_section::SyslogSection;
 use crate::acs::{ConnectionRequestSettings, TransferSettings};
 use crate::cwmp::AcsProfiles;
 use crate::gateway::{FilePasswords, GatewaySettings, Throttle, UnreachablePhone};
@@ -98,16 +99,6 @@ impl Default for ConnectionRequestSection {
             unreachable: settings.unreachable,
         }
     }
-}
-
-/// Not offered yet: both have to be empty.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SyslogSection {
-    /// Has to be empty.
-    pub udp: String,
-    /// Has to be empty.
-    pub tcp: String,
 }
 
 /// The side towards the operator.
@@ -214,6 +205,18 @@ pub enum SettingsError {
         /// The names that there are.
         known: String,
     },
+    /// A number is too small or too large.
+    #[error("{key} = {value}: write {least} to {most}")]
+    OutOfRange {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: u32,
+        /// The least that is allowed.
+        least: u32,
+        /// The most.
+        most: u32,
+    },
     /// A key asks for something that this version does not have.
     #[error("{key} = \"{value}\" is not offered by this version; {allowed}")]
     NotOffered {
@@ -273,8 +276,7 @@ impl Settings {
                 return Err(SettingsError::ConnectionRequestUrl { problem });
             }
         }
-        offered("syslog.udp", &self.syslog.udp, "", "leave it empty")?;
-        offered("syslog.tcp", &self.syslog.tcp, "", "leave it empty")
+        self.syslog.check()
     }
 
     pub(super) fn gateway(
@@ -292,6 +294,8 @@ impl Settings {
             phones_url: self.phones.url.clone(),
             firmware_deadline: self.transfers.deadline(),
             max_transfer_bytes: self.transfers.max_file_bytes(),
+            syslog_keep_bytes: self.syslog.keep_bytes(),
+            syslog_port: self.syslog.port(),
         })
     }
 
@@ -477,13 +481,12 @@ mod tests {
 
     #[test]
     fn what_is_not_offered_is_refused_and_not_ignored() {
-        for text in [
-            "[phones]\nproof = \"digest\"",
-            "[syslog]\nudp = \"0.0.0.0:514\"",
-        ] {
+        for text in ["[phones]\nproof = \"digest\""] {
             let error = read(text).unwrap_err();
             assert!(matches!(error, SettingsError::NotOffered { .. }), "{text}");
         }
+        let error = read("[syslog]\nkeep_kib = 4").unwrap_err();
+        assert_eq!(error.to_string(), "syslog.keep_kib = 4: write 8 to 8192");
         assert!(read("[acs]\nperiodic_inform_interval = 0").is_err());
         assert!(read("[acs]\nurl = \"not a url\"").is_err());
         let error = read("[acs]\ntemplate = \"device3\"").unwrap_err();

@@ -226,17 +226,6 @@ impl Access {
         }
     }
 
-    /// The lines that are kept of a phone, the newest last.
-    pub(super) async fn log(&self, mac: Mac) -> Result<Vec<String>, CommandError> {
-        match self {
-            Self::Here(gateway) => {
-                let text = gateway.device_log(mac)?;
-                Ok(text.lines().map(str::to_owned).collect())
-            }
-            Self::There(client) => Ok(client.log(mac).await?.lines),
-        }
-    }
-
     /// Lets a device ask its ACS for a file, once a gateway runs.
     pub(super) async fn request_download(
         &self,

@@ -11,7 +11,8 @@ use url::Url;
 use super::exit::{CommandError, ERROR, Ending};
 use super::temporary::Temporary;
 use super::{
-    check, convert, demo, device, explain, export, handover, import, mapping_check, serve, verify,
+    check, convert, demo, device, explain, export, handover, import, mapping_check, serve, syslog,
+    verify,
 };
 use crate::app::{Settings, SystemClock, start_telemetry};
 use crate::gateway::FindingKind;
@@ -211,6 +212,13 @@ enum Command {
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
+    /// What has come over syslog since the gateway started, and the last lines of nobody who is known
+    Syslog {
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
     /// Look at mapping packs
     #[command(subcommand)]
     Mapping(MappingCommand),
@@ -311,10 +319,31 @@ pub(super) enum DeviceCommand {
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
-    /// What the gateway has seen of a phone: fetches, orders, restarts, sessions, transfers
+    /// What the gateway has seen of a phone, and what the phone has said over syslog
     Log {
         /// Twelve hex digits
         mac: Mac,
+        /// Only what the phone has said
+        #[arg(long)]
+        syslog: bool,
+        /// Go on with what comes, until interrupted
+        #[arg(long)]
+        follow: bool,
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Make a phone send its log to this gateway, by its own file; or as it was before
+    Syslog {
+        /// Twelve hex digits
+        mac: Mac,
+        /// To send it, or what it did before
+        #[arg(value_enum)]
+        switch: syslog::Switch,
+        /// How much of it: a word of the mapping pack, such as info or debug
+        #[arg(long, value_name = "LEVEL")]
+        level: Option<String>,
         #[command(flatten)]
         place: Place,
         #[arg(long, value_enum, default_value = "text")]
@@ -460,6 +489,7 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
                 let folder = mappings.as_deref().or(settings.mappings.path.as_deref());
                 mapping_check::run(folder, format)
             }
+            Command::Syslog { place, format } => syslog::report(&place, format).await,
             Command::Device(command) => device::run(command).await,
         }
     });

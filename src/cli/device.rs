@@ -5,7 +5,7 @@ use comfy_table::{Table, presets};
 use super::access::Access;
 use super::arguments::{DeviceCommand, Format};
 use super::exit::{CommandError, Ending};
-use super::{output, trace};
+use super::{output, syslog, trace};
 use crate::admin::{ControlReply, WishRequest};
 use crate::gateway::{
     ControlOutcome, DeviceDetail, DeviceSummary, HandOverState, ParameterLine, SetReport,
@@ -90,13 +90,23 @@ pub(super) async fn run(command: DeviceCommand) -> Result<Ending, CommandError> 
             let reply = Access::open(&place)?.reboot(mac).await?;
             return print_control(&reply, "restart", format);
         }
-        DeviceCommand::Log { mac, place, format } => {
-            let lines = Access::open(&place)?.log(mac).await?;
-            match format {
-                Format::Json => output::json(&lines)?,
-                Format::Text => lines.iter().for_each(|line| output::line(line)),
-            }
+        DeviceCommand::Log {
+            mac,
+            syslog,
+            follow,
+            place,
+            format,
+        } => {
+            let wanted = syslog::Wanted { syslog, follow };
+            syslog::log(mac, wanted, &place, format).await?;
         }
+        DeviceCommand::Syslog {
+            mac,
+            switch,
+            level,
+            place,
+            format,
+        } => syslog::switch(mac, switch, level, &place, format).await?,
         DeviceCommand::RequestDownload {
             mac,
             file_type,

@@ -15,6 +15,7 @@ mod import;
 mod mapping_check;
 mod output;
 mod serve;
+mod syslog;
 mod temporary;
 mod trace;
 mod verify;

@@ -58,6 +58,12 @@ pub(super) async fn run(
     if let Some(address) = addresses.udp_connection_requests {
         output::line(&format!("listening connection-request udp {address}"));
     }
+    if let Some(address) = addresses.syslog_udp {
+        output::line(&format!("listening syslog udp {address}"));
+    }
+    if let Some(address) = addresses.syslog_tcp {
+        output::line(&format!("listening syslog tcp {address}"));
+    }
     if let Some(address) = addresses.admin {
         output::line(&format!("listening admin http {address}"));
     }

@@ -9,6 +9,7 @@ mod log;
 mod notification;
 mod record;
 mod seen_by;
+mod syslog;
 mod transfer;
 mod tree_path;
 mod waking;
@@ -22,6 +23,7 @@ pub use log::DeviceLog;
 pub use notification::{Heartbeat, InformParameter, Lightweight, RetryPolicy};
 pub use record::{DeviceRecord, StoredParameters, StoredParametersText};
 pub use seen_by::SeenBy;
+pub use syslog::{SyslogEntry, SyslogPiece, SyslogRing, SyslogSwitch};
 pub use transfer::{
     AutonomousPolicy, AutonomousReport, Installing, ScheduledWindow, Transfer, TransferKind,
     TransferOrder, TransferState, Wish,

@@ -9,6 +9,7 @@ use super::cpe::CpeState;
 use super::delivery::{Contact, DeliveryState};
 use super::hand_over::HandOver;
 use super::seen_by::SeenBy;
+use super::syslog::SyslogSwitch;
 use super::tree_path::TreePath;
 use crate::cwmp::DeviceId;
 use crate::datamodel::ParameterPath;
@@ -48,6 +49,8 @@ pub struct DeviceRecord {
     pub hand_over: Option<HandOver>,
     /// By what it is known at the address of its contact.
     pub seen_by: SeenBy,
+    /// Whether the phone was told to send its log here.
+    pub syslog: SyslogSwitch,
 }
 
 impl DeviceRecord {
@@ -69,6 +72,7 @@ impl DeviceRecord {
             reached_by: None,
             hand_over: None,
             seen_by: SeenBy::default(),
+            syslog: SyslogSwitch::default(),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::file_index::FileIndex;
 use super::live::Live;
 use super::own_cpe::{self, OwnCpe};
 use super::settings::GatewaySettings;
+use super::syslog::{Addresses, Intake};
 use super::timed_queue::TimedQueue;
 use super::trace::Traces;
 use super::waking::Waking;
@@ -70,6 +71,9 @@ pub(super) struct Inner {
     /// Lines of the phones' logs that are not written yet.
     pub(super) log_lines: WaitingLines,
     pub(super) traces: Traces,
+    /// Where phones were last seen.
+    pub(super) addresses: Addresses,
+    pub(super) syslog: Intake,
     cells: Mutex<HashMap<Mac, Arc<tokio::sync::Mutex<Live>>>>,
 }
 
@@ -140,14 +144,20 @@ impl Gateway {
                 shared_assets: Mutex::new(HashMap::new()),
                 log_lines: WaitingLines::default(),
                 traces: Traces::default(),
+                addresses: Addresses::default(),
+                syslog: Intake::default(),
                 cells: Mutex::new(HashMap::new()),
             }),
         };
+        if let Some(port) = gateway.inner.settings.syslog_port {
+            gateway.listen_for_syslog(port);
+        }
         gateway.index_files()?;
         for device in gateway.devices() {
             let Ok((mac, record)) = device else { continue };
             gateway.index_segment(&record.cpe.connection_request_segment, mac);
             gateway.inner.own_cpe.health.phone_changed(None, &record);
+            gateway.inner.addresses.phone_changed(mac, None, &record);
         }
         gateway.open_virtual_devices()?;
         Ok(gateway)

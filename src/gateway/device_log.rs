@@ -87,15 +87,7 @@ impl Gateway {
         self.inner.log_lines.lock().add(mac, &line);
     }
 
-    /// A phone's log, the newest line last; empty for one of which nothing was seen.
-    ///
-    /// # Errors
-    /// [`GatewayError`] for an unknown phone, or when the store fails.
-    pub fn device_log(&self, mac: Mac) -> Result<String, GatewayError> {
-        self.load(mac)?.ok_or(GatewayError::UnknownPhone(mac))?;
-        self.log_text(mac)
-    }
-
+    /// What the gateway has seen of a phone, a moment and a text in each line.
     pub(super) fn log_text(&self, mac: Mac) -> Result<String, GatewayError> {
         let mut log = self.stored_log(mac)?;
         if let Some(lines) = self.inner.log_lines.lock().of_phones.get(&mac) {

@@ -407,6 +407,8 @@ impl Gateway {
         };
         let before = draft.before.as_deref().or(stored.as_ref());
         own_cpe.health.phone_changed(before, &draft.record);
+        let addresses = &self.inner.addresses;
+        addresses.phone_changed(draft.mac, before, &draft.record);
     }
 
     fn read_layers_anew(&self, draft: &mut Draft) -> Result<(), GatewayError> {

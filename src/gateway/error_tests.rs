@@ -121,7 +121,7 @@ async fn timers_are_set_again_after_an_error_that_may_pass() {
 #[tokio::test]
 async fn sessions_that_only_a_period_opens_do_not_fill_the_log() {
     let bench = Bench::announced().await;
-    let lines = || bench.gateway.device_log(MAC).unwrap().lines().count();
+    let lines = || bench.gateway.log_text(MAC).unwrap().lines().count();
     let before = lines();
     for _ in 0..3 {
         let mut live = bench.gateway.hold(MAC).await;

@@ -27,6 +27,7 @@ mod inform_parameters;
 mod inform_values;
 mod lightweight;
 mod live;
+mod log_view;
 mod notifications;
 mod objects;
 mod overview;
@@ -44,6 +45,7 @@ mod scheduled_informs;
 mod sessions;
 mod settings;
 mod shared_affixes;
+mod syslog;
 mod timed_queue;
 mod trace;
 mod trace_view;
@@ -97,12 +99,16 @@ pub use file_passwords::{FilePassword, FilePasswords, ModelPattern};
 pub use hand_over::{HandOverError, HandOverOrder, HandOverState, HandOverSummary, HandedOver};
 pub use import::{ImportError, ImportOptions};
 pub use lightweight::LightweightJob;
+pub use log_view::{LogEntry, LogOrigin, LogQuery};
 pub use overview::{DeviceDetail, DeviceSummary, ParameterLine, TransferSummary};
 pub use report::{
     CheckReport, ExportReport, Finding, FindingKind, ImportReport, ImportSummary, KindError,
     TreeSummary, UnknownKey, VerifyReport, VerifySummary, Weight,
 };
 pub use settings::{GatewaySettings, ProductClass, ProductClassError};
+pub use syslog::{
+    SyslogDrops, SyslogOrder, SyslogReport, SyslogSwitchError, SyslogSwitched, UnknownLine,
+};
 pub use trace::{Direction, TraceId};
 pub use trace_view::{TracedMessage, TracedSession, Watch, Watched, WatchedEvent};
 pub use transfers::WishError;

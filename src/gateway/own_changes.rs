@@ -32,6 +32,7 @@ pub(super) struct Own<'a> {
     periodic_inform_interval: u32,
     reachability: Reachability,
     gateway_serial: String,
+    log_bytes: usize,
 }
 
 impl Own<'_> {
@@ -45,6 +46,7 @@ impl Own<'_> {
             periodic_inform_interval: self.periodic_inform_interval,
             reachability: &self.reachability,
             gateway_serial: &self.gateway_serial,
+            log_bytes: self.log_bytes,
             now,
         }
     }
@@ -115,6 +117,7 @@ impl Gateway {
             identity,
             reachability: self.reachability(mac, record),
             gateway_serial: view::gateway_serial(self.inner.phase_key),
+            log_bytes: settings.log_bytes(),
         }
     }
 

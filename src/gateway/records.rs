@@ -13,7 +13,8 @@ use crate::cwmp::{DeviceId, TransferComplete};
 use crate::datamodel::ParameterPath;
 use crate::device::{
     AcsOverride, Attribute, Contact, CpeState, DeliveryState, DeviceLog, DeviceRecord, EventQueue,
-    FileRecord, StoredParameters, Transfer, TransferKind, TransferOrder, TransferState, TreePath,
+    FileRecord, StoredParameters, SyslogPiece, SyslogRing, Transfer, TransferKind, TransferOrder,
+    TransferState, TreePath,
 };
 use crate::mapping::FixedRows;
 use crate::store::{Record, RecordError, decode_body};
@@ -207,6 +208,16 @@ impl Record for DeviceLog {
     const KIND: &'static str = "log";
 }
 
+impl Record for SyslogRing {
+    const VERSION: u8 = 1;
+    const KIND: &'static str = "syslog ring";
+}
+
+impl Record for SyslogPiece {
+    const VERSION: u8 = 1;
+    const KIND: &'static str = "syslog";
+}
+
 impl Record for Installation {
     const VERSION: u8 = 1;
     const KIND: &'static str = "installation";
@@ -218,11 +229,14 @@ mod tests {
 
     use super::*;
     use crate::cwmp::{Event, EventCode, FaultCode, Notification, TransferFault};
-    use crate::device::{FileContent, FileRole, RebootOrders, SeenBy, Served};
+    use crate::device::{
+        FileContent, FileRole, RebootOrders, SeenBy, Served, SyslogEntry, SyslogSwitch,
+    };
     use crate::mapping::Rows;
     use crate::native::{Dialect, Mac};
     use crate::store::{decode, encode};
     use crate::wire::ContentHash;
+    use crate::wire::syslog::Severity;
 
     const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
 
@@ -347,6 +361,7 @@ mod tests {
             reached_by: None,
             hand_over: None,
             seen_by: SeenBy::default(),
+            syslog: SyslogSwitch::default(),
         };
         golden("device.v3", &record);
         let old = std::fs::read(fixture("device.v2")).unwrap();
@@ -359,6 +374,21 @@ mod tests {
             ..record
         };
         assert_eq!(upgraded, expected);
+    }
+
+    #[test]
+    fn the_bytes_of_syslog_stay() {
+        golden("syslog-ring.v1", &SyslogRing { first: 3, next: 19 });
+        let entry = |severity, text: &str| SyslogEntry {
+            at: 1_800_000_000_123,
+            severity,
+            text: text.to_owned(),
+        };
+        let entries = vec![
+            entry(Some(Severity::Warning), "no route"),
+            entry(None, "up"),
+        ];
+        golden("syslog.v1", &SyslogPiece { entries });
     }
 
     #[test]

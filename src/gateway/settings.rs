@@ -8,6 +8,7 @@ use url::Url;
 
 use super::acs_choice::{Acs, AcsRule};
 use super::file_passwords::FilePasswords;
+use crate::device::DeviceLog;
 
 /// Longest ProductClass (cwmp.md I1).
 const MAX_PRODUCT_CLASS_LENGTH: usize = 64;
@@ -31,6 +32,10 @@ pub struct GatewaySettings {
     pub firmware_deadline: Duration,
     /// Largest file of a Download, in bytes.
     pub max_transfer_bytes: u64,
+    /// Lines of syslog that are kept of each phone, in bytes.
+    pub syslog_keep_bytes: usize,
+    /// Where phones are told to send syslog, before a listener says so; `None`: nowhere.
+    pub syslog_port: Option<u16>,
 }
 
 impl Default for GatewaySettings {
@@ -44,7 +49,16 @@ impl Default for GatewaySettings {
             phones_url: None,
             firmware_deadline: Duration::from_secs(1800),
             max_transfer_bytes: 64 << 20,
+            syslog_keep_bytes: 64 << 10,
+            syslog_port: None,
         }
+    }
+}
+
+impl GatewaySettings {
+    /// Most bytes of a phone's log as a file: what the gateway has seen, and what the phone has said.
+    pub(super) fn log_bytes(&self) -> usize {
+        DeviceLog::MAX_BYTES + self.syslog_keep_bytes
     }
 }
 

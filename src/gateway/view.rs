@@ -121,6 +121,7 @@ pub(super) struct View {
     periodic_inform_interval: u32,
     reachability: Reachability,
     gateway_serial: String,
+    log_bytes: usize,
 }
 
 impl View {
@@ -266,6 +267,7 @@ impl View {
             periodic_inform_interval,
             reachability,
             gateway_serial: gateway_serial(phase_key),
+            log_bytes: settings.log_bytes(),
         }
     }
 
@@ -502,6 +504,7 @@ impl View {
             periodic_inform_interval: self.periodic_inform_interval,
             reachability: &self.reachability,
             gateway_serial: &self.gateway_serial,
+            log_bytes: self.log_bytes,
             now,
         }
     }

@@ -220,6 +220,15 @@ impl Pack {
                 settings.push((key, String::new()));
             }
         }
+        self.write_pointers(layers, settings)
+    }
+
+    /// Writes settings into a phone's own file, all or none. The result takes them back.
+    pub(super) fn write_pointers(
+        &self,
+        layers: &mut Layers,
+        settings: Vec<(NativeKey, String)>,
+    ) -> Result<Vec<Pointer>, HandoutError> {
         let mut scratch = Scratch::new(self, layers);
         let mut pointers = Vec::with_capacity(settings.len());
         for (key, value) in settings {

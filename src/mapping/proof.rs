@@ -110,6 +110,9 @@ impl Pack {
         let mut findings: Vec<PackFinding> =
             laws.findings.into_iter().map(PackFinding::from).collect();
         let shared_keys = self.compare_lenses(&mut findings);
+        if self.set.models.is_empty() && self.set.template == Template::Device1 {
+            findings.extend(self.prove_syslog());
+        }
         findings.sort();
         let faces = self.set.lenses.iter().flat_map(|lens| &lens.faces);
         let paths: BTreeSet<String> = faces.map(path_of).collect();

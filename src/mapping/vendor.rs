@@ -7,6 +7,7 @@ use super::identity::Identity;
 use super::models::ModelPatterns;
 use super::name_affixes::NameKeys;
 use super::reading::MergeWhen;
+use super::syslog::SyslogRule;
 use crate::native::{Dialect, Mac, NativeKey};
 
 /// Identity, files, layers and control of one vendor.
@@ -30,6 +31,8 @@ pub(super) struct Vendor {
     pub(super) new_files: Vec<NewFileRule>,
     /// How phones are pointed at firmware and the like; the first that fits counts.
     pub(super) handouts: Vec<HandoutRule>,
+    /// How phones are told to send their log; the first that fits counts.
+    pub(super) syslog: Vec<SyslogRule>,
 }
 
 /// How an empty file for a phone looks.

@@ -10,6 +10,7 @@ use super::models::ModelPatterns;
 use super::name_affixes::NameKeys;
 use super::reading::MergeWhen;
 use super::section::{Section, Text};
+use super::syslog_file::read_syslog;
 use super::vendor::{NewFileRule, Vendor};
 use crate::native::{Dialect, FileRule, LayerKind, NativeKey, ReadingOrder};
 
@@ -31,6 +32,7 @@ pub(super) fn read_vendor(top: &Section<'_>, head: &Section<'_>) -> Result<Vendo
         default_passwords: read_default_passwords(head)?,
         new_files: read_new_files(top)?,
         handouts: read_handouts(top)?,
+        syslog: read_syslog(top)?,
     };
     control.finish()?;
     layers.finish()?;

@@ -14,6 +14,7 @@ mod key;
 mod layer;
 mod lines;
 mod mac;
+mod mac_search;
 mod merge;
 mod opaque;
 mod parsed;

@@ -1,4 +1,5 @@
-//! The door towards the phones: their files over HTTP, HTTPS and TFTP, and NOTIFY to make them fetch.
+//! The door towards the phones: their files over HTTP, HTTPS and TFTP, NOTIFY to make them fetch, and
+//! what they say over syslog.
 
 mod body;
 mod control;
@@ -6,10 +7,12 @@ mod files;
 mod own_end;
 mod path;
 mod server;
+mod syslog;
 mod tftp;
 mod tftp_client;
 
 pub use control::ControlSender;
 pub use server::{PhoneServer, PhoneServerError, PhoneSettings};
+pub use syslog::{SyslogServer, SyslogServerError, SyslogSettings};
 pub use tftp::{AllowedSources, TftpServer, TftpServerError, TftpSettings};
 pub use tftp_client::{TftpFetchError, TftpLimits, fetch as fetch_by_tftp};

@@ -87,6 +87,11 @@ impl Gateway {
         self.listeners["connection-request http"]
     }
 
+    /// Where it takes syslog, `udp` or `tcp`.
+    pub(crate) fn syslog(&self, transport: &str) -> SocketAddr {
+        self.listeners[&format!("syslog {transport}")]
+    }
+
     /// `kill -9`, now; returns when the process is gone.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

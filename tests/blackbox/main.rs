@@ -49,6 +49,7 @@ mod sealed;
 mod secrets;
 mod serve;
 mod settings;
+mod syslog;
 mod templates;
 mod tftp;
 mod trace;

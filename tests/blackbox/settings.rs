@@ -47,7 +47,7 @@ fn a_mistake_in_the_settings_is_named_with_line_and_key() {
     }
     for (text, key) in [
         ("[phones]\nproof = \"digest\"\n", "phones.proof"),
-        ("[syslog]\nudp = \"0.0.0.0:514\"\n", "syslog.udp"),
+        ("[syslog]\nkeep_kib = 1\n", "syslog.keep_kib"),
         ("[acs]\nurl = \"ftp://acs.example.net/\"\n", "acs.url"),
     ] {
         let ended = serve(&folder, text);

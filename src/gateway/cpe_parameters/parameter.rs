@@ -20,6 +20,8 @@ pub(in crate::gateway) struct Reading<'a> {
     pub(in crate::gateway) periodic_inform_interval: u32,
     pub(in crate::gateway) reachability: &'a Reachability,
     pub(in crate::gateway) gateway_serial: &'a str,
+    /// Most bytes of the phone's log as a file.
+    pub(in crate::gateway) log_bytes: usize,
     pub(in crate::gateway) now: Timestamp,
 }
 

@@ -3,7 +3,6 @@
 //! has not ordered (cwmp.md M111, T6).
 
 use super::parameter::{CpeColumn, CpeParameter, CpeTable, Reading, boolean, moment, settable};
-use crate::device::DeviceLog;
 
 /// Longest Name of a row, in characters.
 const MAX_NAME: usize = 64;
@@ -57,12 +56,12 @@ pub(super) const CONFIGURATION_FILES: CpeTable = CpeTable {
     ],
 };
 
-/// The one log, which the gateway keeps of the phone.
+/// The one log: what the gateway has seen of the phone, and what the phone has said over syslog.
 pub(super) const LOG_FILES: CpeTable = CpeTable {
     path: "Device.DeviceInfo.VendorLogFile.",
     instances: |_| vec![1],
     columns: &[
-        column("MaximumSize", |_, _| DeviceLog::MAX_BYTES.to_string()),
+        column("MaximumSize", |reading, _| reading.log_bytes.to_string()),
         column("Name", |_, _| "trestle.log".to_owned()),
         column("Persistent", |_, _| boolean(true)),
     ],

@@ -111,14 +111,19 @@ impl Gateway {
         })
     }
 
-    /// The operator's word, or the address at which the phone came for its own file. The Host of its
-    /// request is not asked: anybody could send one that names a server of his own.
+    /// How a phone reaches the gateway: the operator's word, or the address at which the phone came
+    /// for its own file. The Host of its request is not asked: anybody could send one that names a
+    /// server of his own.
+    pub(in crate::gateway) fn reached_by(&self, record: &DeviceRecord) -> Option<Url> {
+        match (&self.inner.settings.phones_url, &record.reached_by) {
+            (Some(url), _) => Some(url.clone()),
+            (None, Some(text)) => Url::parse(text).ok(),
+            (None, None) => None,
+        }
+    }
+
     fn base_for(&self, record: &DeviceRecord) -> Option<Base> {
-        let url = match (&self.inner.settings.phones_url, &record.reached_by) {
-            (Some(url), _) => url.clone(),
-            (None, Some(text)) => Url::parse(text).ok()?,
-            (None, None) => return None,
-        };
+        let url = self.reached_by(record)?;
         let host = match url.port() {
             Some(port) => format!("{}:{port}", url.host_str()?),
             None => url.host_str()?.to_owned(),

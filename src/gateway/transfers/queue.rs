@@ -90,7 +90,7 @@ impl Gateway {
                 content: self.own_file_bytes(&record.own_file)?,
             },
             TransferKind::UploadLog => TransferDirection::Upload {
-                content: self.log_text(mac)?.into(),
+                content: self.log_file(mac)?.into(),
             },
         };
         live.running_transfers.insert(id);
