@@ -49,7 +49,7 @@ pub enum ImportError {
 
 /// What became of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+pub(super) enum Outcome {
     Added,
     Updated,
     Unchanged,
@@ -164,7 +164,12 @@ impl Gateway {
         Ok(report)
     }
 
-    fn classify(&self, affixes: &SharedAffixes, path: &TreePath, content: &[u8]) -> Classified {
+    pub(super) fn classify(
+        &self,
+        affixes: &SharedAffixes,
+        path: &TreePath,
+        content: &[u8],
+    ) -> Classified {
         let reader = Reader {
             packs: &self.inner.packs,
             passwords: &self.inner.settings.file_passwords,
@@ -174,7 +179,7 @@ impl Gateway {
     }
 
     /// Takes over a file that is no phone's own.
-    async fn import_other(
+    pub(super) async fn import_other(
         &self,
         path: &TreePath,
         role: FileRole,
@@ -281,11 +286,27 @@ impl Gateway {
             Err(failed) => return Ok(failed),
         };
         let classified = self.classify(affixes, &file.path, &content);
+        let is_there = |path: &TreePath| root.join(path.as_str()).exists();
+        self.take_own(&file.path, &content, classified, mac, options, &is_there)
+            .await
+    }
+
+    /// Takes over a phone's own file whose content has been read. `is_there` says whether the tree
+    /// that it comes from has a file.
+    pub(super) async fn take_own(
+        &self,
+        path: &TreePath,
+        content: &[u8],
+        classified: Classified,
+        mac: Mac,
+        options: ImportOptions,
+        is_there: &(dyn Fn(&TreePath) -> bool + Sync),
+    ) -> Result<Imported, GatewayError> {
         let seal = classified.seal;
         let (FileRole::Phone { .. }, Some(document)) = (&classified.role, classified.document)
         else {
             let why = "changed while it was imported; import again";
-            return Ok(Imported::failed(FindingKind::Unreadable, &file.path, why));
+            return Ok(Imported::failed(FindingKind::Unreadable, path, why));
         };
         let mut live = self.hold(mac).await;
         let known = match self.load(mac) {
@@ -297,19 +318,19 @@ impl Gateway {
         };
         let Some(known) = known else {
             if !options.dry_run {
-                let record = self.first_record(&classified.role, &file.path)?;
+                let record = self.first_record(&classified.role, path)?;
                 let draft = self.draft_of_tree(mac, record, classified.role, document, seal)?;
                 self.commit(draft, &mut live).await?;
             }
             return Ok(Outcome::Added.into());
         };
-        let has_moved = known.own_file != file.path;
-        if has_moved && root.join(known.own_file.as_str()).exists() {
+        let has_moved = known.own_file != *path;
+        if has_moved && is_there(&known.own_file) {
             let why = format!(
                 "phone {mac} was imported with {}; this file is left out",
                 known.own_file
             );
-            return Ok(Imported::failed(FindingKind::SeveralFiles, &file.path, why));
+            return Ok(Imported::failed(FindingKind::SeveralFiles, path, why));
         }
         let mut draft = self.draft(mac)?;
         let pack = Arc::clone(&draft.pack);
@@ -318,7 +339,7 @@ impl Gateway {
             Err(GatewayError::MissingContent { .. }) => {
                 if !options.dry_run {
                     let mut record = known;
-                    record.own_file = file.path.clone();
+                    record.own_file = path.clone();
                     let draft = self.draft_of_tree(mac, record, classified.role, document, seal)?;
                     self.commit(draft, &mut live).await?;
                 }
@@ -330,7 +351,7 @@ impl Gateway {
             }
             Err(error) => return Err(error),
         };
-        let content_hash = ContentHash::of(&content);
+        let content_hash = ContentHash::of(content);
         let own_file = &documents.own_file;
         if own_file.imported_hash == content_hash && !has_moved {
             return Ok(Outcome::Unchanged.into());
@@ -341,7 +362,7 @@ impl Gateway {
         if has_conflict && !options.replace {
             let why = "the file has changed in the tree, and here by the ACS or by hand; \
                        the one here was kept (--replace takes the tree's)";
-            return Ok(Imported::failed(FindingKind::Conflict, &file.path, why));
+            return Ok(Imported::failed(FindingKind::Conflict, path, why));
         }
         if !options.dry_run {
             if own_file.imported_hash != content_hash {
@@ -350,7 +371,7 @@ impl Gateway {
             }
             if has_moved {
                 documents.move_own(known.own_file, classified.role);
-                draft.record.own_file = file.path.clone();
+                draft.record.own_file = path.clone();
                 draft.derive_anew = true;
             }
             self.commit(draft, &mut live).await?;
@@ -420,7 +441,7 @@ impl Gateway {
     }
 
     /// Derives the parameters of all phones anew that read a shared file in one of these folders.
-    async fn derive_all(
+    pub(super) async fn derive_all(
         &self,
         stale: &BTreeSet<String>,
         fresh: &BTreeSet<Mac>,
@@ -458,7 +479,7 @@ impl Gateway {
     }
 }
 
-fn is_too_large(error: &GatewayError) -> bool {
+pub(super) fn is_too_large(error: &GatewayError) -> bool {
     matches!(
         error,
         GatewayError::Store(StoreError::TooLarge { .. } | StoreError::BatchTooLarge { .. })
@@ -466,9 +487,9 @@ fn is_too_large(error: &GatewayError) -> bool {
 }
 
 /// What became of a file, and why.
-struct Imported {
-    outcome: Outcome,
-    finding: Option<Finding>,
+pub(super) struct Imported {
+    pub(super) outcome: Outcome,
+    pub(super) finding: Option<Finding>,
 }
 
 impl Imported {

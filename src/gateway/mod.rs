@@ -49,6 +49,7 @@ mod trace_view;
 mod transfers;
 mod tree;
 mod unique_keys;
+mod upstream;
 mod values;
 mod version;
 mod view;
@@ -100,6 +101,10 @@ pub use trace::{Direction, TraceId};
 pub use trace_view::{TracedMessage, TracedSession, Watch, Watched, WatchedEvent};
 pub use transfers::WishError;
 pub use tree::TreeError;
+pub use upstream::{
+    FilePlace, FoundFile, Lesson, NeverSeen, UpstreamFile, UpstreamLine, UpstreamNote,
+    UpstreamReport, UpstreamSummary, WouldAnswer, WouldAsk,
+};
 pub use values::ChangeError;
 pub use waking::{
     Admission, BindingJob, BindingResult, Throttle, ThrottleError, UnreachablePhone, WakingRules,
