@@ -8,7 +8,8 @@ use url::Url;
 use super::acs_section::problem_of_url;
 use super::settings::{SettingsError, empty_is_none, offered};
 use crate::gateway::FilePassword;
-use crate::phone::PhoneSettings;
+use crate::phone::{OldServer, PhoneSettings, UpstreamMode, UpstreamSettings};
+use crate::wire::{Credentials, Secret};
 
 /// The side towards the phones.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,6 +31,17 @@ pub struct PhonesSection {
     pub url: Option<Url>,
     /// What a phone must show before it gets secrets; `open` is the one that is offered.
     pub proof: String,
+    /// The old config server, `http://old-server/`; empty: none.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub upstream: Option<Url>,
+    /// When it is asked: `miss` or `first`.
+    pub upstream_mode: UpstreamMode,
+    /// User name for it; empty: it is shown what each phone shows.
+    pub upstream_username: String,
+    /// Password for it.
+    pub upstream_password: Secret,
+    /// PEM file with certificate authorities for it besides the system's.
+    pub upstream_ca_file: PathBuf,
     /// Passwords of encrypted files: `[[phones.file_password]]`.
     pub file_password: Vec<FilePassword>,
 }
@@ -45,6 +57,11 @@ impl Default for PhonesSection {
             tftp: String::new(),
             url: None,
             proof: "open".to_owned(),
+            upstream: None,
+            upstream_mode: UpstreamMode::default(),
+            upstream_username: String::new(),
+            upstream_password: Secret::default(),
+            upstream_ca_file: PathBuf::new(),
             file_password: Vec::new(),
         }
     }
@@ -56,8 +73,24 @@ impl PhonesSection {
         if let Some(problem) = self.url.as_ref().and_then(problem_of_url) {
             return Err(SettingsError::PhonesUrl { problem });
         }
+        if let Some(upstream) = &self.upstream {
+            OldServer::check_url(upstream)?;
+        }
         offered("phones.tftp", &self.tftp, "", "leave it empty")?;
         offered("phones.proof", &self.proof, "open", "write \"open\"")
+    }
+
+    /// The old server, if there is one.
+    pub fn upstream(&self) -> Option<UpstreamSettings> {
+        Some(UpstreamSettings {
+            url: self.upstream.clone()?,
+            mode: self.upstream_mode,
+            credentials: Credentials {
+                username: self.upstream_username.clone(),
+                password: self.upstream_password.clone(),
+            },
+            ca_file: self.upstream_ca_file.clone(),
+        })
     }
 
     /// What the listeners for phones need.

@@ -12,7 +12,7 @@ use crate::acs::{
 };
 use crate::admin::{AdminKey, AdminKeyError, AdminServer, AdminServerError};
 use crate::gateway::{Gateway, GatewayError};
-use crate::phone::{ControlSender, PhoneServer, PhoneServerError};
+use crate::phone::{ControlSender, PhoneFiles, PhoneServer, PhoneServerError, UpstreamError};
 
 /// The gateway can't serve.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,9 @@ pub enum ServeError {
     /// The listeners for phones.
     #[error(transparent)]
     Phones(#[from] PhoneServerError),
+    /// The old server.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
     /// The listener for connection requests.
     #[error(transparent)]
     ConnectionRequests(#[from] ConnectionRequestError),
@@ -82,7 +85,8 @@ impl Server {
     /// As for [`Server::start`].
     pub async fn start_with(gateway: Gateway, settings: &Settings) -> Result<Self, ServeError> {
         let acss = settings.acs.connections();
-        let phones = PhoneServer::bind(&settings.phones.listeners(), gateway.clone())?;
+        let files = PhoneFiles::new(gateway.clone(), settings.phones.upstream().as_ref())?;
+        let phones = PhoneServer::bind(&settings.phones.listeners(), files)?;
         let connection_requests =
             ConnectionRequestServer::bind(gateway.clone(), &settings.connection_requests())?;
         let udp_connection_requests =

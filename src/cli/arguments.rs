@@ -150,6 +150,9 @@ enum Command {
         /// URL of the ACS, in place of the one in the settings
         #[arg(long, value_name = "URL")]
         acs: Option<Url>,
+        /// The old config server, in place of the one in the settings: what is not here is asked there
+        #[arg(long, value_name = "URL")]
+        upstream: Option<Url>,
         /// Write log events as JSON, one a line
         #[arg(long)]
         log_json: bool,
@@ -402,13 +405,15 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
                 place,
                 import,
                 acs,
+                upstream,
                 log_json: _,
                 soap,
                 clock_speed,
                 clock_since,
             } => {
                 let clock = SystemClock::hastened(clock_speed, clock_since);
-                serve::run(&place, import.as_deref(), acs, clock, soap).await
+                let instead = serve::Instead { acs, upstream };
+                serve::run(&place, import.as_deref(), instead, clock, soap).await
             }
             Command::Demo { once } => demo::run(once).await,
             Command::Explain {

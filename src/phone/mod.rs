@@ -6,6 +6,11 @@ mod files;
 mod own_end;
 mod path;
 mod server;
+mod upstream;
 
 pub use control::ControlSender;
 pub use server::{PhoneServer, PhoneServerError, PhoneSettings};
+pub use upstream::{
+    OldAnswer, OldServer, OldServerError, Patience, PhoneFiles, Question, UpstreamError,
+    UpstreamMode, UpstreamSettings,
+};

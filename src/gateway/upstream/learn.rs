@@ -236,7 +236,10 @@ impl Gateway {
                 }
                 record
             }
-            None if self.inner.store.scan(Table::Upstream, b"").count() >= MAX_RECORDS => {
+            // What is learned is a file of the store; anything else is only a record.
+            None if note != UpstreamNote::Learned
+                && self.inner.store.scan(Table::Upstream, b"").count() >= MAX_RECORDS =>
+            {
                 tracing::warn!(%path, limit = MAX_RECORDS, "no more answers of the old server are noted");
                 return Ok(());
             }
