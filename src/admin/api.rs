@@ -51,8 +51,8 @@ pub struct AdminServer {
 }
 
 #[derive(Clone)]
-struct Shared {
-    gateway: Gateway,
+pub(super) struct Shared {
+    pub(super) gateway: Gateway,
     token: Secret,
     /// Long work goes on the gateway's threads, not on the one that answers requests.
     runtime: Handle,
@@ -105,6 +105,7 @@ impl AdminServer {
                     .route("/v1/import", web::post().to(import))
                     .route("/v1/verify", web::post().to(verify))
                     .route("/v1/export", web::post().to(export))
+                    .configure(super::upstream::routes)
                     .default_service(web::to(|| async {
                         refusal(StatusCode::NOT_FOUND, "there is no such resource")
                     }))
@@ -370,7 +371,7 @@ fn parse(mac: &str) -> Result<Mac, HttpResponse> {
     })
 }
 
-fn reply<T: Serialize>(outcome: Result<T, GatewayError>) -> HttpResponse {
+pub(super) fn reply<T: Serialize>(outcome: Result<T, GatewayError>) -> HttpResponse {
     match outcome {
         Ok(value) => HttpResponse::Ok().json(value),
         Err(error) => {

@@ -82,15 +82,20 @@ impl PhonesSection {
 
     /// The old server, if there is one.
     pub fn upstream(&self) -> Option<UpstreamSettings> {
-        Some(UpstreamSettings {
-            url: self.upstream.clone()?,
+        self.upstream.clone().map(|url| self.upstream_at(url))
+    }
+
+    /// An old server at this URL, with the other settings as they are.
+    pub fn upstream_at(&self, url: Url) -> UpstreamSettings {
+        UpstreamSettings {
+            url,
             mode: self.upstream_mode,
             credentials: Credentials {
                 username: self.upstream_username.clone(),
                 password: self.upstream_password.clone(),
             },
             ca_file: self.upstream_ca_file.clone(),
-        })
+        }
     }
 
     /// What the listeners for phones need.

@@ -13,9 +13,11 @@ mod export;
 mod import;
 mod mapping_check;
 mod output;
+mod replay;
 mod serve;
 mod temporary;
 mod trace;
+mod upstream;
 mod verify;
 
 pub use arguments::run;
