@@ -6,6 +6,9 @@ mod record;
 mod report;
 mod would_answer;
 
+#[cfg(test)]
+mod tests;
+
 pub use learn::{FilePlace, Lesson, UpstreamFile};
 pub use record::UpstreamNote;
 pub use report::{NeverSeen, UpstreamLine, UpstreamReport, UpstreamSummary};
