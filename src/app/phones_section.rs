@@ -1,5 +1,6 @@
 //! `[phones]` of the settings file.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -8,7 +9,9 @@ use url::Url;
 use super::acs_section::problem_of_url;
 use super::settings::{SettingsError, empty_is_none, offered};
 use crate::gateway::FilePassword;
-use crate::phone::{OldServer, PhoneSettings, UpstreamMode, UpstreamSettings};
+use crate::phone::{
+    AllowedSources, OldServer, PhoneSettings, TftpSettings, UpstreamMode, UpstreamSettings,
+};
 use crate::wire::{Credentials, Secret};
 
 /// The side towards the phones.
@@ -23,8 +26,11 @@ pub struct PhonesSection {
     pub tls_cert: PathBuf,
     /// PEM file with its private key.
     pub tls_key: PathBuf,
-    /// Not offered yet: has to be empty.
-    pub tftp: String,
+    /// Where TFTP is listened for; empty: not at all.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub tftp: Option<SocketAddr>,
+    /// From where TFTP is answered; empty: private, loopback and link-local addresses.
+    pub tftp_allow: AllowedSources,
     /// Where phones reach the gateway, for files that they are pointed at; empty: where each of them
     /// came for its own file.
     #[serde(deserialize_with = "empty_is_none")]
@@ -54,7 +60,8 @@ impl Default for PhonesSection {
             https: phones.https,
             tls_cert: phones.tls_cert,
             tls_key: phones.tls_key,
-            tftp: String::new(),
+            tftp: None,
+            tftp_allow: AllowedSources::default(),
             url: None,
             proof: "open".to_owned(),
             upstream: None,
@@ -76,7 +83,6 @@ impl PhonesSection {
         if let Some(upstream) = &self.upstream {
             OldServer::check_url(upstream)?;
         }
-        offered("phones.tftp", &self.tftp, "", "leave it empty")?;
         offered("phones.proof", &self.proof, "open", "write \"open\"")
     }
 
@@ -95,6 +101,14 @@ impl PhonesSection {
                 password: self.upstream_password.clone(),
             },
             ca_file: self.upstream_ca_file.clone(),
+        }
+    }
+
+    /// What the TFTP server needs.
+    pub(super) fn tftp(&self) -> TftpSettings {
+        TftpSettings {
+            listen: self.tftp,
+            allow: self.tftp_allow.clone(),
         }
     }
 

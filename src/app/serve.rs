@@ -12,7 +12,10 @@ use crate::acs::{
 };
 use crate::admin::{AdminKey, AdminKeyError, AdminServer, AdminServerError};
 use crate::gateway::{Gateway, GatewayError};
-use crate::phone::{ControlSender, PhoneFiles, PhoneServer, PhoneServerError, UpstreamError};
+use crate::phone::{
+    ControlSender, PhoneFiles, PhoneServer, PhoneServerError, TftpServer, TftpServerError,
+    UpstreamError,
+};
 
 /// The gateway can't serve.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +32,9 @@ pub enum ServeError {
     /// The old server.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
+    /// The TFTP listener.
+    #[error(transparent)]
+    Tftp(#[from] TftpServerError),
     /// The listener for connection requests.
     #[error(transparent)]
     ConnectionRequests(#[from] ConnectionRequestError),
@@ -53,6 +59,8 @@ pub struct Addresses {
     pub phones_http: Option<SocketAddr>,
     /// Files for phones, HTTPS.
     pub phones_https: Option<SocketAddr>,
+    /// Files for phones, TFTP.
+    pub phones_tftp: Option<SocketAddr>,
     /// Connection requests of the ACS.
     pub connection_requests: Vec<SocketAddr>,
     /// Connection requests over UDP.
@@ -86,7 +94,8 @@ impl Server {
     pub async fn start_with(gateway: Gateway, settings: &Settings) -> Result<Self, ServeError> {
         let acss = settings.acs.connections();
         let files = PhoneFiles::new(gateway.clone(), settings.phones.upstream().as_ref())?;
-        let phones = PhoneServer::bind(&settings.phones.listeners(), files)?;
+        let phones = PhoneServer::bind(&settings.phones.listeners(), files.clone())?;
+        let tftp = TftpServer::bind(&settings.phones.tftp(), files)?;
         let connection_requests =
             ConnectionRequestServer::bind(gateway.clone(), &settings.connection_requests())?;
         let udp_connection_requests =
@@ -105,6 +114,7 @@ impl Server {
         let addresses = Addresses {
             phones_http: phones.http,
             phones_https: phones.https,
+            phones_tftp: tftp.as_ref().map(TftpServer::address),
             connection_requests: connection_requests.addresses().to_vec(),
             udp_connection_requests: udp_connection_requests
                 .as_ref()
@@ -121,6 +131,9 @@ impl Server {
 
         let mut doors = Doors::default();
         doors.open("the file server for phones", |token| phones.run(token));
+        if let Some(server) = tftp {
+            doors.open_lasting("TFTP", |token| server.run(token));
+        }
         doors.open("the listener for connection requests", |token| {
             connection_requests.run(token)
         });

@@ -482,7 +482,6 @@ mod tests {
     #[test]
     fn what_is_not_offered_is_refused_and_not_ignored() {
         for text in [
-            "[phones]\ntftp = \"0.0.0.0:69\"",
             "[phones]\nproof = \"digest\"",
             "[syslog]\nudp = \"0.0.0.0:514\"",
         ] {

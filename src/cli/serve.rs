@@ -54,6 +54,9 @@ pub(super) async fn run(
     if let Some(address) = addresses.phones_https {
         output::line(&format!("listening phones https {address}"));
     }
+    if let Some(address) = addresses.phones_tftp {
+        output::line(&format!("listening phones tftp {address}"));
+    }
     for address in &addresses.connection_requests {
         output::line(&format!("listening connection-request http {address}"));
     }

@@ -7,6 +7,7 @@ mod file;
 mod log;
 mod notification;
 mod record;
+mod seen_by;
 mod transfer;
 mod tree_path;
 mod waking;
@@ -18,6 +19,7 @@ pub use file::{FileContent, FileRecord, FileRole};
 pub use log::DeviceLog;
 pub use notification::{Heartbeat, InformParameter, Lightweight, RetryPolicy};
 pub use record::{DeviceRecord, StoredParameters, StoredParametersText};
+pub use seen_by::SeenBy;
 pub use transfer::{
     AutonomousPolicy, AutonomousReport, Installing, ScheduledWindow, Transfer, TransferKind,
     TransferOrder, TransferState, Wish,

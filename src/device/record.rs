@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cpe::CpeState;
 use super::delivery::{Contact, DeliveryState};
+use super::seen_by::SeenBy;
 use super::tree_path::TreePath;
 use crate::cwmp::DeviceId;
 use crate::datamodel::ParameterPath;
@@ -42,6 +43,8 @@ pub struct DeviceRecord {
     pub kept: BTreeMap<ParameterPath, String>,
     /// Scheme, host and port by which the phone has reached the gateway for its own file.
     pub reached_by: Option<String>,
+    /// By what it is known at the address of its contact.
+    pub seen_by: SeenBy,
 }
 
 impl DeviceRecord {
@@ -61,6 +64,7 @@ impl DeviceRecord {
             lenses: String::new(),
             kept: BTreeMap::new(),
             reached_by: None,
+            seen_by: SeenBy::default(),
         }
     }
 }

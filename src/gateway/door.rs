@@ -288,6 +288,8 @@ pub struct FetchReceipt {
     pub at: Timestamp,
     /// Who asked.
     pub source: IpAddr,
+    /// How.
+    pub transport: Transport,
 }
 
 /// What a phone is told to do.

@@ -74,6 +74,8 @@ mod template_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tftp_tests;
+#[cfg(test)]
 mod transfer_tests;
 
 pub use self::core::Gateway;

@@ -337,6 +337,7 @@ pub(super) mod tests {
                     transfer: None,
                     at: Timestamp::UNIX_EPOCH,
                     source: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                    transport: Transport::Http,
                 },
             }
         }

@@ -1,4 +1,4 @@
-//! The door towards the phones: their files over HTTP and HTTPS, and NOTIFY to make them fetch.
+//! The door towards the phones: their files over HTTP, HTTPS and TFTP, and NOTIFY to make them fetch.
 
 mod body;
 mod control;
@@ -7,6 +7,8 @@ mod own_end;
 mod path;
 mod replay;
 mod server;
+mod tftp;
+mod tftp_client;
 mod upstream;
 
 pub use control::ControlSender;
@@ -15,6 +17,8 @@ pub use replay::{
     ReplayFindingKind, ReplayReport, ReplaySummary, ReplayedPhone,
 };
 pub use server::{PhoneServer, PhoneServerError, PhoneSettings};
+pub use tftp::{AllowedSources, TftpServer, TftpServerError, TftpSettings};
+pub use tftp_client::{TftpFetchError, TftpLimits, fetch as fetch_by_tftp};
 pub use upstream::{
     OldAnswer, OldServer, OldServerError, Patience, PhoneFiles, Question, UpstreamError,
     UpstreamMode, UpstreamSettings,

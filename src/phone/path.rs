@@ -21,12 +21,22 @@ pub(super) fn tree_path(request_path: &str) -> Option<String> {
         return None;
     }
     let path = percent_decode_str(encoded).decode_utf8().ok()?;
-    let fits = path.len() <= MAXIMUM_PATH
+    names_a_file(&path).then(|| path.into_owned())
+}
+
+/// The same for a name that comes as it is, with or without a leading slash: a TFTP client's.
+pub(super) fn undecoded_path(name: &[u8]) -> Option<String> {
+    let name = str::from_utf8(name).ok()?;
+    let path = name.strip_prefix('/').unwrap_or(name);
+    names_a_file(path).then(|| path.to_owned())
+}
+
+fn names_a_file(path: &str) -> bool {
+    path.len() <= MAXIMUM_PATH
         && !path.contains(|character: char| character.is_control() || character == '\\')
         && path
             .split('/')
-            .all(|segment| !matches!(segment, "" | "." | "..") && segment.len() <= MAXIMUM_SEGMENT);
-    fits.then(|| path.into_owned())
+            .all(|segment| !matches!(segment, "" | "." | "..") && segment.len() <= MAXIMUM_SEGMENT)
 }
 
 #[cfg(test)]
@@ -78,6 +88,33 @@ mod tests {
         ] {
             assert_eq!(tree_path(asked), None, "{asked}");
         }
+    }
+
+    #[test]
+    fn names_over_tftp_are_taken_as_they_are_and_kept_to_the_same_rules() {
+        for (name, path) in [
+            ("000B82A1B2C3.cfg", "000B82A1B2C3.cfg"),
+            ("/prov/site 1/a.cfg", "prov/site 1/a.cfg"),
+            ("a%2Fb", "a%2Fb"),
+            ("grün.cfg", "grün.cfg"),
+        ] {
+            assert_eq!(undecoded_path(name.as_bytes()).as_deref(), Some(path));
+        }
+        for name in [
+            "",
+            "/",
+            "//a",
+            "/etc/../passwd",
+            "../a",
+            "a/",
+            "a\\b",
+            "..\\a",
+            "a\nb",
+        ] {
+            assert_eq!(undecoded_path(name.as_bytes()), None, "{name}");
+        }
+        assert_eq!(undecoded_path(b"a\xff.cfg"), None);
+        assert_eq!(undecoded_path("s".repeat(300).as_bytes()), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod digest;
 mod secret;
 pub mod sip;
 pub mod stun;
+pub mod tftp;
 pub mod udp_connection_request;
 
 pub use content_hash::{ContentHash, ContentHashError};

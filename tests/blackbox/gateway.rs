@@ -77,6 +77,11 @@ impl Gateway {
         self.listeners["phones http"]
     }
 
+    /// Where it serves files over TFTP.
+    pub(crate) fn phones_tftp(&self) -> Option<SocketAddr> {
+        self.listeners.get("phones tftp").copied()
+    }
+
     /// Where it takes connection requests.
     pub(crate) fn connection_requests(&self) -> SocketAddr {
         self.listeners["connection-request http"]

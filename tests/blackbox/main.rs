@@ -51,6 +51,7 @@ mod secrets;
 mod serve;
 mod settings;
 mod templates;
+mod tftp;
 mod trace;
 mod transfer;
 mod tree;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::super::core::Gateway;
-use super::super::door::{FetchAnswer, FetchReceipt, FetchRequest, GatewayError};
+use super::super::door::{FetchAnswer, FetchReceipt, FetchRequest, GatewayError, Transport};
 use super::super::transfers::Take;
 use crate::device::{Contact, FileContent, FileRecord, FileRole, TransferState, TreePath};
 use crate::mapping::Recognised;
@@ -77,6 +77,7 @@ impl Gateway {
                 transfer,
                 at: asked.at,
                 source: asked.address,
+                transport: request.transport,
             },
         })
     }
@@ -99,7 +100,12 @@ impl Gateway {
         };
         // Whoever knows the name is served; but only who speaks like that phone is taken for it, so
         // that a browser or a monitor does not move it or confirm its file.
+        // A phone on IPv4 is one, whatever the listener's socket is.
+        let address = request.source.ip().to_canonical();
         let phone = match (mac, recognised) {
+            _ if request.transport == Transport::Tftp => {
+                self.phone_of_file_name(&file.role, address)?
+            }
             (Some(mac), Some(recognised)) if recognised.mac.is_none_or(|named| named == mac) => {
                 let vendor = self.load(mac)?.map(|(record, _)| record.vendor);
                 (vendor.as_ref() == Some(&recognised.vendor)).then_some((mac, recognised))
@@ -111,8 +117,7 @@ impl Gateway {
             path,
             file,
             phone,
-            // A phone on IPv4 is one, whatever the listener's socket is.
-            address: request.source.ip().to_canonical(),
+            address,
             at: self.inner.clock.now(),
         }))
     }
@@ -121,6 +126,10 @@ impl Gateway {
         let Some((mac, recognised)) = &asked.phone else {
             return Ok(());
         };
+        if asked.request.transport == Transport::Tftp {
+            // Anybody can send a packet in the phone's name: it is noted when the file was taken.
+            return Ok(());
+        }
         self.note_sign_of_life(*mac);
         let is_own = matches!(asked.file.role, FileRole::Phone { .. });
         let reached_by = asked.request.reached_by.clone().filter(|_| is_own);
@@ -139,11 +148,18 @@ impl Gateway {
             _ => asked.path.as_str(),
         };
         let address = asked.address;
-        let user_agent = asked.request.user_agent.as_deref().unwrap_or_default();
-        self.log(
-            mac,
-            format_args!("asks for {name} from {address} as {user_agent:?}"),
-        );
+        if asked.request.transport == Transport::Tftp {
+            self.log(
+                mac,
+                format_args!("asks for {name} from {address} over TFTP"),
+            );
+        } else {
+            let user_agent = asked.request.user_agent.as_deref().unwrap_or_default();
+            self.log(
+                mac,
+                format_args!("asks for {name} from {address} as {user_agent:?}"),
+            );
+        }
         self.write_long_log(mac).await
     }
 
@@ -172,10 +188,14 @@ impl Gateway {
         let Some(mac) = receipt.mac else {
             return;
         };
+        if receipt.transport == Transport::Tftp {
+            self.note_sign_of_life(mac);
+        }
         let now = self.inner.clock.now();
         let outcome = self
             .change(mac, |draft, live| {
                 if let Some(revision) = receipt.revision {
+                    draft.note_place(&receipt);
                     let take = draft.note_fetch(self, revision, &receipt, now, live);
                     self.log(
                         mac,

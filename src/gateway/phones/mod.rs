@@ -1,5 +1,6 @@
 //! The side towards the phones: what they ask for, and what their asking tells.
 
+mod by_file_name;
 mod fetch;
 mod lookup;
 mod shared_assets;

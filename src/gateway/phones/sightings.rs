@@ -8,7 +8,7 @@ use super::super::draft::Draft;
 use super::super::live::Live;
 use super::super::transfers::Take;
 use crate::cwmp::{Event, EventCode};
-use crate::device::{Contact, RebootOrders, Served};
+use crate::device::{Contact, RebootOrders, SeenBy, Served};
 use crate::mapping::Recognised;
 use crate::native::Mac;
 
@@ -30,6 +30,7 @@ impl Gateway {
                 .contact
                 .as_ref()
                 .is_none_or(|known| known.address != contact.address);
+            draft.record.seen_by = SeenBy::UserAgent;
             if moved {
                 // When a phone was seen is written only with something that matters: a fleet that
                 // polls must not keep the disk busy.

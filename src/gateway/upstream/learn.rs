@@ -82,6 +82,7 @@ impl Gateway {
             transfer: None,
             at: self.inner.clock.now(),
             source: request.source.ip().to_canonical(),
+            transport: request.transport,
         }
     }
 

@@ -1,4 +1,5 @@
-//! One question to the old server: a connection, a GET, redirects within its host, its answer.
+//! One question to the old server. By HTTP: a connection, a GET, redirects within its host, its
+//! answer; by TFTP: a read.
 
 use std::io;
 use std::net::IpAddr;
@@ -16,7 +17,7 @@ use hyper::header::{
 use hyper::rt::{Read, Write};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -27,8 +28,10 @@ use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
 use super::settings::{UpstreamError, UpstreamSettings};
-use crate::gateway::FetchRequest;
+use crate::gateway::{FetchRequest, Transport};
+use crate::phone::tftp_client::{self, TftpFetchError, TftpLimits};
 use crate::wire::digest::{Challenge, ClientState};
+use crate::wire::tftp::ReceivingFailure;
 use crate::wire::{Credentials, Secret};
 
 /// Largest file that is taken from the old server.
@@ -39,6 +42,8 @@ const MAX_HEAD: usize = 64 * 1024;
 const MAX_REDIRECTS: usize = 3;
 /// Name lookup, TCP and TLS together.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(2);
+/// Where TFTP servers listen.
+const TFTP_PORT: u16 = 69;
 /// What stays as it is in a path that no phone has written.
 const IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
@@ -54,6 +59,8 @@ pub struct Patience {
     pub head: Duration,
     /// From there to the end of the body.
     pub body: Duration,
+    /// All of it by TFTP, where silence shows late.
+    pub tftp: Duration,
 }
 
 impl Patience {
@@ -61,17 +68,21 @@ impl Patience {
     pub const LONG: Self = Self {
         head: Duration::from_secs(5),
         body: Duration::from_secs(60),
+        tftp: Duration::from_secs(20),
     };
     /// For a phone whose file is here as well.
     pub const SHORT: Self = Self {
         head: Duration::from_secs(2),
         body: Duration::from_secs(5),
+        tftp: Duration::from_secs(3),
     };
 }
 
 /// What the old server is asked.
 #[derive(Debug, Clone)]
 pub struct Question {
+    /// Path below the root of the tree, decoded: TFTP's name.
+    pub path: String,
     /// Path with its query, as the phone has written it; begins with a slash.
     pub target: String,
     /// The phone's User-Agent.
@@ -83,19 +94,17 @@ pub struct Question {
 impl Question {
     /// What a phone has asked.
     pub fn of(request: &FetchRequest) -> Self {
-        let target = match request.shown.target.find('/') {
+        let target = request.shown.target.as_str();
+        let target = if request.transport == Transport::Tftp {
+            None
+        } else if target.starts_with('/') {
+            Some(target.to_owned())
+        } else {
             // The absolute form names a host first.
-            Some(_) if request.shown.target.contains("://") => {
-                let url = request.shown.target.parse::<Url>().ok();
-                url.map(|url| match url.query() {
-                    Some(query) => format!("{}?{query}", url.path()),
-                    None => url.path().to_owned(),
-                })
-            }
-            Some(0) => Some(request.shown.target.clone()),
-            _ => None,
+            target.parse::<Url>().ok().map(|url| target_in(&url))
         };
         Self {
+            path: request.path.clone(),
             target: target.unwrap_or_else(|| target_of(&request.path)),
             user_agent: request.user_agent.clone(),
             authorization: request.shown.authorization.clone(),
@@ -105,6 +114,7 @@ impl Question {
     /// A path below the root of the tree, asked for by nobody in particular.
     pub fn of_path(path: &str) -> Self {
         Self {
+            path: path.to_owned(),
             target: target_of(path),
             user_agent: None,
             authorization: None,
@@ -205,8 +215,8 @@ impl OldServer {
     /// # Errors
     /// [`UpstreamError::Url`].
     pub fn check_url(url: &Url) -> Result<(), UpstreamError> {
-        let problem = if !matches!(url.scheme(), "http" | "https") {
-            Some("its scheme is neither http nor https")
+        let problem = if !matches!(url.scheme(), "http" | "https" | "tftp") {
+            Some("its scheme is none of http, https and tftp")
         } else if url.host().is_none() {
             Some("it has no host")
         } else if !url.username().is_empty() || url.password().is_some() {
@@ -241,6 +251,9 @@ impl OldServer {
         question: &Question,
         patience: Patience,
     ) -> Result<OldAnswer, OldServerError> {
+        if self.url.scheme() == "tftp" {
+            return self.ask_by_tftp(question, patience).await;
+        }
         let unsendable = || OldServerError::Unsendable(question.target.clone());
         let base = self.url.as_str().trim_end_matches('/');
         let mut url: Url = format!("{base}{}", question.target)
@@ -271,6 +284,58 @@ impl OldServer {
             } else {
                 return Ok(OldAnswer::Nothing(status.as_u16()));
             }
+        }
+    }
+
+    async fn ask_by_tftp(
+        &self,
+        question: &Question,
+        patience: Patience,
+    ) -> Result<OldAnswer, OldServerError> {
+        let unreachable = |source| OldServerError::Connect {
+            host: self.host().to_owned(),
+            source,
+        };
+        let host = self.host().trim_matches(['[', ']']);
+        let looking = tokio::net::lookup_host((host, self.url.port().unwrap_or(TFTP_PORT)));
+        let server = timeout(CONNECT_DEADLINE, looking)
+            .await
+            .map_err(|_| self.silent(CONNECT_DEADLINE))?
+            .map_err(unreachable)?
+            .next()
+            .ok_or_else(|| unreachable(io::ErrorKind::NotFound.into()))?;
+        let folder = percent_decode_str(self.url.path()).decode_utf8_lossy();
+        let folder = folder.trim_matches('/');
+        let name = match folder {
+            "" => question.path.clone(),
+            folder => format!("{folder}/{}", question.path),
+        };
+        let limits = TftpLimits {
+            max_bytes: MAX_BODY,
+            max_time: patience.tftp,
+        };
+        let failure = match Box::pin(tftp_client::fetch(server, &name, limits)).await {
+            Ok(body) => {
+                let protected = false;
+                return Ok(OldAnswer::File { body, protected });
+            }
+            Err(TftpFetchError::Network { source, .. }) => return Err(unreachable(source)),
+            Err(TftpFetchError::Transfer(failure)) => failure,
+        };
+        match failure {
+            ReceivingFailure::NotFound { .. } => Ok(OldAnswer::Nothing(404)),
+            ReceivingFailure::Refused { .. } => Ok(OldAnswer::Nothing(403)),
+            ReceivingFailure::TooLarge { .. } => Err(OldServerError::TooLarge),
+            ReceivingFailure::UnusableName => Err(OldServerError::Unsendable(name)),
+            ReceivingFailure::Silent { .. } => Err(self.silent(patience.tftp)),
+            ReceivingFailure::Protocol { .. } => Err(OldServerError::Broken(failure.into())),
+        }
+    }
+
+    fn silent(&self, within: Duration) -> OldServerError {
+        OldServerError::Silent {
+            host: self.host().to_owned(),
+            within,
         }
     }
 
@@ -327,12 +392,6 @@ impl OldServer {
         authorization: &Option<Secret>,
         patience: Patience,
     ) -> Result<(Response<Incoming>, JoinSet<()>), OldServerError> {
-        let silent = |within| {
-            move |_| OldServerError::Silent {
-                host: self.host().to_owned(),
-                within,
-            }
-        };
         let unsendable = || OldServerError::Unsendable(question.target.clone());
         let host = url.host_str().unwrap_or_default();
         let host = match url.port() {
@@ -356,14 +415,14 @@ impl OldServer {
         let connecting = CONNECT_DEADLINE.min(patience.head);
         let (mut sender, connection) = timeout(connecting, self.connect(url))
             .await
-            .map_err(silent(connecting))?
+            .map_err(|_| self.silent(connecting))?
             .map_err(|source| OldServerError::Connect {
                 host: self.host().to_owned(),
                 source,
             })?;
         let response = timeout(patience.head, sender.send_request(request))
             .await
-            .map_err(silent(patience.head))?
+            .map_err(|_| self.silent(patience.head))?
             .map_err(|error| OldServerError::Broken(error.into()))?;
         Ok((response, connection))
     }
@@ -406,10 +465,7 @@ impl OldServer {
             Ok(Ok(collected)) => Ok(collected.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(OldServerError::TooLarge),
             Ok(Err(error)) => Err(OldServerError::Broken(error)),
-            Err(_) => Err(OldServerError::Silent {
-                host: self.host().to_owned(),
-                within: patience.body,
-            }),
+            Err(_) => Err(self.silent(patience.body)),
         }
     }
 }

@@ -22,7 +22,7 @@ pub enum UpstreamMode {
 /// The old server.
 #[derive(Debug, Clone)]
 pub struct UpstreamSettings {
-    /// http or https; its path stands before that of each request.
+    /// http, https or tftp; its path stands before that of each request.
     pub url: Url,
     /// When it is asked.
     pub mode: UpstreamMode,
@@ -37,8 +37,8 @@ pub struct UpstreamSettings {
 pub enum UpstreamError {
     /// The URL is of no use.
     #[error(
-        "phones.upstream: {problem}; write http:// or https:// and the host of the old server, and \
-         its path if phones there had one before that of their files"
+        "phones.upstream: {problem}; write http://, https:// or tftp:// and the host of the old \
+         server, and its path if phones there had one before that of their files"
     )]
     Url {
         /// What is wrong; the URL itself may hold a password.

@@ -60,8 +60,7 @@ impl Old {
     async fn ask(&self, target: &str) -> Result<OldAnswer, OldServerError> {
         let question = Question {
             target: target.to_owned(),
-            user_agent: Some("Phone 1.0".to_owned()),
-            authorization: None,
+            ..Question::of_path("")
         };
         self.server("/", "").ask(&question, Patience::LONG).await
     }
@@ -100,7 +99,9 @@ async fn a_request_goes_on_as_the_phone_has_written_it() {
     assert!(head.contains("User-Agent: Phone 1.0\r\n"), "{head}");
     assert!(head.contains("Authorization: Basic eDp5\r\n"), "{head}");
     // By TFTP there is a name only.
-    let by_tftp = FetchRequest::new("site 1/ä.cfg", old.address);
+    let mut by_tftp = FetchRequest::new("site 1/ä.cfg", old.address);
+    by_tftp.transport = crate::gateway::Transport::Tftp;
+    by_tftp.shown.target = "/site 1/ä.cfg".to_owned();
     assert_eq!(Question::of(&by_tftp).target, "/site%201/%C3%A4.cfg");
 }
 
@@ -170,6 +171,7 @@ async fn a_silent_server_is_not_waited_for() {
     let patience = Patience {
         head: Duration::from_millis(50),
         body: Duration::from_millis(50),
+        tftp: Duration::from_millis(50),
     };
     let question = Question::of_path("own.cfg");
     let error = old
@@ -179,6 +181,31 @@ async fn a_silent_server_is_not_waited_for() {
         .unwrap_err();
     assert!(matches!(error, OldServerError::Silent { .. }), "{error}");
     assert!(error.is_outage());
+}
+
+#[tokio::test]
+async fn a_tftp_server_that_says_nothing_is_not_waited_for() {
+    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let settings = UpstreamSettings {
+        url: format!("tftp://{}/prov/", socket.local_addr().unwrap())
+            .parse()
+            .unwrap(),
+        mode: UpstreamMode::Miss,
+        credentials: Credentials::default(),
+        ca_file: PathBuf::new(),
+    };
+    let server = OldServer::new(&settings).unwrap();
+    let patience = Patience {
+        tftp: Duration::from_millis(50),
+        ..Patience::SHORT
+    };
+    let question = Question::of_path("site 1/own.cfg");
+    let error = server.ask(&question, patience).await.unwrap_err();
+    assert!(error.is_outage(), "{error}");
+    let mut request = [0; 100];
+    let length = socket.recv(&mut request).await.unwrap();
+    let name = b"\0\x01prov/site 1/own.cfg\0octet\0";
+    assert!(request[..length].starts_with(name));
 }
 
 #[test]
