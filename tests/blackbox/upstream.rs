@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -295,7 +296,7 @@ async fn while_changes_are_made_there_its_files_go_first() {
     let ours = fs::read(&there).unwrap();
     let theirs = String::from_utf8(ours.clone())
         .unwrap()
-        .replace("Front desk", "Reception");
+        .replace("Front desk<", "Reception<");
     fs::write(&there, &theirs).unwrap();
     let response = GRANDSTREAM.fetch(&bench, gateway.phones_http()).await;
     assert_eq!(String::from_utf8(response.body).unwrap(), theirs);
@@ -319,4 +320,37 @@ async fn while_changes_are_made_there_its_files_go_first() {
     nginx.kill();
     let response = GRANDSTREAM.fetch(&bench, gateway.phones_http()).await;
     assert!(String::from_utf8(response.body).unwrap().contains("Ours"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_tftp_server_and_phones_by_tftp_are_relayed_too() {
+    let with_tftp = |bench: &Bench| {
+        let path = bench.folder().join("trestle.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        let section = "[phones]\ntftp = \"127.0.0.1:0\"\n";
+        fs::write(&path, text.replace("[phones]\n", section)).unwrap();
+    };
+    // The first has the fixtures and is the old server of the second.
+    let old = Bench::set().await;
+    with_tftp(&old);
+    let old_server = old.serve();
+    let bench = Bench::set().await;
+    with_tftp(&bench);
+    let address = old_server.phones_tftp().unwrap();
+    let gateway = serve_before(&bench, &format!("tftp://{address}/"));
+    let response = GRANDSTREAM.fetch(&bench, gateway.phones_http()).await;
+    assert_eq!(response.body, old.tree_file(GRANDSTREAM.own_file()));
+    assert_eq!(ask(&gateway, "no-such.cfg").await.status, 404);
+    let own = AASTRA.own_file();
+    let url = format!("tftp://{}/{own}", gateway.phones_tftp().unwrap());
+    let mut client = Command::new("curl");
+    match client.args(["--silent", "--max-time", "60", &url]).output() {
+        Ok(ended) => {
+            assert!(ended.status.success(), "{ended:?}");
+            assert_eq!(ended.stdout, old.tree_file(own));
+        }
+        Err(_) => println!("skipped: no curl"),
+    }
+    let shown = report(&bench, CLEAN);
+    assert!(paths(&shown["learned"]).contains(&GRANDSTREAM.own_file()));
 }
