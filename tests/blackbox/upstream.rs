@@ -78,7 +78,7 @@ async fn a_phone_that_comes_through_is_a_device_that_the_acs_sees() {
     assert_eq!(shown["summary"]["learned"], 5, "{shown:#}");
     assert_eq!(shown["summary"]["same"], 5);
     assert_eq!(shown["summary"]["never_seen"], 0);
-    let line = &shown["learned"][1];
+    let line = &shown["learned"][0];
     assert_eq!(line["mac"].as_str().unwrap(), AASTRA.mac, "{shown:#}");
     assert_eq!(line["user_agents"][0], AASTRA.user_agent);
 

@@ -27,8 +27,9 @@ pub enum FilePlace {
     Nowhere,
     /// Part of the tree.
     Tree,
-    /// Made for one phone; nobody else's business, the old server's neither.
-    HandedOut,
+    /// The answer is the gateway's alone, and none of the old server's business: a file that was
+    /// made for one phone.
+    GatewayOnly,
 }
 
 /// A file that the old server has given.
@@ -54,15 +55,15 @@ pub enum Lesson {
 }
 
 impl Gateway {
-    /// Where the file is that a request for this path gets.
+    /// Where the file is that a request is for: who of the two is to be asked.
     ///
     /// # Errors
     /// [`GatewayError`] when the store can't be read.
-    pub fn place_of_file(&self, path: &str) -> Result<FilePlace, GatewayError> {
-        Ok(match self.find_file(path)? {
+    pub fn place_of_file(&self, request: &FetchRequest) -> Result<FilePlace, GatewayError> {
+        Ok(match self.find_file(&request.path)? {
             None => FilePlace::Nowhere,
             Some((_, file)) if matches!(file.role, FileRole::Handout { .. }) => {
-                FilePlace::HandedOut
+                FilePlace::GatewayOnly
             }
             Some(_) => FilePlace::Tree,
         })

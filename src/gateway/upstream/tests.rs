@@ -48,10 +48,10 @@ async fn a_phones_own_file_makes_it_a_device_as_an_import_does() {
     let bench = Bench::new().await;
     let gateway = &bench.gateway;
     let request = request(NEW_FILE);
-    assert_eq!(gateway.place_of_file(NEW_FILE).unwrap(), FilePlace::Nowhere);
+    assert_eq!(gateway.place_of_file(&request).unwrap(), FilePlace::Nowhere);
     let lesson = learn(gateway, &request, NEW_CONTENT).await;
     assert_eq!(lesson, Lesson::Learned);
-    assert_eq!(gateway.place_of_file(NEW_FILE).unwrap(), FilePlace::Tree);
+    assert_eq!(gateway.place_of_file(&request).unwrap(), FilePlace::Tree);
     assert_eq!(gateway.show(NEW).await.unwrap().device.file, NEW_FILE);
     let FetchAnswer::File { body, receipt, .. } = gateway.fetch(request).await else {
         panic!("no file");

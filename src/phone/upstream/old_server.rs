@@ -197,6 +197,8 @@ pub struct OldServer {
 }
 
 impl OldServer {
+    /// The server of these settings; nothing is asked yet.
+    ///
     /// # Errors
     /// [`UpstreamError`] when the settings are of no use.
     pub fn new(settings: &UpstreamSettings) -> Result<Self, UpstreamError> {

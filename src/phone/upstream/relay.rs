@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::{Instant, timeout};
 
@@ -56,7 +57,7 @@ impl FileSource for PhoneFiles {
         let Some(upstream) = &self.upstream else {
             return self.gateway.fetch(request).await;
         };
-        let place = match self.gateway.place_of_file(&request.path) {
+        let place = match self.gateway.place_of_file(&request) {
             Ok(place) => place,
             Err(error) => {
                 tracing::error!(path = request.path, %error, "the old server is not asked");
@@ -70,7 +71,7 @@ impl FileSource for PhoneFiles {
             (FilePlace::Tree, UpstreamMode::First) => {
                 Box::pin(upstream.fetch_first(&self.gateway, request)).await
             }
-            (FilePlace::Tree, UpstreamMode::Miss) | (FilePlace::HandedOut, _) => {
+            (FilePlace::Tree, UpstreamMode::Miss) | (FilePlace::GatewayOnly, _) => {
                 self.gateway.fetch(request).await
             }
         }
@@ -99,6 +100,7 @@ type FlightKey = (String, String);
 struct Upstream {
     server: OldServer,
     mode: UpstreamMode,
+    runtime: Handle,
     breaker: Mutex<Breaker>,
     places: Semaphore,
     /// Questions that are under way.
@@ -112,6 +114,7 @@ impl Upstream {
         Ok(Self {
             server: OldServer::new(settings)?,
             mode: settings.mode,
+            runtime: Handle::current(),
             breaker: Mutex::default(),
             places: Semaphore::new(MAX_QUESTIONS),
             flights: Mutex::default(),
@@ -121,13 +124,26 @@ impl Upstream {
 
     /// A file that is not here. The gateway is asked last: what it does not find is a miss, and
     /// what the old server has is none.
-    async fn fetch_missing(&self, gateway: &Gateway, request: FetchRequest) -> FetchAnswer {
+    async fn fetch_missing(
+        self: &Arc<Self>,
+        gateway: &Gateway,
+        request: FetchRequest,
+    ) -> FetchAnswer {
         let question = Question::of(&request);
         let flight = self.flight(&question);
-        let outcome = flight
-            .get_or_init(|| Box::pin(self.learn(gateway, &request, &question)))
-            .await
-            .clone();
+        let learn = || async {
+            let (upstream, gateway) = (Arc::clone(self), gateway.clone());
+            let (request, question) = (request.clone(), question);
+            let work = async move { upstream.learn(&gateway, &request, &question).await };
+            // Not on the thread that answers all phones: large files are written to disk. And what
+            // has been asked for is learned, also when the phone has gone away.
+            let outcome = self.runtime.spawn(work).await;
+            outcome.unwrap_or_else(|error| {
+                tracing::error!(%error, "a question to the old server broke off");
+                Outcome::Gateways
+            })
+        };
+        let outcome = flight.get_or_init(learn).await.clone();
         match outcome {
             Outcome::Gateways => gateway.fetch(request).await,
             Outcome::Passed(body) => FetchAnswer::File {
