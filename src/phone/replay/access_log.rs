@@ -233,9 +233,6 @@ impl fmt::Display for Escaped<'_> {
 }
 
 #[cfg(test)]
-use crate::phone::LoggedRequest as _;
-
-#[cfg(test)]
 #[path = "../../../tests/fuzz/laws/access_log.rs"]
 mod law;
 
