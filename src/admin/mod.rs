@@ -6,6 +6,7 @@ mod hand_over;
 mod key;
 mod protocol;
 mod syslog;
+mod upstream;
 
 pub use api::{AdminServer, AdminServerError};
 pub use client::{AdminClient, AdminClientError};
@@ -14,3 +15,4 @@ pub use protocol::{
     ControlReply, ErrorReply, ExportRequest, ImportRequest, TreeRequest, UnsetRequest, WishRequest,
     WrongParameter,
 };
+pub use upstream::{MAX_QUESTIONS, WouldAnswerRequest};

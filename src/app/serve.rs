@@ -13,8 +13,8 @@ use crate::acs::{
 use crate::admin::{AdminKey, AdminKeyError, AdminServer, AdminServerError};
 use crate::gateway::{Gateway, GatewayError};
 use crate::phone::{
-    ControlSender, PhoneServer, PhoneServerError, SyslogServer, SyslogServerError, TftpServer,
-    TftpServerError,
+    ControlSender, PhoneFiles, PhoneServer, PhoneServerError, SyslogServer, SyslogServerError,
+    TftpServer, TftpServerError, UpstreamError,
 };
 
 /// The gateway can't serve.
@@ -29,6 +29,9 @@ pub enum ServeError {
     /// The listeners for phones.
     #[error(transparent)]
     Phones(#[from] PhoneServerError),
+    /// The old server.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
     /// The TFTP listener.
     #[error(transparent)]
     Tftp(#[from] TftpServerError),
@@ -97,8 +100,9 @@ impl Server {
     /// As for [`Server::start`].
     pub async fn start_with(gateway: Gateway, settings: &Settings) -> Result<Self, ServeError> {
         let acss = settings.acs.connections();
-        let phones = PhoneServer::bind(&settings.phones.listeners(), gateway.clone())?;
-        let tftp = TftpServer::bind(&settings.phones.tftp(), gateway.clone())?;
+        let files = PhoneFiles::new(gateway.clone(), settings.phones.upstream().as_ref())?;
+        let phones = PhoneServer::bind(&settings.phones.listeners(), files.clone())?;
+        let tftp = TftpServer::bind(&settings.phones.tftp(), files)?;
         let connection_requests =
             ConnectionRequestServer::bind(gateway.clone(), &settings.connection_requests())?;
         let udp_connection_requests =

@@ -14,6 +14,7 @@ use crate::acs::{ConnectionRequestSettings, TransferSettings};
 use crate::cwmp::AcsProfiles;
 use crate::gateway::{FilePasswords, GatewaySettings, Throttle, UnreachablePhone};
 use crate::mapping::Packs;
+use crate::phone::UpstreamError;
 
 /// The settings of a gateway.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -168,6 +169,9 @@ pub enum SettingsError {
         /// What is wrong; the URL itself may hold a password.
         problem: &'static str,
     },
+    /// The old server's URL is of no use.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
     /// The URL of connection requests is of no use to an ACS (cwmp.md C1).
     #[error(
         "connection_request.url: {problem}; write http:// and the host and port by which the ACS \

@@ -11,8 +11,8 @@ use url::Url;
 use super::exit::{CommandError, ERROR, Ending};
 use super::temporary::Temporary;
 use super::{
-    check, convert, demo, device, explain, export, handover, import, mapping_check, serve, syslog,
-    verify,
+    check, convert, demo, device, explain, export, handover, import, mapping_check, replay, serve,
+    syslog, upstream, verify,
 };
 use crate::app::{Settings, SystemClock, start_telemetry};
 use crate::gateway::FindingKind;
@@ -119,10 +119,18 @@ enum Command {
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
-    /// Render every imported file and compare the bytes with the tree
+    /// Render every imported file and compare the bytes with the tree; or play the old server's log
     Verify {
-        /// Folder that was imported
-        tree: PathBuf,
+        /// Folder that was imported; with --replay, files of the log are compared with those here
+        #[arg(required_unless_present = "replay")]
+        tree: Option<PathBuf>,
+        /// Log of the old web server (common or combined format, also as .gz), the oldest first: would
+        /// each of its requests get the same answer?
+        #[arg(long, value_name = "LOG")]
+        replay: Vec<PathBuf>,
+        /// With --replay: fetch the files of the log from the old server and compare their bytes
+        #[arg(long, value_name = "URL", requires = "replay", conflicts_with = "tree")]
+        upstream: Option<Url>,
         #[command(flatten)]
         place: Place,
         #[arg(long, value_enum, default_value = "text")]
@@ -165,6 +173,9 @@ enum Command {
         /// URL of the ACS, in place of the one in the settings
         #[arg(long, value_name = "URL")]
         acs: Option<Url>,
+        /// The old config server, in place of the one in the settings: what is not here is asked there
+        #[arg(long, value_name = "URL")]
+        upstream: Option<Url>,
         /// Write log events as JSON, one a line
         #[arg(long)]
         log_json: bool,
@@ -222,9 +233,24 @@ enum Command {
     /// Look at mapping packs
     #[command(subcommand)]
     Mapping(MappingCommand),
+    /// Look at the old server, as far as it was asked
+    #[command(subcommand)]
+    Upstream(UpstreamCommand),
     /// Look at phones and change them
     #[command(subcommand)]
     Device(DeviceCommand),
+}
+
+/// What can be done about the old server.
+#[derive(Subcommand)]
+enum UpstreamCommand {
+    /// What was learned from it, what only it has, what differs, and which phones have never come
+    Report {
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
 }
 
 /// What can be done with mapping packs.
@@ -435,9 +461,17 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
             } => import::run(&tree, dry_run, replace, prefer, &place, format).await,
             Command::Verify {
                 tree,
+                replay,
+                upstream,
                 place,
                 format,
-            } => verify::run(&tree, &place, format).await,
+            } => match tree {
+                Some(tree) if replay.is_empty() => verify::run(&tree, &place, format).await,
+                tree => {
+                    let bytes = replay::Bytes::choose(tree, upstream);
+                    replay::run(&replay, bytes, &place, format).await
+                }
+            },
             Command::Export {
                 directory,
                 place,
@@ -455,13 +489,15 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
                 place,
                 import,
                 acs,
+                upstream,
                 log_json: _,
                 soap,
                 clock_speed,
                 clock_since,
             } => {
                 let clock = SystemClock::hastened(clock_speed, clock_since);
-                serve::run(&place, import.as_deref(), acs, clock, soap).await
+                let instead = serve::Instead { acs, upstream };
+                serve::run(&place, import.as_deref(), instead, clock, soap).await
             }
             Command::Handover {
                 arguments,
@@ -490,6 +526,9 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
                 mapping_check::run(folder, format)
             }
             Command::Syslog { place, format } => syslog::report(&place, format).await,
+            Command::Upstream(UpstreamCommand::Report { place, format }) => {
+                upstream::report(&place, format).await
+            }
             Command::Device(command) => device::run(command).await,
         }
     });

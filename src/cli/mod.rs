@@ -14,10 +14,12 @@ mod handover;
 mod import;
 mod mapping_check;
 mod output;
+mod replay;
 mod serve;
 mod syslog;
 mod temporary;
 mod trace;
+mod upstream;
 mod verify;
 
 pub use arguments::run;

@@ -13,18 +13,23 @@ use super::trace;
 use crate::app::{Server, SystemClock, open_gateway_by};
 use crate::gateway::ImportOptions;
 
+/// What the command line says in place of the settings.
+pub(super) struct Instead {
+    pub(super) acs: Option<Url>,
+    pub(super) upstream: Option<Url>,
+}
+
 pub(super) async fn run(
     place: &Place,
     tree: Option<&Path>,
-    acs: Option<Url>,
+    instead: Instead,
     clock: SystemClock,
     soap: bool,
 ) -> Result<Ending, CommandError> {
     let mut settings = place.settings()?;
-    if acs.is_some() {
-        settings.acs.url = acs;
-        settings.check()?;
-    }
+    settings.acs.url = instead.acs.or(settings.acs.url);
+    settings.phones.upstream = instead.upstream.or(settings.phones.upstream);
+    settings.check()?;
     // Asked for before anything is acknowledged, so that no signal finds the process unready.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -50,6 +50,14 @@ impl FileIndex {
         );
     }
 
+    /// The shared files of a folder, each with the name of its mapping pack.
+    pub(super) fn shared_in(&self, folder: &str) -> Vec<(TreePath, String)> {
+        let files = self.shared.get(folder).into_iter().flatten();
+        files
+            .map(|(path, file)| (path.clone(), file.vendor.clone()))
+            .collect()
+    }
+
     fn read_by(&self, record: &DeviceRecord, pack: &Pack) -> Vec<(TreePath, SharedFile)> {
         let Some(files) = self.shared.get(record.own_file.folder()) else {
             return Vec::new();

@@ -53,7 +53,7 @@ pub enum ImportError {
 
 /// What became of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+pub(super) enum Outcome {
     Added,
     Updated,
     Unchanged,
@@ -168,7 +168,12 @@ impl Gateway {
         Ok(report)
     }
 
-    fn classify(&self, affixes: &SharedAffixes, path: &TreePath, content: &[u8]) -> Classified {
+    pub(super) fn classify(
+        &self,
+        affixes: &SharedAffixes,
+        path: &TreePath,
+        content: &[u8],
+    ) -> Classified {
         let reader = Reader {
             packs: &self.inner.packs,
             passwords: &self.inner.settings.file_passwords,
@@ -178,7 +183,7 @@ impl Gateway {
     }
 
     /// Takes over a file that is no phone's own.
-    async fn import_other(
+    pub(super) async fn import_other(
         &self,
         path: &TreePath,
         role: FileRole,
@@ -285,11 +290,27 @@ impl Gateway {
             Err(failed) => return Ok(failed),
         };
         let classified = self.classify(affixes, &file.path, &content);
+        let is_there = |path: &TreePath| root.join(path.as_str()).exists();
+        self.take_own(&file.path, &content, classified, mac, options, &is_there)
+            .await
+    }
+
+    /// Takes over a phone's own file whose content has been read. `is_there` says whether the tree
+    /// that it comes from has a file.
+    pub(super) async fn take_own(
+        &self,
+        path: &TreePath,
+        content: &[u8],
+        classified: Classified,
+        mac: Mac,
+        options: ImportOptions,
+        is_there: &(dyn Fn(&TreePath) -> bool + Sync),
+    ) -> Result<Imported, GatewayError> {
         let seal = classified.seal;
         let (FileRole::Phone { .. }, Some(document)) = (&classified.role, classified.document)
         else {
             let why = "changed while it was imported; import again";
-            return Ok(Imported::failed(FindingKind::Unreadable, &file.path, why));
+            return Ok(Imported::failed(FindingKind::Unreadable, path, why));
         };
         let mut live = self.hold(mac).await;
         let known = match self.load(mac) {
@@ -301,19 +322,19 @@ impl Gateway {
         };
         let Some(known) = known else {
             if !options.dry_run {
-                let record = self.first_record(&classified.role, &file.path)?;
+                let record = self.first_record(&classified.role, path)?;
                 let draft = self.draft_of_tree(mac, record, classified.role, document, seal)?;
                 self.commit(draft, &mut live).await?;
             }
             return Ok(Outcome::Added.into());
         };
-        let has_moved = known.own_file != file.path;
-        if has_moved && root.join(known.own_file.as_str()).exists() {
+        let has_moved = known.own_file != *path;
+        if has_moved && is_there(&known.own_file) {
             let why = format!(
                 "phone {mac} was imported with {}; this file is left out",
                 known.own_file
             );
-            return Ok(Imported::failed(FindingKind::SeveralFiles, &file.path, why));
+            return Ok(Imported::failed(FindingKind::SeveralFiles, path, why));
         }
         let mut draft = self.draft(mac)?;
         let pack = Arc::clone(&draft.pack);
@@ -322,7 +343,7 @@ impl Gateway {
             Err(GatewayError::MissingContent { .. }) => {
                 if !options.dry_run {
                     let mut record = known;
-                    record.own_file = file.path.clone();
+                    record.own_file = path.clone();
                     let draft = self.draft_of_tree(mac, record, classified.role, document, seal)?;
                     self.commit(draft, &mut live).await?;
                 }
@@ -334,7 +355,7 @@ impl Gateway {
             }
             Err(error) => return Err(error),
         };
-        let content_hash = ContentHash::of(&content);
+        let content_hash = ContentHash::of(content);
         let own_file = &documents.own_file;
         if own_file.imported_hash == content_hash && !has_moved {
             return Ok(Outcome::Unchanged.into());
@@ -347,20 +368,20 @@ impl Gateway {
             let merge = self.merge_with_tree(&mut draft, &own_file, &document, options.prefer)?;
             match merge {
                 TreeMerge::Merged(merged) => {
-                    let note = merged_finding(&file.path, merged.carried);
+                    let note = merged_finding(path, merged.carried);
                     (merged.document, Some(note))
                 }
                 TreeMerge::Collisions(collisions) => {
                     return Ok(Imported {
                         outcome: Outcome::Failed,
-                        findings: collision_findings(&file.path, &collisions),
+                        findings: collision_findings(path, &collisions),
                     });
                 }
                 TreeMerge::Unknown => {
                     let why = "the file has changed in the tree and here, and what was imported \
                                is not at hand to tell the changes; the one here was kept \
                                (--replace takes the tree's)";
-                    return Ok(Imported::failed(FindingKind::Conflict, &file.path, why));
+                    return Ok(Imported::failed(FindingKind::Conflict, path, why));
                 }
             }
         } else {
@@ -373,12 +394,12 @@ impl Gateway {
                 documents.own_file_is_based_on(content_hash);
                 if ContentHash::of(&documents.own_bytes()) != content_hash {
                     // The next merge needs it.
-                    self.inner.assets.put(&content)?;
+                    self.inner.assets.put(content)?;
                 }
             }
             if has_moved {
                 documents.move_own(known.own_file, classified.role);
-                draft.record.own_file = file.path.clone();
+                draft.record.own_file = path.clone();
                 draft.derive_anew = true;
             }
             self.commit(draft, &mut live).await?;
@@ -448,7 +469,7 @@ impl Gateway {
     }
 
     /// Derives the parameters of all phones anew that read a shared file in one of these folders.
-    async fn derive_all(
+    pub(super) async fn derive_all(
         &self,
         stale: &BTreeSet<String>,
         fresh: &BTreeSet<Mac>,
@@ -486,7 +507,7 @@ impl Gateway {
     }
 }
 
-fn is_too_large(error: &GatewayError) -> bool {
+pub(super) fn is_too_large(error: &GatewayError) -> bool {
     matches!(
         error,
         GatewayError::Store(StoreError::TooLarge { .. } | StoreError::BatchTooLarge { .. })
@@ -494,9 +515,9 @@ fn is_too_large(error: &GatewayError) -> bool {
 }
 
 /// What became of a file, and why.
-struct Imported {
-    outcome: Outcome,
-    findings: Vec<Finding>,
+pub(super) struct Imported {
+    pub(super) outcome: Outcome,
+    pub(super) findings: Vec<Finding>,
 }
 
 impl Imported {

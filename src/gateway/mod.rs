@@ -53,6 +53,7 @@ mod transfers;
 mod tree;
 mod tree_merge;
 mod unique_keys;
+mod upstream;
 mod values;
 mod version;
 mod view;
@@ -113,6 +114,10 @@ pub use trace::{Direction, TraceId};
 pub use trace_view::{TracedMessage, TracedSession, Watch, Watched, WatchedEvent};
 pub use transfers::WishError;
 pub use tree::TreeError;
+pub use upstream::{
+    FilePlace, FoundFile, Lesson, NeverSeen, UpstreamFile, UpstreamLine, UpstreamNote,
+    UpstreamReport, UpstreamSummary, WouldAnswer, WouldAsk,
+};
 pub use values::ChangeError;
 pub use waking::{
     Admission, BindingJob, BindingResult, Throttle, ThrottleError, UnreachablePhone, WakingRules,

@@ -37,14 +37,22 @@ impl SharedAffixes {
             let Some(document) = classify(reader, &file.path, &content).document else {
                 continue;
             };
-            let affixes = pack.name_affixes(&document);
-            if affixes != NameAffixes::default() {
-                let folders = all.0.entry(pack.vendor().to_owned()).or_default();
-                let folder = folders.entry(file.path.folder().to_owned());
-                folder.or_default().push(affixes);
-            }
+            all.add(
+                pack.vendor(),
+                file.path.folder(),
+                pack.name_affixes(&document),
+            );
         }
         all
+    }
+
+    /// Adds what one shared file of a folder says.
+    pub(super) fn add(&mut self, vendor: &str, folder: &str, affixes: NameAffixes) {
+        if affixes == NameAffixes::default() {
+            return;
+        }
+        let folders = self.0.entry(vendor.to_owned()).or_default();
+        folders.entry(folder.to_owned()).or_default().push(affixes);
     }
 
     /// What the shared files of a folder say to the phones of a vendor.

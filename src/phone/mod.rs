@@ -6,13 +6,23 @@ mod control;
 mod files;
 mod own_end;
 mod path;
+mod replay;
 mod server;
 mod syslog;
 mod tftp;
 mod tftp_client;
+mod upstream;
 
 pub use control::ControlSender;
+pub use replay::{
+    BytesThere, LogLineError, LogPlace, LoggedRequest, MAX_LINE, NeitherHad, Replay, ReplayFinding,
+    ReplayFindingKind, ReplayReport, ReplaySummary, ReplayedPhone,
+};
 pub use server::{PhoneServer, PhoneServerError, PhoneSettings};
 pub use syslog::{SyslogServer, SyslogServerError, SyslogSettings};
 pub use tftp::{AllowedSources, TftpServer, TftpServerError, TftpSettings};
 pub use tftp_client::{TftpFetchError, TftpLimits, fetch as fetch_by_tftp};
+pub use upstream::{
+    OldAnswer, OldServer, OldServerError, Patience, PhoneFiles, Question, UpstreamError,
+    UpstreamMode, UpstreamSettings,
+};

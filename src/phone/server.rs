@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::files::{FileSource, Files, answer};
 use super::own_end::OwnEnd;
-use crate::gateway::Gateway;
+use super::upstream::PhoneFiles;
 
 /// A phone must have sent its request head within this time.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -105,8 +105,8 @@ pub struct PhoneServer {
 impl PhoneServer {
     /// Binds the listeners. To be called within the tokio runtime that outlives the server:
     /// receipts for fetched files go to the gateway on it.
-    pub fn bind(settings: &PhoneSettings, gateway: Gateway) -> Result<Self, PhoneServerError> {
-        bind(settings, gateway)
+    pub fn bind(settings: &PhoneSettings, files: PhoneFiles) -> Result<Self, PhoneServerError> {
+        bind(settings, files)
     }
 
     /// Serves until the shutdown; requests that are under way are answered.

@@ -7,7 +7,7 @@ use crate::device::{FileRecord, FileRole, TreePath};
 impl Gateway {
     /// The file that a request names: under its very name, or a phone's own file under a name
     /// that differs in the case of the MAC's digits only.
-    pub(super) fn find_file(
+    pub(in crate::gateway) fn find_file(
         &self,
         path: &str,
     ) -> Result<Option<(TreePath, FileRecord)>, GatewayError> {

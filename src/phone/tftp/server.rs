@@ -12,9 +12,10 @@ use tokio_util::sync::CancellationToken;
 use super::allowed::AllowedSources;
 use super::held::HeldFiles;
 use super::listener::{Listener, Received, transfer_socket};
-use crate::gateway::{FetchAnswer, FetchRequest, Gateway, Shown, Transport};
+use crate::gateway::{FetchAnswer, FetchRequest, Shown, Transport};
 use crate::phone::files::FileSource;
 use crate::phone::path::undecoded_path;
+use crate::phone::upstream::PhoneFiles;
 use crate::wire::tftp::{
     Action, ErrorCode, MAX_REQUEST_BYTES, Mode, Packet, Request, Sending, SendingEnd, error_packet,
 };
@@ -63,7 +64,7 @@ pub enum TftpServerError {
 }
 
 /// Files for phones over TFTP, bound and ready to run.
-pub struct TftpServer(Serving<Gateway>);
+pub struct TftpServer(Serving<PhoneFiles>);
 
 impl TftpServer {
     /// Opens the socket, if the settings want one. Must be called within a tokio runtime.
@@ -72,9 +73,9 @@ impl TftpServer {
     /// [`TftpServerError::Bind`] when the address can't be had.
     pub fn bind(
         settings: &TftpSettings,
-        gateway: Gateway,
+        files: PhoneFiles,
     ) -> Result<Option<Self>, TftpServerError> {
-        Ok(Serving::bind(settings, gateway)?.map(Self))
+        Ok(Serving::bind(settings, files)?.map(Self))
     }
 
     /// Where it listens, with the port that was chosen for port 0.

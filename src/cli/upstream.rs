@@ -1,0 +1,87 @@
+//! `trestle upstream`
+
+use super::access::Access;
+use super::arguments::{Format, Place};
+use super::exit::{CommandError, Ending};
+use super::output;
+use crate::gateway::{UpstreamLine, UpstreamReport};
+
+/// Lines of one kind that a person is shown; all of them are in the JSON.
+const SHOWN: usize = 20;
+
+/// `trestle upstream report`
+pub(super) async fn report(place: &Place, format: Format) -> Result<Ending, CommandError> {
+    let report = Access::open(place)?.upstream_report().await?;
+    if format == Format::Json {
+        output::json(&report)?;
+    } else {
+        print(&report);
+    }
+    Ok(if report.has_findings() {
+        Ending::Findings
+    } else {
+        Ending::Clean
+    })
+}
+
+impl Access {
+    async fn upstream_report(&self) -> Result<UpstreamReport, CommandError> {
+        match self {
+            Self::Here(gateway) => Ok(gateway.upstream_report()?),
+            Self::There(client) => Ok(client.upstream_report().await?),
+        }
+    }
+}
+
+fn print(report: &UpstreamReport) {
+    let summary = &report.summary;
+    output::line(&format!(
+        "{} files seen at the old server: {} learned, {} the same here, {} different, {} only there; \
+         {} of {} phones never seen",
+        summary.paths,
+        summary.learned,
+        summary.same,
+        summary.different,
+        summary.only_there,
+        summary.never_seen,
+        summary.phones
+    ));
+    list("different here", &report.different, |line| {
+        let why = if line.edited_here {
+            "edited here"
+        } else {
+            "changed there, or imported from elsewhere"
+        };
+        format!("{} ({why})", line.path)
+    });
+    list("only at the old server", &report.only_there, |line| {
+        let why = line.note.reason().unwrap_or("it was here and is gone");
+        format!("{} ({why})", line.path)
+    });
+    let protected = report.learned.iter().filter(|line| line.protected);
+    let protected: Vec<UpstreamLine> = protected.cloned().collect();
+    list(
+        "given for a password there: here [phones] proof decides",
+        &protected,
+        |line| line.path.clone(),
+    );
+    list("phones never seen", &report.never_seen, |phone| {
+        format!("{} ({})", phone.mac, phone.file)
+    });
+}
+
+/// The first lines of one kind, under a heading; nothing when there are none.
+pub(super) fn list<T>(heading: &str, lines: &[T], show: impl Fn(&T) -> String) {
+    if lines.is_empty() {
+        return;
+    }
+    output::line("");
+    output::line(&format!("{heading}: {}", lines.len()));
+    for line in lines.iter().take(SHOWN) {
+        output::line(&format!("  {}", show(line)));
+    }
+    let left = lines.len().saturating_sub(SHOWN);
+    if left > 0 {
+        output::line(&format!("  and {left} more; --format json lists all"));
+    }
+}
