@@ -33,6 +33,7 @@ mod pack_file;
 mod packs;
 mod parameter;
 mod proof;
+mod provisioning;
 mod read;
 mod reading;
 mod redirect;
@@ -82,6 +83,9 @@ pub use pack::{Pack, PackId};
 pub use packs::Packs;
 pub use parameter::{Parameter, ValueState};
 pub use proof::{PackFinding, SetProof};
+pub use provisioning::{
+    CredentialKind, ProvisioningError, ProvisioningRule, ProvisioningValues,
+};
 pub use row_edits::{RowProblem, RowTable};
 pub use rows::{FixedRows, Row, Rows};
 pub use template_view::{Template, TemplateError};
