@@ -189,7 +189,9 @@ fn check_proofs(
     let needs_networks =
         proofs.contains(&Proof::Network) || is_of_one_phone && until_used == UntilUsed::Network;
     if proofs.is_empty() {
-        problem("no proof is named; write at least one of open, network, digest, token, certificate")
+        problem(
+            "no proof is named; write at least one of open, network, digest, token, certificate",
+        )
     } else if proofs.contains(&Proof::Open) && proofs.len() > 1 {
         problem("with open no other proof has an effect: leave open out, or the others")
     } else if needs_networks && networks.is_empty() {
@@ -298,10 +300,12 @@ mod tests {
         ] {
             assert!(toml::from_str::<PhonesSection>(text).is_err(), "{text}");
         }
-        let unknown = section(
-            "[[group]]\nname = \"a\"\nmatch = { vendor = \"acme\" }\nproof = \"open\"",
-        );
+        let unknown =
+            section("[[group]]\nname = \"a\"\nmatch = { vendor = \"acme\" }\nproof = \"open\"");
         let error = unknown.access(&Packs::embedded().unwrap()).unwrap_err();
-        assert!(error.to_string().contains("phones.group[0].match.vendor"), "{error}");
+        assert!(
+            error.to_string().contains("phones.group[0].match.vendor"),
+            "{error}"
+        );
     }
 }

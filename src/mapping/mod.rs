@@ -83,9 +83,7 @@ pub use pack::{Pack, PackId};
 pub use packs::Packs;
 pub use parameter::{Parameter, ValueState};
 pub use proof::{PackFinding, SetProof};
-pub use provisioning::{
-    CredentialKind, ProvisioningError, ProvisioningRule, ProvisioningValues,
-};
+pub use provisioning::{CredentialKind, ProvisioningError, ProvisioningRule, ProvisioningValues};
 pub use row_edits::{RowProblem, RowTable};
 pub use rows::{FixedRows, Row, Rows};
 pub use template_view::{Template, TemplateError};

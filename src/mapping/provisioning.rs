@@ -263,7 +263,10 @@ mod tests {
             "https",
             GRANDSTREAM,
         );
-        assert!(text.contains("<P237>phones.example.net:8080/Tok/hall</P237>"), "{text}");
+        assert!(
+            text.contains("<P237>phones.example.net:8080/Tok/hall</P237>"),
+            "{text}"
+        );
         assert!(text.contains("<P212>2</P212>"), "{text}");
         assert!(present.contains(&"phones.example.net:8080/Tok/hall".to_owned()));
         assert!(!is_likely);
@@ -299,7 +302,10 @@ mod tests {
             "http",
             (Dialect::Autop, "Config.Account1.GENERAL.Enable = 1\n"),
         );
-        assert!(text.contains("Config.Autoprovision.GENERAL.Pwd = pass\n"), "{text}");
+        assert!(
+            text.contains("Config.Autoprovision.GENERAL.Pwd = pass\n"),
+            "{text}"
+        );
         assert!(!is_likely);
     }
 

@@ -112,11 +112,13 @@ impl Gateway {
         let address = request.source.ip().to_canonical();
         let now = self.inner.clock.now();
         let evidence = self.evidence(presented, mac, &record.access);
-        Ok(match self.own_verdict(mac, &record, evidence, presented.transport, address, now) {
-            Ok(_) => FetchAnswer::NotFound,
-            Err(Refusal::StaleAnswer) => self.refusal(request, true),
-            Err(_) => answer,
-        })
+        Ok(
+            match self.own_verdict(mac, &record, evidence, presented.transport, address, now) {
+                Ok(_) => FetchAnswer::NotFound,
+                Err(Refusal::StaleAnswer) => self.refusal(request, true),
+                Err(_) => answer,
+            },
+        )
     }
 
     /// What a request is answered that gets no file, whatever there is under its path: a challenge
@@ -308,7 +310,10 @@ impl Gateway {
         self.change(mac, |draft, _| {
             let access = &mut draft.record.access;
             for proof in evidence.proofs() {
-                self.log(mac, format_args!("has shown {proof} and is held to it from now on"));
+                self.log(
+                    mac,
+                    format_args!("has shown {proof} and is held to it from now on"),
+                );
             }
             if let Some(Ok(place)) = evidence.password {
                 access.passwords.note_use(place, now);

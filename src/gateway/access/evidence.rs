@@ -78,12 +78,7 @@ impl Presented<'_> {
 
 impl Gateway {
     /// What a request shows for a phone.
-    pub(super) fn evidence(
-        &self,
-        presented: Presented<'_>,
-        mac: Mac,
-        access: &Access,
-    ) -> Evidence {
+    pub(super) fn evidence(&self, presented: Presented<'_>, mac: Mac, access: &Access) -> Evidence {
         if presented.transport == Transport::Tftp {
             return Evidence::default();
         }
@@ -149,7 +144,10 @@ impl Gateway {
         };
         let username = mac.to_string();
         if answer.username() != username {
-            let is_anothers = answer.username().parse().is_ok_and(|named: Mac| named != mac);
+            let is_anothers = answer
+                .username()
+                .parse()
+                .is_ok_and(|named: Mac| named != mac);
             return Some(Err(if is_anothers {
                 Refusal::UserOfAnother
             } else {
@@ -211,7 +209,9 @@ fn macs_in(name: &str) -> Vec<Mac> {
         .split(|character: char| !character.is_alphanumeric())
         .collect();
     let is_hex = |piece: &str| piece.bytes().all(|digit| digit.is_ascii_hexdigit());
-    let whole = pieces.iter().filter(|piece| piece.len() == 12 && is_hex(piece));
+    let whole = pieces
+        .iter()
+        .filter(|piece| piece.len() == 12 && is_hex(piece));
     let mut found: Vec<Mac> = whole.filter_map(|piece| piece.parse().ok()).collect();
     let runs = pieces.split(|piece| !(piece.len() == 2 && is_hex(piece)));
     let of_pairs = runs.filter(|run| run.len() == 6).map(<[&str]>::concat);

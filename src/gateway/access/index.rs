@@ -61,9 +61,8 @@ impl Gateway {
     /// A phone's record is another one.
     pub(in crate::gateway) fn index_access(&self, mac: Mac, record: &DeviceRecord) {
         let (number, policy) = self.inner.settings.access.of_phone(mac, record);
-        let waits = policy.wants_proof_of_one_phone()
-            && !policy.is_open()
-            && !record.access.is_in_use();
+        let waits =
+            policy.wants_proof_of_one_phone() && !policy.is_open() && !record.access.is_in_use();
         let mut index = self.inner.access.index();
         index.note(mac, record, waits.then_some(number));
     }

@@ -31,9 +31,12 @@ impl FromStr for Network {
     fn from_str(text: &str) -> Result<Self, NetworkError> {
         let network = text.parse::<IpNet>().ok();
         let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
-        network.or_else(address).map(Self).ok_or_else(|| NetworkError {
-            text: text.chars().take(64).collect(),
-        })
+        network
+            .or_else(address)
+            .map(Self)
+            .ok_or_else(|| NetworkError {
+                text: text.chars().take(64).collect(),
+            })
     }
 }
 

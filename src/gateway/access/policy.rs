@@ -230,15 +230,19 @@ impl Readers<'_> {
             None => Coverage::Some,
             Some(mac) => certain(prefix.begins(mac)),
         });
-        let folder = phones.folder.is_some().then(|| certain(phones.is_in(self.folder)));
+        let folder = phones
+            .folder
+            .is_some()
+            .then(|| certain(phones.is_in(self.folder)));
         let all = [vendor, model, mac, folder];
         let mut given = all.into_iter().flatten();
-        given.try_fold(Coverage::All, |so_far, next| match next {
-            Coverage::None => Err(Coverage::None),
-            Coverage::Some => Ok(Coverage::Some),
-            Coverage::All => Ok(so_far),
-        })
-        .unwrap_or_else(|none| none)
+        given
+            .try_fold(Coverage::All, |so_far, next| match next {
+                Coverage::None => Err(Coverage::None),
+                Coverage::Some => Ok(Coverage::Some),
+                Coverage::All => Ok(so_far),
+            })
+            .unwrap_or_else(|none| none)
     }
 }
 
@@ -283,7 +287,11 @@ mod tests {
             numbers(&settings, readers)
         };
         assert_eq!(shared("grandstream", "", None), [0]);
-        assert_eq!(shared("htek", "", None), [1, 0], "one of them may be no UC9");
+        assert_eq!(
+            shared("htek", "", None),
+            [1, 0],
+            "one of them may be no UC9"
+        );
         assert_eq!(shared("htek", "", Some("UC926")), [1]);
         assert_eq!(shared("htek", "hall/left", Some("UC842")), [2]);
         assert_eq!(shared("aastra", "", Some("6867i")), [3]);
@@ -298,7 +306,15 @@ mod tests {
     #[test]
     fn a_mac_decides_where_a_group_goes_by_it() {
         let settings = settings(&["mac_prefix = \"000b82\""]);
-        let of = |mac| numbers(&settings, Readers { mac, ..Readers::default() });
+        let of = |mac| {
+            numbers(
+                &settings,
+                Readers {
+                    mac,
+                    ..Readers::default()
+                },
+            )
+        };
         assert_eq!(of(None), [1, 0]);
         assert_eq!(of(Some(Mac::new([0, 0x0b, 0x82, 1, 2, 3]))), [1]);
         assert_eq!(of(Some(Mac::new([0, 0x0b, 0x83, 1, 2, 3]))), [0]);

@@ -182,7 +182,10 @@ impl Gateway {
                 0 => String::new(),
                 more => format!(" ({more} more since the last such line)"),
             };
-            self.log(mac, format_args!("{file} refused to {address}: {why}{more}"));
+            self.log(
+                mac,
+                format_args!("{file} refused to {address}: {why}{more}"),
+            );
         }
         if let Some(more) = warn {
             let mac = mac.map(tracing::field::display);

@@ -62,8 +62,7 @@ impl Gateway {
     ) -> AccessSummary {
         let (_, policy) = self.inner.settings.access.of_phone(mac, record);
         let access = &record.access;
-        let waits =
-            policy.wants_proof_of_one_phone() && !policy.is_open() && !access.is_in_use();
+        let waits = policy.wants_proof_of_one_phone() && !policy.is_open() && !access.is_in_use();
         AccessSummary {
             group: policy.name.clone(),
             wanted: policy.proofs.clone(),

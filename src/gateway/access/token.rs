@@ -46,7 +46,10 @@ mod tests {
             Some((token.as_str(), "site 1/cfg000b82a1b2c3.xml"))
         );
         assert_eq!(hide_token(&path), "***/site 1/cfg000b82a1b2c3.xml");
-        assert_eq!(hide_token(&format!("/{path}")), format!("/***/site 1/cfg000b82a1b2c3.xml"));
+        assert_eq!(
+            hide_token(&format!("/{path}")),
+            format!("/***/site 1/cfg000b82a1b2c3.xml")
+        );
         assert_eq!(hide_token(&format!("/{token}?x")), "/***?x");
         for path in [
             "cfg000b82a1b2c3.xml".to_owned(),

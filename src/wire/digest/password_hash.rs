@@ -55,11 +55,23 @@ mod tests {
             password: Secret::new(password),
         };
         // RFC 2617 3.5.
-        let hash = PasswordHash::of(&credentials("Mufasa", "Circle Of Life"), "testrealm@host.com");
+        let hash = PasswordHash::of(
+            &credentials("Mufasa", "Circle Of Life"),
+            "testrealm@host.com",
+        );
         assert_eq!(hash.expose(), "939e7578ed9e3c518a452acee763bce9");
-        assert!(hash.is_of(&credentials("Mufasa", "Circle Of Life"), "testrealm@host.com"));
-        assert!(!hash.is_of(&credentials("Mufasa", "Circle of Life"), "testrealm@host.com"));
-        assert!(!hash.is_of(&credentials("Simba", "Circle Of Life"), "testrealm@host.com"));
+        assert!(hash.is_of(
+            &credentials("Mufasa", "Circle Of Life"),
+            "testrealm@host.com"
+        ));
+        assert!(!hash.is_of(
+            &credentials("Mufasa", "Circle of Life"),
+            "testrealm@host.com"
+        ));
+        assert!(!hash.is_of(
+            &credentials("Simba", "Circle Of Life"),
+            "testrealm@host.com"
+        ));
         assert!(!hash.is_of(&credentials("Mufasa", "Circle Of Life"), "another"));
         assert_eq!(format!("{hash:?}"), "PasswordHash(***)");
     }

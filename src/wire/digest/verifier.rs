@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::{Credentials, HashedCredentials, PasswordHash};
 use super::hash::{Algorithm, Ingredients, Protection, hex};
 use super::header::{Section, quoted, sections};
+use super::{Credentials, HashedCredentials, PasswordHash};
 
 /// How long a nonce may be used.
 const NONCE_LIFETIME: Duration = Duration::from_secs(60);
