@@ -360,6 +360,11 @@ mod tests {
             access,
         };
         golden("device.v3", &record);
+        // Those before knew nothing of who asks.
+        let record = DeviceRecord {
+            access: Access::default(),
+            ..record
+        };
         let old = std::fs::read(fixture("device.v2")).unwrap();
         assert_eq!(decode::<DeviceRecord>(&old).unwrap(), record);
         let old = std::fs::read(fixture("device.v1")).unwrap();

@@ -43,6 +43,7 @@ mod kill;
 mod mapping_check;
 mod notification;
 mod paths;
+mod proof;
 mod restart;
 mod sealed;
 mod secrets;
