@@ -123,7 +123,11 @@ impl Gateway {
 
     /// What a request is answered that gets no file, whatever there is under its path: a challenge
     /// where a phone with such a file name could answer one, otherwise that there is no such file.
-    fn refusal(&self, request: &FetchRequest, is_stale: bool) -> FetchAnswer {
+    pub(in crate::gateway) fn refusal(
+        &self,
+        request: &FetchRequest,
+        is_stale: bool,
+    ) -> FetchAnswer {
         let (_, path) = shown_token(request);
         let is_wanted = request.transport != Transport::Tftp
             && self

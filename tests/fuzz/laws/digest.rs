@@ -5,9 +5,7 @@
 use jiff::Timestamp;
 
 use super::wire::Secret;
-use super::wire::digest::{
-    Challenge, ClientState, Credentials, ShownAnswer, Verdict, Verifier,
-};
+use super::wire::digest::{Challenge, ClientState, Credentials, ShownAnswer, Verdict, Verifier};
 
 pub(crate) fn holds(text: &str) {
     let credentials = Credentials {
