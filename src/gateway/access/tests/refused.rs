@@ -85,7 +85,7 @@ async fn known_and_unknown_phones_are_refused_alike() {
             format!("{} {} {rest}", parts[0], nonce.len())
         }
     };
-    let tcp = |path: &str| phone(path);
+    let tcp: fn(&str) -> FetchRequest = phone;
     let tftp = |path: &str| {
         let mut request = phone(path);
         request.transport = Transport::Tftp;
