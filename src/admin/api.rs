@@ -56,7 +56,7 @@ pub(super) struct Shared {
     pub(super) gateway: Gateway,
     token: Secret,
     /// Long work goes on the gateway's threads, not on the one that answers requests.
-    runtime: Handle,
+    pub(super) runtime: Handle,
 }
 
 impl AdminServer {
@@ -108,6 +108,7 @@ impl AdminServer {
                     .route("/v1/verify", web::post().to(verify))
                     .route("/v1/export", web::post().to(export))
                     .configure(super::upstream::routes)
+                    .configure(super::credentials::routes)
                     .default_service(web::to(|| async {
                         refusal(StatusCode::NOT_FOUND, "there is no such resource")
                     }))
@@ -393,7 +394,7 @@ pub(super) fn reply_or_fault<T: Serialize>(outcome: Result<T, ChangeError>) -> H
     }
 }
 
-fn reply_to_work<T: Serialize, E: std::error::Error>(
+pub(super) fn reply_to_work<T: Serialize, E: std::error::Error>(
     outcome: Result<Result<T, E>, tokio::task::JoinError>,
 ) -> HttpResponse {
     match outcome {

@@ -2,6 +2,7 @@
 
 mod api;
 mod client;
+mod credentials;
 mod hand_over;
 mod key;
 mod protocol;
@@ -10,6 +11,7 @@ mod upstream;
 
 pub use api::{AdminServer, AdminServerError};
 pub use client::{AdminClient, AdminClientError};
+pub use credentials::CredentialsRequest;
 pub use key::{AdminKey, AdminKeyError};
 pub use protocol::{
     ControlReply, ErrorReply, ExportRequest, ImportRequest, TreeRequest, UnsetRequest, WishRequest,

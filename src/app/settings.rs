@@ -189,13 +189,29 @@ pub enum SettingsError {
         /// The key that is missing.
         missing: &'static str,
     },
-    /// A further ACS that would take every device.
+    /// A further ACS, or a group, that would take every device.
     #[error(
         "{section}.match is empty and would mean every phone; write at least one of vendor, model, mac_prefix and folder"
     )]
     MatchesAll {
-        /// `acs.also[0]`.
+        /// `acs.also[0]` or `phones.group[0]`.
         section: String,
+    },
+    /// What phones have to show makes no sense.
+    #[error("{section}.proof: {problem}")]
+    Proof {
+        /// `phones` or `phones.group[0]`.
+        section: String,
+        /// What is wrong, and what to do.
+        problem: &'static str,
+    },
+    /// A group without a name of its own.
+    #[error("{section}.name: `{name}` is empty, or the name of another group")]
+    GroupName {
+        /// `phones.group[0]`.
+        section: String,
+        /// The name.
+        name: String,
     },
     /// A name of something that is not there.
     #[error("{key} = \"{name}\": there is no {what} of that name; there are: {known}")]
@@ -220,16 +236,6 @@ pub enum SettingsError {
         least: u32,
         /// The most.
         most: u32,
-    },
-    /// A key asks for something that this version does not have.
-    #[error("{key} = \"{value}\" is not offered by this version; {allowed}")]
-    NotOffered {
-        /// The key.
-        key: &'static str,
-        /// Its value.
-        value: String,
-        /// What to write.
-        allowed: &'static str,
     },
 }
 
@@ -300,6 +306,7 @@ impl Settings {
             max_transfer_bytes: self.transfers.max_file_bytes(),
             syslog_keep_bytes: self.syslog.keep_bytes(),
             syslog_port: self.syslog.port(),
+            access: self.phones.access(packs)?,
         })
     }
 
@@ -319,20 +326,21 @@ impl Settings {
     }
 }
 
-/// Whether a key has the one value that this version offers.
-pub(super) fn offered(
-    key: &'static str,
-    value: &str,
-    offered: &str,
-    allowed: &'static str,
+/// Whether there is a mapping pack of a vendor.
+pub(super) fn check_vendor(
+    key: String,
+    vendor: Option<&str>,
+    packs: &Packs,
 ) -> Result<(), SettingsError> {
-    if value == offered {
+    let Some(vendor) = vendor.filter(|vendor| packs.by_vendor(vendor).is_none()) else {
         return Ok(());
-    }
-    Err(SettingsError::NotOffered {
+    };
+    let known: Vec<&str> = packs.iter().map(|pack| pack.vendor()).collect();
+    Err(SettingsError::UnknownName {
         key,
-        value: value.to_owned(),
-        allowed,
+        what: "mapping pack",
+        name: vendor.to_owned(),
+        known: known.join(", "),
     })
 }
 
@@ -484,11 +492,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_offered_is_refused_and_not_ignored() {
-        for text in ["[phones]\nproof = \"digest\""] {
-            let error = read(text).unwrap_err();
-            assert!(matches!(error, SettingsError::NotOffered { .. }), "{text}");
-        }
+    fn values_that_cannot_be_are_refused_and_not_ignored() {
         let error = read("[syslog]\nkeep_kib = 4").unwrap_err();
         assert_eq!(error.to_string(), "syslog.keep_kib = 4: write 8 to 8192");
         assert!(read("[acs]\nperiodic_inform_interval = 0").is_err());

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::access::Access;
 use super::cpe::CpeState;
 use super::delivery::{Contact, DeliveryState};
 use super::hand_over::HandOver;
@@ -51,6 +52,8 @@ pub struct DeviceRecord {
     pub seen_by: SeenBy,
     /// Whether the phone was told to send its log here.
     pub syslog: SyslogSwitch,
+    /// What it was given to show who it is, and what it has shown.
+    pub access: Access,
 }
 
 impl DeviceRecord {
@@ -73,6 +76,7 @@ impl DeviceRecord {
             hand_over: None,
             seen_by: SeenBy::default(),
             syslog: SyslogSwitch::default(),
+            access: Access::default(),
         }
     }
 }

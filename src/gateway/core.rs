@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
+use super::access::AccessState;
 use super::clock::Clock;
 use super::device_log::WaitingLines;
 use super::door::GatewayError;
@@ -64,6 +65,7 @@ pub(super) struct Inner {
     pub(super) hand_overs: TimedQueue<Mac>,
     pub(super) phase_key: u64,
     pub(super) own_cpe: OwnCpe,
+    pub(super) access: AccessState,
     /// Lenses by vendor and model: a model's are put together once.
     known_lenses: Mutex<HashMap<VendorAndModel, Arc<Pack>>>,
     /// Assets that are being served.
@@ -118,6 +120,7 @@ impl Gateway {
             }
         };
         let own_cpe = OwnCpe::new(clock.now());
+        let access = AccessState::new()?;
         let gateway = Self {
             inner: Arc::new(Inner {
                 store,
@@ -140,6 +143,7 @@ impl Gateway {
                 hand_overs: TimedQueue::new(),
                 phase_key: installation.phase_key,
                 own_cpe,
+                access,
                 known_lenses: Mutex::new(HashMap::new()),
                 shared_assets: Mutex::new(HashMap::new()),
                 log_lines: WaitingLines::default(),
@@ -158,6 +162,7 @@ impl Gateway {
             gateway.index_segment(&record.cpe.connection_request_segment, mac);
             gateway.inner.own_cpe.health.phone_changed(None, &record);
             gateway.inner.addresses.phone_changed(mac, None, &record);
+            gateway.index_access(mac, &record);
         }
         gateway.open_virtual_devices()?;
         Ok(gateway)

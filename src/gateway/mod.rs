@@ -1,6 +1,7 @@
 //! What the product does, in verbs: import, change, transfer, observe, hand over; and the
 //! scheduler, which serves both sides. Only the gateway changes a device.
 
+mod access;
 mod acs_choice;
 mod another_tree;
 mod attributes;
@@ -85,6 +86,11 @@ mod tftp_tests;
 mod transfer_tests;
 
 pub use self::core::Gateway;
+pub use access::{
+    AccessGroup, AccessPolicy, AccessSettings, AccessSummary, CredentialsLine, CredentialsOrder,
+    CredentialsOutcome, FirstContact, FirstContactError, GivenProof, GivenSummary, Network,
+    NetworkError, Proof, RefusedAttempts, UnknownGroup, UntilUsed, hide_token,
+};
 pub use acs_choice::{Acs, AcsNumber, AcsRule, DeviceMatch, MacPrefix, MacPrefixError};
 pub use check::{Progress, check};
 pub use clock::Clock;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::access::AccessSettings;
 use super::acs_choice::{Acs, AcsRule};
 use super::file_passwords::FilePasswords;
 use crate::device::DeviceLog;
@@ -36,6 +37,8 @@ pub struct GatewaySettings {
     pub syslog_keep_bytes: usize,
     /// Where phones are told to send syslog, before a listener says so; `None`: nowhere.
     pub syslog_port: Option<u16>,
+    /// What phones have to show.
+    pub access: AccessSettings,
 }
 
 impl Default for GatewaySettings {
@@ -51,6 +54,7 @@ impl Default for GatewaySettings {
             max_transfer_bytes: 64 << 20,
             syslog_keep_bytes: 64 << 10,
             syslog_port: None,
+            access: AccessSettings::default(),
         }
     }
 }

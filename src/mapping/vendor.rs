@@ -6,6 +6,7 @@ use super::handout::HandoutRule;
 use super::identity::Identity;
 use super::models::ModelPatterns;
 use super::name_affixes::NameKeys;
+use super::provisioning::ProvisioningRule;
 use super::reading::MergeWhen;
 use super::syslog::SyslogRule;
 use crate::native::{Dialect, Mac, NativeKey};
@@ -33,6 +34,8 @@ pub(super) struct Vendor {
     pub(super) handouts: Vec<HandoutRule>,
     /// How phones are told to send their log; the first that fits counts.
     pub(super) syslog: Vec<SyslogRule>,
+    /// How phones are given something to show; the first that fits counts.
+    pub(super) provisioning: Vec<ProvisioningRule>,
 }
 
 /// How an empty file for a phone looks.

@@ -39,6 +39,7 @@ impl Pack {
             new_files: Vec::new(),
             handouts: Vec::new(),
             syslog: Vec::new(),
+            provisioning: Vec::new(),
         };
         let set = LensSet {
             name: name.to_owned(),

@@ -45,6 +45,7 @@ mod kill;
 mod mapping_check;
 mod notification;
 mod paths;
+mod proof;
 mod replay;
 mod restart;
 mod sealed;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use super::super::access::{Wanted, hide_token, split_token};
 use super::super::core::Gateway;
 use super::super::door::{FetchAnswer, FetchReceipt, FetchRequest, GatewayError, Transport};
 use super::super::transfers::Take;
@@ -19,6 +20,8 @@ pub(super) struct Asked<'r> {
     /// The file, under its own name.
     path: TreePath,
     file: FileRecord,
+    /// What stands before its name in the request and looks like a token.
+    token: Option<&'r str>,
     /// The phone that speaks like the one whose file it is, or that names itself.
     phone: Option<(Mac, Recognised)>,
     address: IpAddr,
@@ -26,6 +29,19 @@ pub(super) struct Asked<'r> {
 }
 
 impl Asked<'_> {
+    /// The same for the question whether it is given.
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            request: self.request,
+            path: &self.path,
+            file: &self.file,
+            token: self.token,
+            speaker: self.mac(),
+            address: self.address,
+            at: self.at,
+        }
+    }
+
     /// The phone that seems to ask.
     fn mac(&self) -> Option<Mac> {
         self.phone.as_ref().map(|(mac, _)| *mac)
@@ -38,7 +54,7 @@ impl Gateway {
         match self.answer(&request).await {
             Ok(answer) => answer,
             Err(error) => {
-                tracing::error!(path = request.path, source = %request.source, %error, "a file can't be served");
+                tracing::error!(path = %hide_token(&request.path), source = %request.source, %error, "a file can't be served");
                 FetchAnswer::NotFound
             }
         }
@@ -46,8 +62,11 @@ impl Gateway {
 
     async fn answer(&self, request: &FetchRequest) -> Result<FetchAnswer, GatewayError> {
         let Some(asked) = self.asked(request)? else {
-            return Ok(FetchAnswer::NotFound);
+            return self.no_such_file(request);
         };
+        if let Some(refusal) = self.admission(asked.wanted()).await? {
+            return Ok(refusal);
+        }
         self.note_asking(&asked).await?;
         let (mac, transfer) = match asked.file.role {
             FileRole::Handout { mac: owner } => self.taker_of_handout(owner, &asked)?,
@@ -85,7 +104,16 @@ impl Gateway {
     /// The file that is asked for, and the phone that seems to ask. `None` when there is no such
     /// file.
     fn asked<'r>(&self, request: &'r FetchRequest) -> Result<Option<Asked<'r>>, GatewayError> {
-        let Some((path, file)) = self.find_file(&request.path)? else {
+        let found = match self.find_file(&request.path)? {
+            Some(found) => Some((found, None)),
+            None => match split_token(&request.path) {
+                Some((token, path)) if request.transport != Transport::Tftp => {
+                    self.find_file(path)?.map(|found| (found, Some(token)))
+                }
+                _ => None,
+            },
+        };
+        let Some(((path, file), token)) = found else {
             return Ok(None);
         };
         let recognised = request
@@ -116,6 +144,7 @@ impl Gateway {
             request,
             path,
             file,
+            token,
             phone,
             address,
             at: self.inner.clock.now(),

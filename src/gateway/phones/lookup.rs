@@ -3,6 +3,7 @@
 use super::super::core::Gateway;
 use super::super::door::GatewayError;
 use crate::device::{FileRecord, FileRole, TreePath};
+use crate::native::Mac;
 
 impl Gateway {
     /// The file that a request names: under its very name, or a phone's own file under a name
@@ -64,6 +65,12 @@ fn other_spellings(name: &str) -> Vec<String> {
         .filter(|spelling| spelling != digits)
         .map(|spelling| format!("{before}{spelling}{after}"))
         .collect()
+}
+
+/// The MAC address that a name holds.
+pub(in crate::gateway) fn mac_in_name(name: &str) -> Option<Mac> {
+    let start = mac_position(name)?;
+    name.get(start..start + 12)?.parse().ok()
 }
 
 /// What stands before and after the MAC in a name.

@@ -5,3 +5,5 @@ mod fetch;
 mod lookup;
 mod shared_assets;
 mod sightings;
+
+pub(in crate::gateway) use lookup::mac_in_name;
