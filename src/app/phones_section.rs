@@ -7,7 +7,8 @@ use url::Url;
 
 use super::acs_section::problem_of_url;
 use super::settings::{SettingsError, empty_is_none, offered};
-use crate::gateway::FilePassword;
+use crate::gateway::{FilePassword, MissBudgets, MissRules};
+use crate::native::Mac;
 use crate::phone::PhoneSettings;
 
 /// The side towards the phones.
@@ -32,6 +33,10 @@ pub struct PhonesSection {
     pub proof: String,
     /// Passwords of encrypted files: `[[phones.file_password]]`.
     pub file_password: Vec<FilePassword>,
+    /// How many misses are borne: `[phones.misses]`.
+    pub misses: MissBudgets,
+    /// MACs that no phone has: whoever asks for one guesses.
+    pub decoys: Vec<Mac>,
 }
 
 impl Default for PhonesSection {
@@ -46,6 +51,8 @@ impl Default for PhonesSection {
             url: None,
             proof: "open".to_owned(),
             file_password: Vec::new(),
+            misses: MissBudgets::default(),
+            decoys: Vec::new(),
         }
     }
 }
@@ -58,6 +65,14 @@ impl PhonesSection {
         }
         offered("phones.tftp", &self.tftp, "", "leave it empty")?;
         offered("phones.proof", &self.proof, "open", "write \"open\"")
+    }
+
+    /// What guessing MACs costs.
+    pub(super) fn miss_rules(&self) -> MissRules {
+        MissRules {
+            budgets: self.misses.clone(),
+            decoys: self.decoys.clone(),
+        }
     }
 
     /// What the listeners for phones need.

@@ -9,6 +9,7 @@ use super::device_log::WaitingLines;
 use super::door::GatewayError;
 use super::file_index::FileIndex;
 use super::live::Live;
+use super::misses::{Misses, Whereabouts};
 use super::own_cpe::{self, OwnCpe};
 use super::settings::GatewaySettings;
 use super::timed_queue::TimedQueue;
@@ -68,6 +69,10 @@ pub(super) struct Inner {
     /// Lines of the phones' logs that are not written yet.
     pub(super) log_lines: WaitingLines,
     pub(super) traces: Traces,
+    pub(super) misses: Misses,
+    pub(super) whereabouts: Whereabouts,
+    /// When phones in quarantine are written next.
+    pub(super) quarantine_writes: TimedQueue<()>,
     cells: Mutex<HashMap<Mac, Arc<tokio::sync::Mutex<Live>>>>,
 }
 
@@ -112,6 +117,7 @@ impl Gateway {
             }
         };
         let own_cpe = OwnCpe::new(clock.now());
+        let misses = Misses::new(&settings.misses);
         let gateway = Self {
             inner: Arc::new(Inner {
                 store,
@@ -137,6 +143,9 @@ impl Gateway {
                 shared_assets: Mutex::new(HashMap::new()),
                 log_lines: WaitingLines::default(),
                 traces: Traces::default(),
+                misses,
+                whereabouts: Whereabouts::default(),
+                quarantine_writes: TimedQueue::new(),
                 cells: Mutex::new(HashMap::new()),
             }),
         };
@@ -145,8 +154,10 @@ impl Gateway {
             let Ok((mac, record)) = device else { continue };
             gateway.index_segment(&record.cpe.connection_request_segment, mac);
             gateway.inner.own_cpe.health.phone_changed(None, &record);
+            gateway.inner.whereabouts.note_device(mac, &record);
         }
         gateway.open_virtual_devices()?;
+        gateway.load_quarantine();
         Ok(gateway)
     }
 

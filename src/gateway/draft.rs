@@ -407,6 +407,7 @@ impl Gateway {
         };
         let before = draft.before.as_deref().or(stored.as_ref());
         own_cpe.health.phone_changed(before, &draft.record);
+        self.inner.whereabouts.note_device(draft.mac, &draft.record);
     }
 
     fn read_layers_anew(&self, draft: &mut Draft) -> Result<(), GatewayError> {

@@ -26,6 +26,7 @@ mod inform_parameters;
 mod inform_values;
 mod lightweight;
 mod live;
+mod misses;
 mod notifications;
 mod objects;
 mod overview;
@@ -90,6 +91,10 @@ pub use explain::PhoneExplanation;
 pub use file_passwords::{FilePassword, FilePasswords, ModelPattern};
 pub use import::{ImportError, ImportOptions};
 pub use lightweight::LightweightJob;
+pub use misses::{
+    ClaimError, ClaimFrom, Claimed, MissBudgets, MissReason, MissRules, QuarantineList,
+    QuarantinedPhone, RefusedAttempts, RefusedCount, Reopened, UsedUpBudget,
+};
 pub use overview::{DeviceDetail, DeviceSummary, ParameterLine, TransferSummary};
 pub use report::{
     CheckReport, ExportReport, Finding, FindingKind, ImportReport, ImportSummary, KindError,

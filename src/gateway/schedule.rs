@@ -116,6 +116,11 @@ impl Gateway {
                         self.try_again(&self.inner.scheduled_informs, mac, &error);
                     }
                 }
+                () = self.inner.quarantine_writes.next(&*self.inner.clock) => {
+                    if let Err(error) = self.write_quarantine().await {
+                        tracing::error!(%error, "unknown phones can't be written down");
+                    }
+                }
                 // The session that waits for it is planned besides.
                 _ = self.inner.throttled.next(&*self.inner.clock) => {}
             }

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 
 use super::super::core::Gateway;
 use super::super::door::{FetchAnswer, FetchReceipt, FetchRequest, GatewayError};
+use super::super::misses::MissReason;
 use super::super::transfers::Take;
+use super::lookup::named_mac;
 use crate::device::{Contact, FileContent, FileRecord, FileRole, TransferState, TreePath};
 use crate::mapping::Recognised;
 use crate::native::Mac;
@@ -30,6 +32,17 @@ impl Asked<'_> {
     fn mac(&self) -> Option<Mac> {
         self.phone.as_ref().map(|(mac, _)| *mac)
     }
+
+    /// The phone whose own file it is, or whose MAC stands in the name of a file that no mapping
+    /// pack knows.
+    fn owner(&self) -> Option<Mac> {
+        match self.file.role {
+            FileRole::Phone { mac, .. } => Some(mac),
+            FileRole::Orphan { .. } | FileRole::Other => named_mac(self.path.as_str()),
+            // Nobody guesses the folder of a handout.
+            FileRole::Handout { .. } | FileRole::Shared { .. } => None,
+        }
+    }
 }
 
 impl Gateway {
@@ -45,9 +58,18 @@ impl Gateway {
     }
 
     async fn answer(&self, request: &FetchRequest) -> Result<FetchAnswer, GatewayError> {
+        // Known and unknown phones alike, and before any look at the store.
+        if self.is_held_back(request) {
+            return Ok(FetchAnswer::NotFound);
+        }
         let Some(asked) = self.asked(request)? else {
+            self.note_miss(request, MissReason::UnknownPhone);
             return Ok(FetchAnswer::NotFound);
         };
+        let owner = asked.owner();
+        if owner.is_some_and(|owner| self.holds_back(owner, request)) {
+            return Ok(FetchAnswer::NotFound);
+        }
         self.note_asking(&asked).await?;
         let (mac, transfer) = match asked.file.role {
             FileRole::Handout { mac: owner } => self.taker_of_handout(owner, &asked)?,
@@ -67,6 +89,9 @@ impl Gateway {
             let hash = ContentHash::of(&bytes);
             (Bytes::from(bytes), hash)
         };
+        if let Some(owner) = owner {
+            self.note_served(owner, request);
+        }
         let revision = matches!(file.role, FileRole::Phone { .. }).then_some(file.revision);
         Ok(FetchAnswer::File {
             body,

@@ -4,3 +4,5 @@ mod fetch;
 mod lookup;
 mod shared_assets;
 mod sightings;
+
+pub(super) use lookup::{named_mac, with_mac_of};
