@@ -9,8 +9,11 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::exit::{CommandError, ERROR, Ending};
+use super::quarantine::QuarantineCommand;
 use super::temporary::Temporary;
-use super::{check, convert, demo, device, explain, export, import, mapping_check, serve, verify};
+use super::{
+    check, convert, demo, device, explain, export, import, mapping_check, quarantine, serve, verify,
+};
 use crate::app::{Settings, SystemClock, start_telemetry};
 use crate::gateway::FindingKind;
 use crate::native::Mac;
@@ -194,6 +197,9 @@ enum Command {
     /// Look at phones and change them
     #[command(subcommand)]
     Device(DeviceCommand),
+    /// Look at phones that nobody knows, and claim them
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
 }
 
 /// What can be done with mapping packs.
@@ -432,6 +438,7 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
                 mapping_check::run(folder, format)
             }
             Command::Device(command) => device::run(command).await,
+            Command::Quarantine(command) => quarantine::run(command).await,
         }
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));

@@ -13,6 +13,7 @@ mod export;
 mod import;
 mod mapping_check;
 mod output;
+mod quarantine;
 mod serve;
 mod temporary;
 mod trace;

@@ -12,6 +12,11 @@ mod settings;
 mod source;
 mod whereabouts;
 
+#[cfg(test)]
+mod claim_tests;
+#[cfg(test)]
+mod guessing_tests;
+
 pub use claim::{ClaimError, ClaimFrom, Claimed};
 pub(super) use guard::Misses;
 pub use listing::{QuarantineList, QuarantinedPhone, Reopened, UsedUpBudget};

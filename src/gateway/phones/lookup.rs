@@ -35,7 +35,7 @@ impl Gateway {
     /// the mapping packs, else by a MAC in it. `None` for the files that phones share.
     pub(in crate::gateway) fn named_phone(&self, path: &TreePath) -> Option<Mac> {
         match self.inner.packs.identify_by_name(path.file_name()) {
-            Some((_, identity)) => identity.mac,
+            Some((_, identity)) => identity.mac.filter(is_of_a_phone),
             None => named_mac(path.as_str()),
         }
     }
@@ -79,13 +79,16 @@ fn other_spellings(name: &str) -> Vec<String> {
 /// The MAC in a path: that of its file, else of the folder nearest to it. An address that no phone
 /// has is none.
 pub(in crate::gateway) fn named_mac(path: &str) -> Option<Mac> {
-    let is_of_a_phone = |mac: &Mac| *mac != Mac::BROADCAST && *mac != Mac::new([0; 6]);
     path.rsplit('/')
         .find_map(|name| {
             let start = mac_position(name)?;
             name.get(start..start + 12)?.parse().ok()
         })
         .filter(is_of_a_phone)
+}
+
+fn is_of_a_phone(mac: &Mac) -> bool {
+    *mac != Mac::BROADCAST && *mac != Mac::new([0; 6])
 }
 
 /// A file's name with another phone's MAC in it, in the same case.
