@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
-use super::settings::{SettingsError, empty_is_none, from_text};
+use super::settings::{SettingsError, check_vendor, empty_is_none, from_text};
 use crate::acs::{AcsSettings, ClientCertificate, Pin};
 use crate::cwmp::{AcsProfile, AcsProfiles};
 use crate::gateway::{Acs, AcsRule, DeviceMatch, ProductClass};
@@ -196,17 +196,8 @@ impl AcsSection {
         let first = acss.next().unwrap_or_default();
         let mut rules = Vec::new();
         for (place, (also, acs)) in self.also.iter().zip(acss).enumerate() {
-            if let Some(vendor) = &also.devices.vendor
-                && packs.by_vendor(vendor).is_none()
-            {
-                let known: Vec<&str> = packs.iter().map(|pack| pack.vendor()).collect();
-                return Err(SettingsError::UnknownName {
-                    key: format!("{}.match.vendor", also_name(place)),
-                    what: "mapping pack",
-                    name: vendor.clone(),
-                    known: known.join(", "),
-                });
-            }
+            let key = format!("{}.match.vendor", also_name(place));
+            check_vendor(key, also.devices.vendor.as_deref(), packs)?;
             let devices = also.devices.clone();
             rules.push(AcsRule { devices, acs });
         }

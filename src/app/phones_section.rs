@@ -2,12 +2,17 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::de::{IntoDeserializer as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use super::acs_section::problem_of_url;
-use super::settings::{SettingsError, empty_is_none, offered};
-use crate::gateway::{FilePassword, MissBudgets, MissRules};
+use super::settings::{SettingsError, check_vendor, empty_is_none, from_text, offered};
+use crate::gateway::{
+    AccessGroup, AccessPolicy, AccessSettings, DeviceMatch, FilePassword, FirstContact,
+    MissBudgets, MissRules, Network, Proof, UntilUsed,
+};
+use crate::mapping::Packs;
 use crate::native::Mac;
 use crate::phone::PhoneSettings;
 
@@ -29,8 +34,22 @@ pub struct PhonesSection {
     /// came for its own file.
     #[serde(deserialize_with = "empty_is_none")]
     pub url: Option<Url>,
-    /// What a phone must show before it gets secrets; `open` is the one that is offered.
-    pub proof: String,
+    /// What a phone must show before it gets secrets: one of `open`, `network`, `digest`, `token`
+    /// and `certificate`, or several, of which any one is enough.
+    #[serde(deserialize_with = "proofs")]
+    pub proof: Vec<Proof>,
+    /// Networks for `network`: `192.0.2.0/24`.
+    pub networks: Vec<Network>,
+    /// What admits a phone that has used no proof of its own yet: `open`, `network`, `refuse`.
+    pub until_used: UntilUsed,
+    /// Whether a password may come by Basic without TLS.
+    pub basic_over_http: bool,
+    /// When a phone that has never had its file may come for it: `always`, `closed`, or two
+    /// moments with a slash between them.
+    #[serde(deserialize_with = "from_text")]
+    pub first_contact: FirstContact,
+    /// Phones that have to show something else: `[[phones.group]]`; the first that fits counts.
+    pub group: Vec<GroupSection>,
     /// Passwords of encrypted files: `[[phones.file_password]]`.
     pub file_password: Vec<FilePassword>,
     /// How many misses are borne: `[phones.misses]`.
@@ -39,9 +58,28 @@ pub struct PhonesSection {
     pub decoys: Vec<Mac>,
 }
 
+/// Some phones, and what they have to show. What is not given is as in `[phones]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupSection {
+    /// Its name, for people and commands.
+    pub name: String,
+    /// Which phones.
+    #[serde(rename = "match")]
+    pub phones: DeviceMatch,
+    /// What they have to show; any one is enough.
+    #[serde(deserialize_with = "proofs")]
+    pub proof: Vec<Proof>,
+    /// Networks for `network`.
+    pub networks: Option<Vec<Network>>,
+    /// What admits a phone that has used no proof of its own yet.
+    pub until_used: Option<UntilUsed>,
+}
+
 impl Default for PhonesSection {
     fn default() -> Self {
         let phones = PhoneSettings::default();
+        let access = AccessSettings::default();
         Self {
             http: phones.http,
             https: phones.https,
@@ -49,7 +87,12 @@ impl Default for PhonesSection {
             tls_key: phones.tls_key,
             tftp: String::new(),
             url: None,
-            proof: "open".to_owned(),
+            proof: access.default.proofs,
+            networks: Vec::new(),
+            until_used: access.default.until_used,
+            basic_over_http: access.basic_over_http,
+            first_contact: access.first_contact,
+            group: Vec::new(),
             file_password: Vec::new(),
             misses: MissBudgets::default(),
             decoys: Vec::new(),
@@ -63,8 +106,60 @@ impl PhonesSection {
         if let Some(problem) = self.url.as_ref().and_then(problem_of_url) {
             return Err(SettingsError::PhonesUrl { problem });
         }
-        offered("phones.tftp", &self.tftp, "", "leave it empty")?;
-        offered("phones.proof", &self.proof, "open", "write \"open\"")
+        self.check_groups()?;
+        offered("phones.tftp", &self.tftp, "", "leave it empty")
+    }
+
+    fn check_groups(&self) -> Result<(), SettingsError> {
+        check_proofs("phones", &self.proof, &self.networks, self.until_used)?;
+        let mut names = vec![AccessPolicy::DEFAULT];
+        for (place, group) in self.group.iter().enumerate() {
+            let section = format!("phones.group[{place}]");
+            if group.phones.is_empty() {
+                return Err(SettingsError::MatchesAll { section });
+            }
+            if names.contains(&group.name.as_str()) || group.name.is_empty() {
+                return Err(SettingsError::GroupName {
+                    section,
+                    name: group.name.clone(),
+                });
+            }
+            names.push(&group.name);
+            let networks = group.networks.as_ref().unwrap_or(&self.networks);
+            let until_used = group.until_used.unwrap_or(self.until_used);
+            check_proofs(&section, &group.proof, networks, until_used)?;
+        }
+        Ok(())
+    }
+
+    /// What phones have to show, as the gateway knows it.
+    pub(super) fn access(&self, packs: &Packs) -> Result<AccessSettings, SettingsError> {
+        let mut groups = Vec::new();
+        for (place, group) in self.group.iter().enumerate() {
+            let key = format!("phones.group[{place}].match.vendor");
+            check_vendor(key, group.phones.vendor.as_deref(), packs)?;
+            let networks = group.networks.as_ref().unwrap_or(&self.networks);
+            groups.push(AccessGroup {
+                phones: group.phones.clone(),
+                policy: AccessPolicy {
+                    name: group.name.clone(),
+                    proofs: group.proof.clone(),
+                    networks: networks.clone(),
+                    until_used: group.until_used.unwrap_or(self.until_used),
+                },
+            });
+        }
+        Ok(AccessSettings {
+            groups,
+            default: AccessPolicy {
+                name: AccessPolicy::DEFAULT.to_owned(),
+                proofs: self.proof.clone(),
+                networks: self.networks.clone(),
+                until_used: self.until_used,
+            },
+            first_contact: self.first_contact,
+            basic_over_http: self.basic_over_http,
+        })
     }
 
     /// What guessing MACs costs.
@@ -83,5 +178,141 @@ impl PhonesSection {
             tls_cert: self.tls_cert.clone(),
             tls_key: self.tls_key.clone(),
         }
+    }
+}
+
+/// Whether what is asked for can be shown by anybody.
+fn check_proofs(
+    section: &str,
+    proofs: &[Proof],
+    networks: &[Network],
+    until_used: UntilUsed,
+) -> Result<(), SettingsError> {
+    let problem = |problem| {
+        let section = section.to_owned();
+        Err(SettingsError::Proof { section, problem })
+    };
+    let is_of_one_phone = proofs.iter().any(|proof| proof.is_of_one_phone());
+    let needs_networks =
+        proofs.contains(&Proof::Network) || is_of_one_phone && until_used == UntilUsed::Network;
+    if proofs.is_empty() {
+        problem(
+            "no proof is named; write at least one of open, network, digest, token, certificate",
+        )
+    } else if proofs.contains(&Proof::Open) && proofs.len() > 1 {
+        problem("with open no other proof has an effect: leave open out, or the others")
+    } else if needs_networks && networks.is_empty() {
+        problem("network is named, and networks is empty: no address would be admitted")
+    } else {
+        Ok(())
+    }
+}
+
+/// One proof as a text, or several in a list.
+fn proofs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Proof>, D::Error> {
+    deserializer.deserialize_any(Proofs)
+}
+
+struct Proofs;
+
+impl<'de> Visitor<'de> for Proofs {
+    type Value = Vec<Proof>;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("a proof, or a list of them")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Vec<Proof>, E> {
+        Proof::deserialize(text.into_deserializer()).map(|proof| vec![proof])
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<Proof>, A::Error> {
+        let mut proofs = Vec::new();
+        while let Some(proof) = list.next_element()? {
+            proofs.push(proof);
+        }
+        Ok(proofs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn section(text: &str) -> PhonesSection {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_group_has_what_it_does_not_give_from_the_section() {
+        let section = section(
+            r#"
+            proof = "network"
+            networks = ["192.0.2.0/24"]
+            until_used = "refuse"
+            first_contact = "closed"
+            [[group]]
+            name = "desks"
+            match = { vendor = "grandstream", model = "GXP*" }
+            proof = ["digest", "certificate"]
+            [[group]]
+            name = "hall"
+            match = { folder = "hall" }
+            proof = "token"
+            networks = ["198.51.100.0/24"]
+            until_used = "network"
+            "#,
+        );
+        section.check().unwrap();
+        let access = section.access(&Packs::embedded().unwrap()).unwrap();
+        assert_eq!(access.default.proofs, [Proof::Network]);
+        assert_eq!(access.first_contact, FirstContact::Closed);
+        let of = |place: usize| &access.groups[place].policy;
+        assert_eq!(of(0).proofs, [Proof::Digest, Proof::Certificate]);
+        assert_eq!(of(0).networks, access.default.networks);
+        assert_eq!(of(0).until_used, UntilUsed::Refuse);
+        assert_eq!(of(1).until_used, UntilUsed::Network);
+        assert_ne!(of(1).networks, access.default.networks);
+    }
+
+    #[test]
+    fn what_nobody_could_show_or_would_have_no_effect_is_refused() {
+        for (text, wanted) in [
+            ("proof = []", "phones: no proof is named"),
+            ("proof = [\"open\", \"digest\"]", "leave open out"),
+            ("proof = \"network\"", "networks is empty"),
+            (
+                "proof = \"token\"\nuntil_used = \"network\"",
+                "networks is empty",
+            ),
+            (
+                "[[group]]\nname = \"a\"\nmatch = {}\nproof = \"open\"",
+                "phones.group[0].match",
+            ),
+            (
+                "[[group]]\nname = \"default\"\nmatch = { folder = \"a\" }\nproof = \"open\"",
+                "`default`",
+            ),
+        ] {
+            let error = section(text).check().unwrap_err().to_string();
+            assert!(error.contains(wanted), "{text}: {error}");
+        }
+        for text in [
+            "proof = \"password\"",
+            "proof = 1",
+            "first_contact = \"\"",
+            "networks = [\"here\"]",
+            "until_used = \"digest\"",
+            "[[group]]\nmatch = { folder = \"a\" }\nproof = \"open\"",
+        ] {
+            assert!(toml::from_str::<PhonesSection>(text).is_err(), "{text}");
+        }
+        let unknown =
+            section("[[group]]\nname = \"a\"\nmatch = { vendor = \"acme\" }\nproof = \"open\"");
+        let error = unknown.access(&Packs::embedded().unwrap()).unwrap_err();
+        assert!(
+            error.to_string().contains("phones.group[0].match.vendor"),
+            "{error}"
+        );
     }
 }

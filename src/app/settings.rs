@@ -194,13 +194,29 @@ pub enum SettingsError {
         /// The key that is missing.
         missing: &'static str,
     },
-    /// A further ACS that would take every device.
+    /// A further ACS, or a group, that would take every device.
     #[error(
         "{section}.match is empty and would mean every phone; write at least one of vendor, model, mac_prefix and folder"
     )]
     MatchesAll {
-        /// `acs.also[0]`.
+        /// `acs.also[0]` or `phones.group[0]`.
         section: String,
+    },
+    /// What phones have to show makes no sense.
+    #[error("{section}.proof: {problem}")]
+    Proof {
+        /// `phones` or `phones.group[0]`.
+        section: String,
+        /// What is wrong, and what to do.
+        problem: &'static str,
+    },
+    /// A group without a name of its own.
+    #[error("{section}.name: `{name}` is empty, or the name of another group")]
+    GroupName {
+        /// `phones.group[0]`.
+        section: String,
+        /// The name.
+        name: String,
     },
     /// A name of something that is not there.
     #[error("{key} = \"{name}\": there is no {what} of that name; there are: {known}")]
@@ -292,6 +308,7 @@ impl Settings {
             phones_url: self.phones.url.clone(),
             firmware_deadline: self.transfers.deadline(),
             max_transfer_bytes: self.transfers.max_file_bytes(),
+            access: self.phones.access(packs)?,
             misses: self.phones.miss_rules(),
         })
     }
@@ -310,6 +327,24 @@ impl Settings {
             unreachable: self.connection_request.unreachable,
         }
     }
+}
+
+/// Whether there is a mapping pack of a vendor.
+pub(super) fn check_vendor(
+    key: String,
+    vendor: Option<&str>,
+    packs: &Packs,
+) -> Result<(), SettingsError> {
+    let Some(vendor) = vendor.filter(|vendor| packs.by_vendor(vendor).is_none()) else {
+        return Ok(());
+    };
+    let known: Vec<&str> = packs.iter().map(|pack| pack.vendor()).collect();
+    Err(SettingsError::UnknownName {
+        key,
+        what: "mapping pack",
+        name: vendor.to_owned(),
+        known: known.join(", "),
+    })
 }
 
 /// Whether a key has the one value that this version offers.
@@ -480,7 +515,6 @@ mod tests {
     fn what_is_not_offered_is_refused_and_not_ignored() {
         for text in [
             "[phones]\ntftp = \"0.0.0.0:69\"",
-            "[phones]\nproof = \"digest\"",
             "[syslog]\nudp = \"0.0.0.0:514\"",
         ] {
             let error = read(text).unwrap_err();

@@ -1,5 +1,6 @@
 //! The record of a device: a phone as trestle knows it. Plain types, no I/O.
 
+mod access;
 mod cpe;
 mod delivery;
 mod events;
@@ -12,6 +13,7 @@ mod tree_path;
 mod unknown_phone;
 mod waking;
 
+pub use access::{Access, Issued, TokenHash, TooManyIssued};
 pub use cpe::{AcsOverride, Attribute, CpeState, ScheduledInform};
 pub use delivery::{Contact, DeliveryState, DeliveryStatus, RebootOrders, Served};
 pub use events::{EventQueue, Mark};

@@ -110,21 +110,26 @@ impl DeviceMatch {
             && self.folder.is_none()
     }
 
-    fn fits(&self, mac: Mac, record: &DeviceRecord) -> bool {
+    pub(super) fn fits(&self, mac: Mac, record: &DeviceRecord) -> bool {
         let holds = |given: Option<bool>| given.unwrap_or(true);
         let model = record.model.as_deref();
         let folder = record.own_file.folder();
         holds(self.vendor.as_ref().map(|vendor| *vendor == record.vendor))
             && holds(self.mac_prefix.as_ref().map(|prefix| prefix.begins(mac)))
-            && holds(self.folder.as_ref().map(|wanted| {
-                let below = folder.strip_prefix(wanted.as_str());
-                below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            }))
+            && self.is_in(folder)
             && holds(
                 self.model
                     .as_ref()
                     .map(|pattern| model.is_some_and(|model| pattern.fits(model))),
             )
+    }
+
+    /// Whether a folder is the one that is given, or below it.
+    pub(super) fn is_in(&self, folder: &str) -> bool {
+        self.folder.as_ref().is_none_or(|wanted| {
+            let below = folder.strip_prefix(wanted.as_str());
+            below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
     }
 }
 
@@ -144,7 +149,7 @@ pub struct MacPrefixError {
 }
 
 impl MacPrefix {
-    fn begins(&self, mac: Mac) -> bool {
+    pub(super) fn begins(&self, mac: Mac) -> bool {
         mac.to_string().starts_with(&self.0)
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
+use super::access::AccessState;
 use super::clock::Clock;
 use super::device_log::WaitingLines;
 use super::door::GatewayError;
@@ -62,6 +63,7 @@ pub(super) struct Inner {
     pub(super) throttled: TimedQueue<Mac>,
     pub(super) phase_key: u64,
     pub(super) own_cpe: OwnCpe,
+    pub(super) access: AccessState,
     /// Lenses by vendor and model: a model's are put together once.
     known_lenses: Mutex<HashMap<VendorAndModel, Arc<Pack>>>,
     /// Assets that are being served.
@@ -117,6 +119,7 @@ impl Gateway {
             }
         };
         let own_cpe = OwnCpe::new(clock.now());
+        let access = AccessState::new()?;
         let misses = Misses::new(&settings.misses);
         let gateway = Self {
             inner: Arc::new(Inner {
@@ -139,6 +142,7 @@ impl Gateway {
                 throttled: TimedQueue::new(),
                 phase_key: installation.phase_key,
                 own_cpe,
+                access,
                 known_lenses: Mutex::new(HashMap::new()),
                 shared_assets: Mutex::new(HashMap::new()),
                 log_lines: WaitingLines::default(),
@@ -154,6 +158,7 @@ impl Gateway {
             let Ok((mac, record)) = device else { continue };
             gateway.index_segment(&record.cpe.connection_request_segment, mac);
             gateway.inner.own_cpe.health.phone_changed(None, &record);
+            gateway.index_access(mac, &record);
             gateway.inner.whereabouts.note_device(mac, &record);
         }
         gateway.open_virtual_devices()?;

@@ -329,6 +329,9 @@ impl Gateway {
         if reads_other_files {
             if_open(self.read_layers_anew(&mut draft))?;
         }
+        if draft.gives_another_file() {
+            if_open(self.note_carried(&mut draft))?;
+        }
         let mut derived = None;
         if draft.gives_another_file() || draft.derive_anew {
             derived = if_open(self.derive(&mut draft, &mut batch))?.flatten();
@@ -407,6 +410,7 @@ impl Gateway {
         };
         let before = draft.before.as_deref().or(stored.as_ref());
         own_cpe.health.phone_changed(before, &draft.record);
+        self.index_access(draft.mac, &draft.record);
         self.inner.whereabouts.note_device(draft.mac, &draft.record);
     }
 

@@ -1,6 +1,7 @@
 //! What the product does, in verbs: import, change, transfer, observe, hand over; and the
 //! scheduler, which serves both sides. Only the gateway changes a device.
 
+mod access;
 mod acs_choice;
 mod another_tree;
 mod attributes;
@@ -77,6 +78,11 @@ mod tests;
 mod transfer_tests;
 
 pub use self::core::Gateway;
+pub use access::{
+    AccessGroup, AccessPolicy, AccessSettings, AccessSummary, CredentialsLine, CredentialsOrder,
+    CredentialsOutcome, FirstContact, FirstContactError, GivenProof, GivenSummary, Network,
+    NetworkError, Proof, RefusedAttempts, UnknownGroup, UntilUsed, hide_token,
+};
 pub use acs_choice::{Acs, AcsNumber, AcsRule, DeviceMatch, MacPrefix, MacPrefixError};
 pub use check::{Progress, check};
 pub use clock::Clock;
@@ -92,8 +98,8 @@ pub use file_passwords::{FilePassword, FilePasswords, ModelPattern};
 pub use import::{ImportError, ImportOptions};
 pub use lightweight::LightweightJob;
 pub use misses::{
-    ClaimError, ClaimFrom, Claimed, MissBudgets, MissReason, MissRules, QuarantineList,
-    QuarantinedPhone, RefusedAttempts, RefusedCount, Reopened, UsedUpBudget,
+    ClaimError, ClaimFrom, Claimed, MissBudgets, MissCount, MissReason, MissRules, MissedAttempts,
+    QuarantineList, QuarantinedPhone, Reopened, UsedUpBudget,
 };
 pub use overview::{DeviceDetail, DeviceSummary, ParameterLine, TransferSummary};
 pub use report::{

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::access::AccessSummary;
 use super::closed::if_open;
 use super::core::Gateway;
 use super::door::GatewayError;
@@ -78,6 +79,8 @@ pub struct DeviceDetail {
     pub retry_count: u32,
     /// Restarts that it has been ordered and has not carried out.
     pub reboots: u64,
+    /// What it has to show when it fetches its file, and has shown.
+    pub access: AccessSummary,
 }
 
 /// A transfer in `device show`.
@@ -164,6 +167,7 @@ impl Gateway {
             transfers: record.cpe.transfers.iter().map(transfer_summary).collect(),
             retry_count: record.cpe.retry_count,
             reboots: record.delivery.reboot.keys.len() as u64,
+            access: self.access_summary(mac, record),
         })
     }
 

@@ -12,6 +12,13 @@ pub(super) fn number() -> Result<u64, GatewayError> {
     Ok(u64::from_le_bytes(bytes))
 }
 
+/// A key for hashes.
+pub(super) fn key() -> Result<[u8; 64], GatewayError> {
+    let mut bytes = [0_u8; 64];
+    fill(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// A text of 128 random bits that needs no escaping anywhere.
 pub(super) fn text() -> Result<String, GatewayError> {
     let mut bytes = [0_u8; 16];

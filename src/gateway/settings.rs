@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::access::AccessSettings;
 use super::acs_choice::{Acs, AcsRule};
 use super::file_passwords::FilePasswords;
 use super::misses::MissRules;
@@ -32,6 +33,8 @@ pub struct GatewaySettings {
     pub firmware_deadline: Duration,
     /// Largest file of a Download, in bytes.
     pub max_transfer_bytes: u64,
+    /// What phones have to show.
+    pub access: AccessSettings,
     /// How many misses are borne, and which MACs are decoys.
     pub misses: MissRules,
 }
@@ -47,6 +50,7 @@ impl Default for GatewaySettings {
             phones_url: None,
             firmware_deadline: Duration::from_secs(1800),
             max_transfer_bytes: 64 << 20,
+            access: AccessSettings::default(),
             misses: MissRules::default(),
         }
     }

@@ -186,6 +186,11 @@ impl Pack {
         self.vendor.identity.identify(file_name, content)
     }
 
+    /// What a file should be by its name (without folders), whatever it holds.
+    pub fn identify_by_name(&self, file_name: &str) -> Option<FileIdentity> {
+        self.vendor.identity.identify_by_name(file_name)
+    }
+
     /// Whether six hex digits, in either case, are an OUI of the vendor.
     pub fn knows_oui(&self, oui: &str) -> bool {
         self.vendor.identity.knows_oui(oui)

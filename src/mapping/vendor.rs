@@ -6,6 +6,7 @@ use super::handout::HandoutRule;
 use super::identity::Identity;
 use super::models::ModelPatterns;
 use super::name_affixes::NameKeys;
+use super::provisioning::ProvisioningRule;
 use super::reading::MergeWhen;
 use crate::native::{Dialect, Mac, NativeKey};
 
@@ -30,6 +31,8 @@ pub(super) struct Vendor {
     pub(super) new_files: Vec<NewFileRule>,
     /// How phones are pointed at firmware and the like; the first that fits counts.
     pub(super) handouts: Vec<HandoutRule>,
+    /// How phones are given something to show; the first that fits counts.
+    pub(super) provisioning: Vec<ProvisioningRule>,
 }
 
 /// How an empty file for a phone looks.

@@ -8,6 +8,7 @@ use super::handout_file::read_handouts;
 use super::identity::Identity;
 use super::models::ModelPatterns;
 use super::name_affixes::NameKeys;
+use super::provisioning::read_provisioning;
 use super::reading::MergeWhen;
 use super::section::{Section, Text};
 use super::vendor::{NewFileRule, Vendor};
@@ -31,6 +32,7 @@ pub(super) fn read_vendor(top: &Section<'_>, head: &Section<'_>) -> Result<Vendo
         default_passwords: read_default_passwords(head)?,
         new_files: read_new_files(top)?,
         handouts: read_handouts(top)?,
+        provisioning: read_provisioning(top)?,
     };
     control.finish()?;
     layers.finish()?;

@@ -38,6 +38,7 @@ impl Pack {
             default_passwords: HashMap::new(),
             new_files: Vec::new(),
             handouts: Vec::new(),
+            provisioning: Vec::new(),
         };
         let set = LensSet {
             name: name.to_owned(),

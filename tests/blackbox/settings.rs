@@ -46,7 +46,7 @@ fn a_mistake_in_the_settings_is_named_with_line_and_key() {
         assert!(ended.stderr.contains(key), "{text}: {}", ended.stderr);
     }
     for (text, key) in [
-        ("[phones]\nproof = \"digest\"\n", "phones.proof"),
+        ("[phones]\nproof = \"network\"\n", "phones.proof"),
         ("[syslog]\nudp = \"0.0.0.0:514\"\n", "syslog.udp"),
         ("[acs]\nurl = \"ftp://acs.example.net/\"\n", "acs.url"),
     ] {

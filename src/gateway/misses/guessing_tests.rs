@@ -202,7 +202,7 @@ async fn a_refused_proof_costs_each_time() {
     let bench = bench(budgets(3, 10, 10, 10)).await;
     for _ in 0..3 {
         let request = request(GUESSER, OWN_FILE);
-        bench.gateway.note_miss(&request, MissReason::RefusedProof);
+        bench.gateway.note_refused_proof(&request, Some(MAC));
     }
     assert_eq!(refused(&bench, MissReason::RefusedProof), 3);
     assert_eq!(used_up(&bench), ["source 198.51.100.7"]);

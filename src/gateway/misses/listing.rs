@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::refusals::{RefusedAttempts, RefusedCount};
+use super::refusals::{MissCount, MissedAttempts};
 use crate::device::TreePath;
 use crate::gateway::{Gateway, GatewayError};
 use crate::native::Mac;
@@ -48,9 +48,9 @@ pub struct QuarantineList {
     /// The phones, the one that asked last first.
     pub phones: Vec<QuarantinedPhone>,
     /// How often something was refused since the gateway started, by reason.
-    pub refused: Vec<RefusedCount>,
+    pub refused: Vec<MissCount>,
     /// The last refused attempts by reason and source, the newest first.
-    pub attempts: Vec<RefusedAttempts>,
+    pub attempts: Vec<MissedAttempts>,
     /// Budgets that are used up.
     pub used_up: Vec<UsedUpBudget>,
 }

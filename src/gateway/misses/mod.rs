@@ -20,6 +20,6 @@ mod guessing_tests;
 pub use claim::{ClaimError, ClaimFrom, Claimed};
 pub(super) use guard::Misses;
 pub use listing::{QuarantineList, QuarantinedPhone, Reopened, UsedUpBudget};
-pub use refusals::{MissReason, RefusedAttempts, RefusedCount};
+pub use refusals::{MissCount, MissReason, MissedAttempts};
 pub use settings::{MissBudgets, MissRules};
 pub(super) use whereabouts::Whereabouts;

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use super::guard::State;
 use super::refusals::MissReason;
 use super::source::Source;
-use crate::device::{TreePath, UnknownPhone};
+use crate::device::{TreePath, TreePathError, UnknownPhone};
+use crate::gateway::access::shown_token;
 use crate::gateway::door::FetchRequest;
 use crate::gateway::schedule::after;
 use crate::gateway::{Gateway, GatewayError};
@@ -28,7 +29,7 @@ impl Gateway {
         if self.inner.misses.is_calm(self.inner.clock.now()) {
             return false;
         }
-        let Ok(path) = request.path.parse::<TreePath>() else {
+        let Ok(path) = path_of(request) else {
             return false;
         };
         self.named_phone(&path)
@@ -61,46 +62,49 @@ impl Gateway {
         true
     }
 
-    /// Notes that a request was refused. It costs its source something if it looks like guessing:
-    /// the own file of a phone that nobody knows, once for each MAC while it is in quarantine; or a
-    /// proof that is refused, each time. Files that phones just ask for and old servers never had
-    /// cost nothing.
-    pub(in crate::gateway) fn note_miss(&self, request: &FetchRequest, reason: MissReason) {
-        let Ok(path) = request.path.parse::<TreePath>() else {
+    /// Notes that what a request shows is none of the phone's: each try costs its source something.
+    /// `mac` is the phone in whose name it came, as far as that is known.
+    pub(in crate::gateway) fn note_refused_proof(&self, request: &FetchRequest, mac: Option<Mac>) {
+        let address = request.source.ip().to_canonical();
+        let now = self.inner.clock.now();
+        let mac = mac.unwrap_or(Mac::new([0; 6]));
+        let mut state = self.inner.misses.lock();
+        state
+            .refusals
+            .note(MissReason::RefusedProof, mac, address, now);
+        self.spend(&mut state, Source::of(address), mac, now);
+    }
+
+    /// Notes that there is no file for a request. It costs its source something if it looks like
+    /// guessing: the own file of a phone that nobody knows, once for each MAC while it is in
+    /// quarantine. Files that phones just ask for and old servers never had cost nothing.
+    pub(in crate::gateway) fn note_miss(&self, request: &FetchRequest) {
+        let Ok(path) = path_of(request) else {
             return;
         };
         let Some(mac) = self.named_phone(&path) else {
             return;
         };
-        let is_known = self.inner.whereabouts.knows(mac);
-        if reason == MissReason::UnknownPhone && is_known {
+        if self.inner.whereabouts.knows(mac) {
             return;
         }
         let misses = &self.inner.misses;
         let now = self.inner.clock.now();
         let address = request.source.ip().to_canonical();
         let source = Source::of(address);
-        let is_decoy = !is_known && misses.is_decoy(mac);
-        let reason = if is_decoy { MissReason::Decoy } else { reason };
+        let is_decoy = misses.is_decoy(mac);
+        let reason = if is_decoy {
+            MissReason::Decoy
+        } else {
+            MissReason::UnknownPhone
+        };
         let mut state = misses.lock();
         state.refusals.note(reason, mac, address, now);
-        let known_source = state.quarantine.phone(mac).map(|phone| phone.address);
-        let is_repeated = known_source.is_some_and(|known| Source::of(known) == source);
-        if reason == MissReason::UnknownPhone && is_repeated {
-            self.note_in_quarantine(&mut state, mac, request, now);
-            return;
-        }
-        if state.budgets.used_up_until(source, mac, now).is_none() {
-            if let Some(used_up) = state.budgets.spend(source, mac, now) {
-                misses.is_disturbed_until(used_up.until);
-                tracing::warn!(
-                    of = used_up.of, until = %used_up.until,
-                    "a budget of misses is used up: until there is room again only phones that are \
-                     where they were seen last get their own files from there; `trestle quarantine \
-                     reopen` gives it back"
-                );
-            }
-            if !is_known && !self.note_in_quarantine(&mut state, mac, request, now) {
+        let before = state.quarantine.phone(mac).map(|phone| phone.address);
+        let is_repeated = before.is_some_and(|before| Source::of(before) == source);
+        if is_repeated || self.spend(&mut state, source, mac, now) {
+            let is_there = self.note_in_quarantine(&mut state, mac, request, now);
+            if !is_there {
                 let phone = UnknownPhone::new(now, address, path, user_agent(request));
                 state.quarantine.add(mac, phone);
                 self.plan_quarantine(now);
@@ -109,6 +113,23 @@ impl Gateway {
         if is_decoy {
             self.alarm(&mut state, mac, address, now);
         }
+    }
+
+    /// Takes a miss from the budgets of a source, if they have room for it; whether they had.
+    fn spend(&self, state: &mut State, source: Source, mac: Mac, now: Timestamp) -> bool {
+        if state.budgets.used_up_until(source, mac, now).is_some() {
+            return false;
+        }
+        if let Some(used_up) = state.budgets.spend(source, mac, now) {
+            self.inner.misses.is_disturbed_until(used_up.until);
+            tracing::warn!(
+                of = used_up.of, until = %used_up.until,
+                "a budget of misses is used up: until there is room again only phones that are \
+                 where they were seen last get their own files from there; `trestle quarantine \
+                 reopen` gives it back"
+            );
+        }
+        true
     }
 
     /// Somebody has asked for a decoy: he guesses.
@@ -140,7 +161,7 @@ impl Gateway {
         now: Timestamp,
     ) -> bool {
         if let Some(phone) = state.quarantine.phone_mut(mac)
-            && let Ok(path) = request.path.parse()
+            && let Ok(path) = path_of(request)
         {
             let address = request.source.ip().to_canonical();
             phone.note(now, address, path, user_agent(request));
@@ -191,6 +212,12 @@ impl Gateway {
         self.inner.store.commit(batch)?.durable().await?;
         Ok(())
     }
+}
+
+/// The path that is asked for; a token before it is nobody's business.
+fn path_of(request: &FetchRequest) -> Result<TreePath, TreePathError> {
+    let (_, path) = shown_token(request);
+    path.parse()
 }
 
 fn user_agent(request: &FetchRequest) -> String {

@@ -49,7 +49,7 @@ impl fmt::Display for MissReason {
 
 /// How often something was refused since the gateway started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RefusedCount {
+pub struct MissCount {
     /// Why.
     pub reason: MissReason,
     /// How often.
@@ -58,7 +58,7 @@ pub struct RefusedCount {
 
 /// What a source was refused for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RefusedAttempts {
+pub struct MissedAttempts {
     /// Why.
     pub reason: MissReason,
     /// Who asked.
@@ -77,7 +77,7 @@ pub struct RefusedAttempts {
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
     counts: [u64; MissReason::ALL.len()],
-    kept: Vec<RefusedAttempts>,
+    kept: Vec<MissedAttempts>,
     lines: Lines,
 }
 
@@ -103,7 +103,7 @@ impl Refusals {
                 attempts.count = attempts.count.saturating_add(1);
                 attempts.mac = mac;
             }
-            None => self.keep(RefusedAttempts {
+            None => self.keep(MissedAttempts {
                 reason,
                 address,
                 first: at,
@@ -118,7 +118,7 @@ impl Refusals {
     }
 
     /// Keeps one more; without room the one that was quiet longest goes, of those that count least.
-    fn keep(&mut self, attempts: RefusedAttempts) {
+    fn keep(&mut self, attempts: MissedAttempts) {
         if self.kept.len() >= MAX_KEPT {
             let places = self.kept.iter().enumerate();
             let least =
@@ -130,15 +130,15 @@ impl Refusals {
         self.kept.push(attempts);
     }
 
-    pub(super) fn counts(&self) -> Vec<RefusedCount> {
+    pub(super) fn counts(&self) -> Vec<MissCount> {
         let counts = MissReason::ALL.into_iter().zip(self.counts);
         counts
-            .map(|(reason, count)| RefusedCount { reason, count })
+            .map(|(reason, count)| MissCount { reason, count })
             .collect()
     }
 
     /// What is kept, the newest first.
-    pub(super) fn kept(&self) -> Vec<RefusedAttempts> {
+    pub(super) fn kept(&self) -> Vec<MissedAttempts> {
         let mut kept = self.kept.clone();
         kept.sort_by_key(|attempts| std::cmp::Reverse(attempts.last));
         kept

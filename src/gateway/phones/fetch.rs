@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use super::super::access::{Wanted, hide_token, split_token};
 use super::super::core::Gateway;
-use super::super::door::{FetchAnswer, FetchReceipt, FetchRequest, GatewayError};
-use super::super::misses::MissReason;
+use super::super::door::{FetchAnswer, FetchReceipt, FetchRequest, GatewayError, Transport};
 use super::super::transfers::Take;
 use super::lookup::named_mac;
 use crate::device::{Contact, FileContent, FileRecord, FileRole, TransferState, TreePath};
@@ -21,6 +21,8 @@ pub(super) struct Asked<'r> {
     /// The file, under its own name.
     path: TreePath,
     file: FileRecord,
+    /// What stands before its name in the request and looks like a token.
+    token: Option<&'r str>,
     /// The phone that speaks like the one whose file it is, or that names itself.
     phone: Option<(Mac, Recognised)>,
     address: IpAddr,
@@ -28,6 +30,19 @@ pub(super) struct Asked<'r> {
 }
 
 impl Asked<'_> {
+    /// The same for the question whether it is given.
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            request: self.request,
+            path: &self.path,
+            file: &self.file,
+            token: self.token,
+            speaker: self.mac(),
+            address: self.address,
+            at: self.at,
+        }
+    }
+
     /// The phone that seems to ask.
     fn mac(&self) -> Option<Mac> {
         self.phone.as_ref().map(|(mac, _)| *mac)
@@ -51,7 +66,7 @@ impl Gateway {
         match self.answer(&request).await {
             Ok(answer) => answer,
             Err(error) => {
-                tracing::error!(path = request.path, source = %request.source, %error, "a file can't be served");
+                tracing::error!(path = %hide_token(&request.path), source = %request.source, %error, "a file can't be served");
                 FetchAnswer::NotFound
             }
         }
@@ -59,16 +74,24 @@ impl Gateway {
 
     async fn answer(&self, request: &FetchRequest) -> Result<FetchAnswer, GatewayError> {
         // Known and unknown phones alike, and before any look at the store.
-        if self.is_held_back(request) {
-            return Ok(FetchAnswer::NotFound);
+        let shows_nothing = self.shows_nothing(request);
+        if shows_nothing && self.is_held_back(request) {
+            return Ok(self.refusal(request, false));
         }
         let Some(asked) = self.asked(request)? else {
-            self.note_miss(request, MissReason::UnknownPhone);
-            return Ok(FetchAnswer::NotFound);
+            self.note_miss(request);
+            return self.no_such_file(request);
         };
+        if let Some(refusal) = self.admission(asked.wanted()).await? {
+            return Ok(refusal);
+        }
+        // Of a phone's own file, admission has seen to what is shown.
         let owner = asked.owner();
-        if owner.is_some_and(|owner| self.holds_back(owner, request)) {
-            return Ok(FetchAnswer::NotFound);
+        let is_settled = !shows_nothing && matches!(asked.file.role, FileRole::Phone { .. });
+        if let Some(owner) = owner.filter(|_| !is_settled)
+            && self.holds_back(owner, request)
+        {
+            return Ok(self.refusal(request, false));
         }
         self.note_asking(&asked).await?;
         let (mac, transfer) = match asked.file.role {
@@ -109,7 +132,16 @@ impl Gateway {
     /// The file that is asked for, and the phone that seems to ask. `None` when there is no such
     /// file.
     fn asked<'r>(&self, request: &'r FetchRequest) -> Result<Option<Asked<'r>>, GatewayError> {
-        let Some((path, file)) = self.find_file(&request.path)? else {
+        let found = match self.find_file(&request.path)? {
+            Some(found) => Some((found, None)),
+            None => match split_token(&request.path) {
+                Some((token, path)) if request.transport != Transport::Tftp => {
+                    self.find_file(path)?.map(|found| (found, Some(token)))
+                }
+                _ => None,
+            },
+        };
+        let Some(((path, file), token)) = found else {
             return Ok(None);
         };
         let recognised = request
@@ -135,6 +167,7 @@ impl Gateway {
             request,
             path,
             file,
+            token,
             phone,
             // A phone on IPv4 is one, whatever the listener's socket is.
             address: request.source.ip().to_canonical(),

@@ -97,6 +97,12 @@ pub(in crate::gateway) fn with_mac_of(name: &str, old: Mac, new: Mac) -> String 
         .replace(&old.to_string(), &new.to_string())
 }
 
+/// The MAC address that a name holds.
+pub(in crate::gateway) fn mac_in_name(name: &str) -> Option<Mac> {
+    let start = mac_position(name)?;
+    name.get(start..start + 12)?.parse().ok()
+}
+
 /// What stands before and after the MAC in a name.
 fn without_mac(name: &str) -> Option<(&str, &str)> {
     let start = mac_position(name)?;

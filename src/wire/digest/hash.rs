@@ -58,7 +58,7 @@ impl Algorithm {
     }
 
     /// Hash of the parts with colons between them, in lower-case hex.
-    fn hash(self, parts: &[&[u8]]) -> String {
+    pub(super) fn hash(self, parts: &[&[u8]]) -> String {
         match self {
             Self::Md5 | Self::Md5Session => joined::<Md5>(parts),
             Self::Sha256 | Self::Sha256Session => joined::<Sha256>(parts),
@@ -114,13 +114,17 @@ pub(super) struct Ingredients<'a> {
 impl Ingredients<'_> {
     /// The `response` value of these credentials.
     pub(super) fn response(&self, credentials: &Credentials) -> String {
-        let hash = |parts: &[&[u8]]| self.algorithm.hash(parts);
-        let (nonce, cnonce) = (self.nonce.as_bytes(), self.cnonce.as_bytes());
-        let mut secret = hash(&[
+        self.response_by_hash(self.algorithm.hash(&[
             credentials.username.as_bytes(),
             self.realm.as_bytes(),
             credentials.password.expose().as_bytes(),
-        ]);
+        ]))
+    }
+
+    /// The same from the hash of user name, realm and password.
+    pub(super) fn response_by_hash(&self, mut secret: String) -> String {
+        let hash = |parts: &[&[u8]]| self.algorithm.hash(parts);
+        let (nonce, cnonce) = (self.nonce.as_bytes(), self.cnonce.as_bytes());
         if self.algorithm.is_session() {
             secret = hash(&[secret.as_bytes(), nonce, cnonce]);
         }

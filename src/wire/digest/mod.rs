@@ -3,15 +3,19 @@
 //!
 //! Nothing here knows HTTP or SIP: header values, method and URI are plain text arguments.
 
+mod answer;
 mod body;
 mod client;
 mod hash;
 mod header;
+mod password_hash;
 mod verifier;
 
+pub use answer::{ShownAnswer, basic_challenge};
 pub use body::BodyPieces;
 pub use client::{Challenge, ClientState, DigestChallenge};
 pub use hash::{Algorithm, Protection};
+pub use password_hash::{HashedCredentials, PasswordHash};
 pub use verifier::{Verdict, Verifier};
 
 use super::Secret;

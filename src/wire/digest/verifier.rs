@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::Credentials;
 use super::hash::{Algorithm, Ingredients, Protection, hex};
 use super::header::{Section, quoted, sections};
+use super::{Credentials, HashedCredentials, PasswordHash};
 
 /// How long a nonce may be used.
 const NONCE_LIFETIME: Duration = Duration::from_secs(60);
@@ -98,6 +98,23 @@ impl Verifier {
         scope: &str,
         credentials: &Credentials,
     ) -> Verdict {
+        let credentials = HashedCredentials {
+            username: credentials.username.clone(),
+            password_hash: PasswordHash::of(credentials, &self.realm),
+        };
+        self.verify_hashed(now, authorization, method, uri, scope, &credentials)
+    }
+
+    /// The same where only a hash of the password is kept, one for this verifier's realm.
+    pub fn verify_hashed(
+        &mut self,
+        now: Timestamp,
+        authorization: &str,
+        method: &str,
+        uri: &str,
+        scope: &str,
+        credentials: &HashedCredentials,
+    ) -> Verdict {
         let found = sections(authorization);
         let Some((nonce, count)) = found
             .first()
@@ -130,7 +147,7 @@ impl Verifier {
         method: &str,
         uri: &str,
         scope: &str,
-        credentials: &Credentials,
+        credentials: &HashedCredentials,
     ) -> Option<(Nonce, u32)> {
         if section
             .value("algorithm")
@@ -162,7 +179,7 @@ impl Verifier {
             cnonce: section.value("cnonce").unwrap_or_default(),
             body: &b"",
         }
-        .response(credentials);
+        .response_by_hash(credentials.password_hash.expose().to_owned());
         let right = section
             .value("response")?
             .as_bytes()
