@@ -55,7 +55,7 @@ pub(super) struct Shared {
     pub(super) gateway: Gateway,
     token: Secret,
     /// Long work goes on the gateway's threads, not on the one that answers requests.
-    runtime: Handle,
+    pub(super) runtime: Handle,
 }
 
 impl AdminServer {
@@ -105,6 +105,7 @@ impl AdminServer {
                     .route("/v1/import", web::post().to(import))
                     .route("/v1/verify", web::post().to(verify))
                     .route("/v1/export", web::post().to(export))
+                    .configure(super::credentials::routes)
                     .configure(super::quarantine::routes)
                     .default_service(web::to(|| async {
                         refusal(StatusCode::NOT_FOUND, "there is no such resource")
@@ -399,7 +400,7 @@ fn reply_or_fault<T: Serialize>(outcome: Result<T, ChangeError>) -> HttpResponse
     }
 }
 
-fn reply_to_work<T: Serialize, E: std::error::Error>(
+pub(super) fn reply_to_work<T: Serialize, E: std::error::Error>(
     outcome: Result<Result<T, E>, tokio::task::JoinError>,
 ) -> HttpResponse {
     match outcome {

@@ -2,12 +2,14 @@
 
 mod api;
 mod client;
+mod credentials;
 mod key;
 mod protocol;
 mod quarantine;
 
 pub use api::{AdminServer, AdminServerError};
 pub use client::{AdminClient, AdminClientError};
+pub use credentials::CredentialsRequest;
 pub use key::{AdminKey, AdminKeyError};
 pub use protocol::{
     ControlReply, ErrorReply, ExportRequest, ImportRequest, LogReply, TreeRequest, UnsetRequest,

@@ -110,6 +110,14 @@ impl PhonesSection {
         offered("phones.tftp", &self.tftp, "", "leave it empty")
     }
 
+    /// Whether there are phones that have to show nothing.
+    pub fn is_open(&self) -> bool {
+        let groups = self.group.iter().map(|group| &group.proof);
+        std::iter::once(&self.proof)
+            .chain(groups)
+            .any(|proofs| proofs.contains(&Proof::Open))
+    }
+
     fn check_groups(&self) -> Result<(), SettingsError> {
         check_proofs("phones", &self.proof, &self.networks, self.until_used)?;
         let mut names = vec![AccessPolicy::DEFAULT];

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use url::Url;
 
+use super::credentials::CredentialsArguments;
 use super::exit::{CommandError, ERROR, Ending};
 use super::quarantine::QuarantineCommand;
 use super::temporary::Temporary;
@@ -316,6 +317,8 @@ pub(super) enum DeviceCommand {
         #[command(flatten)]
         place: Place,
     },
+    /// Give phones something to show when they fetch their files, through these files
+    Credentials(CredentialsArguments),
     /// Tell a phone to restart
     Reboot {
         /// Twelve hex digits

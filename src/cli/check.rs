@@ -12,6 +12,9 @@ use crate::gateway::{self, CheckReport, Finding, FindingKind, Weight};
 
 /// Before the text below a number.
 const INDENT: &str = "           ";
+/// What is said where phones have to show nothing.
+const OPEN_FILES: &str = "phones.proof is \"open\": once served, whoever knows a phone's MAC \
+                          address gets its file with its passwords";
 /// Unknown keys named in the report; all are listed by `--list unknown-key`.
 const NAMED_KEYS: usize = 5;
 
@@ -32,7 +35,13 @@ pub(super) fn run(
     match (format, listed) {
         (Format::Json, _) => output::json(&report)?,
         (Format::Text, Some(kind)) => list(&report, kind),
-        (Format::Text, None) => one_screen(&report),
+        (Format::Text, None) => {
+            one_screen(&report);
+            if settings.phones.is_open() {
+                output::line("");
+                output::line(OPEN_FILES);
+            }
+        }
     }
     Ok(Ending::from_count(report.problems()))
 }

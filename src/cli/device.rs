@@ -5,9 +5,9 @@ use comfy_table::{Table, presets};
 use super::access::Access;
 use super::arguments::{DeviceCommand, Format};
 use super::exit::{CommandError, Ending};
-use super::{output, trace};
+use super::{credentials, output, trace};
 use crate::admin::{ControlReply, WishRequest};
-use crate::gateway::{ControlOutcome, DeviceDetail, DeviceSummary, ParameterLine, SetReport};
+use crate::gateway::{AccessSummary, ControlOutcome, DeviceDetail, DeviceSummary, ParameterLine, SetReport};
 
 pub(super) async fn run(command: DeviceCommand) -> Result<Ending, CommandError> {
     match command {
@@ -84,6 +84,7 @@ pub(super) async fn run(command: DeviceCommand) -> Result<Ending, CommandError> 
             let reply = Access::open(&place)?.resync(mac).await?;
             return print_control(&reply, "fetch its file", format);
         }
+        DeviceCommand::Credentials(arguments) => return credentials::run(arguments).await,
         DeviceCommand::Reboot { mac, place, format } => {
             let reply = Access::open(&place)?.reboot(mac).await?;
             return print_control(&reply, "restart", format);
@@ -224,6 +225,7 @@ fn print_detail(detail: &DeviceDetail) {
         ("failed sessions", detail.retry_count.to_string()),
         ("restarts ordered", detail.reboots.to_string()),
     ];
+    lines.extend(access_lines(&detail.access));
     for transfer in &detail.transfers {
         let state = match (transfer.finished, transfer.fault) {
             (false, _) if transfer.installing => "the phone has to take it".to_owned(),
@@ -236,6 +238,49 @@ fn print_detail(detail: &DeviceDetail) {
     for (name, value) in lines {
         output::line(format!("{name:<20}{value}").trim_end());
     }
+}
+
+/// What the phone has to show when it fetches its file, and has shown.
+fn access_lines(access: &AccessSummary) -> Vec<(&'static str, String)> {
+    let wanted: Vec<String> = access.wanted.iter().map(ToString::to_string).collect();
+    let mut proof = format!("{} (group {})", wanted.join(" or "), access.group);
+    if let Some(until_used) = access.until_used {
+        proof.push_str(&format!("; {until_used} until it has used it"));
+    }
+    if access.open {
+        proof.push_str("; RISK: whoever knows its MAC address gets its file");
+    }
+    let mut lines = vec![("proof", proof)];
+    let at = |at: jiff::Timestamp| at.strftime("%F %T UTC").to_string();
+    for (name, given) in [("password", &access.digest), ("token", &access.token)] {
+        let used = given.used_since.map(|since| format!("used since {}", at(since)));
+        let waits = given.given_at.filter(|_| given.waits);
+        let waits = waits.map(|given_at| format!("given {}, not used yet", at(given_at)));
+        let both: Vec<String> = used.into_iter().chain(waits).collect();
+        if !both.is_empty() {
+            lines.push((name, both.join("; ")));
+        }
+    }
+    if let Some(since) = access.certificate_since {
+        lines.push(("certificate", format!("used since {}", at(since))));
+    }
+    if access.lost {
+        let text = "its file does not carry any more what it was given: it begins anew";
+        lines.push(("credentials", text.to_owned()));
+    }
+    if let Some(refused) = &access.refused {
+        lines.push((
+            "refused",
+            format!(
+                "{} times; last {} to {}: {}",
+                refused.count,
+                at(refused.last_at),
+                refused.last_address,
+                refused.last_reason
+            ),
+        ));
+    }
+    lines
 }
 
 fn print_parameters(parameters: &[ParameterLine]) {

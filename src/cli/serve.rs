@@ -64,6 +64,9 @@ pub(super) async fn run(
             "the clock is hastened: for rehearsals and tests only"
         );
     }
+    for risk in server.gateway().access_risks() {
+        tracing::warn!("{risk}");
+    }
     for url in settings.acs.urls() {
         tracing::info!(acs = %url, "devices inform this ACS");
     }

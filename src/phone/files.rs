@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use super::body::{FileBody, HeadBody};
 use super::own_end::OwnEnd;
 use super::path::tree_path;
-use crate::gateway::{FetchAnswer, FetchReceipt, FetchRequest, Gateway, Shown, Transport};
+use crate::gateway::{FetchAnswer, FetchReceipt, FetchRequest, Gateway, Shown, Transport, hide_token};
 use crate::wire::Secret;
 
 /// A User-Agent is cut to this many characters; no phone's is half as long.
@@ -59,7 +59,8 @@ pub(super) async fn answer<S: FileSource>(
     files: web::Data<Files<S>>,
 ) -> HttpResponse {
     let response = respond(&request, &files).await;
-    let path: String = request.uri().path().chars().take(MAXIMUM_LOGGED).collect();
+    let path = hide_token(request.uri().path());
+    let path: String = path.chars().take(MAXIMUM_LOGGED).collect();
     tracing::info!(
         source = request.peer_addr().map(tracing::field::display),
         method = %request.method(),

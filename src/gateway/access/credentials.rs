@@ -93,7 +93,7 @@ impl Gateway {
     ///
     /// # Errors
     /// [`UnknownGroup`].
-    pub fn phones_of_group(&self, name: &str) -> Result<Vec<Mac>, UnknownGroup> {
+    fn phones_of_group(&self, name: &str) -> Result<Vec<Mac>, UnknownGroup> {
         let settings = &self.inner.settings.access;
         let Some((wanted, _)) = settings.all().find(|(_, policy)| policy.name == name) else {
             let known: Vec<&str> = settings.all().map(|(_, one)| one.name.as_str()).collect();
@@ -108,15 +108,38 @@ impl Gateway {
         Ok(members.map(|(mac, _)| mac).collect())
     }
 
-    /// Gives a phone something to show, in its own file, or takes all of it back.
+    /// Gives phones something to show, in their own files, or takes all of it back: those that are
+    /// named, and those of a group. What can't be done for one phone is told in its line.
     ///
     /// # Errors
-    /// [`GatewayError`] for an unknown phone, or when the store fails.
+    /// [`UnknownGroup`]; nothing was changed then.
     pub async fn order_credentials(
+        &self,
+        mut macs: Vec<Mac>,
+        group: Option<&str>,
+        order: CredentialsOrder,
+    ) -> Result<Vec<CredentialsLine>, UnknownGroup> {
+        if let Some(group) = group {
+            macs.extend(self.phones_of_group(group)?);
+        }
+        macs.sort_unstable();
+        macs.dedup();
+        let mut lines = Vec::with_capacity(macs.len());
+        for mac in macs {
+            let outcome = self.order_credentials_of(mac, order).await;
+            let outcome = outcome.unwrap_or_else(|error| CredentialsOutcome::Left {
+                reason: error.to_string(),
+            });
+            lines.push(CredentialsLine { mac, outcome });
+        }
+        Ok(lines)
+    }
+
+    async fn order_credentials_of(
         &self,
         mac: Mac,
         order: CredentialsOrder,
-    ) -> Result<CredentialsLine, GatewayError> {
+    ) -> Result<CredentialsOutcome, GatewayError> {
         let outcome = self
             .change(mac, |draft, _| {
                 if order.forget {
@@ -131,7 +154,7 @@ impl Gateway {
             })
             .await?;
         self.inner.access.trials().forget(mac);
-        Ok(CredentialsLine { mac, outcome })
+        Ok(outcome)
     }
 
     /// Notes whether a phone's own file, which a change gives another text, still carries what the
