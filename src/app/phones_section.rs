@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn what_nobody_could_show_or_would_have_no_effect_is_refused() {
         for (text, wanted) in [
-            ("proof = []", "phones: no proof is named"),
+            ("proof = []", "phones.proof: no proof is named"),
             ("proof = [\"open\", \"digest\"]", "leave open out"),
             ("proof = \"network\"", "networks is empty"),
             (

@@ -7,7 +7,9 @@ use super::arguments::{DeviceCommand, Format};
 use super::exit::{CommandError, Ending};
 use super::{credentials, output, trace};
 use crate::admin::{ControlReply, WishRequest};
-use crate::gateway::{AccessSummary, ControlOutcome, DeviceDetail, DeviceSummary, ParameterLine, SetReport};
+use crate::gateway::{
+    AccessSummary, ControlOutcome, DeviceDetail, DeviceSummary, ParameterLine, SetReport,
+};
 
 pub(super) async fn run(command: DeviceCommand) -> Result<Ending, CommandError> {
     match command {
@@ -253,7 +255,9 @@ fn access_lines(access: &AccessSummary) -> Vec<(&'static str, String)> {
     let mut lines = vec![("proof", proof)];
     let at = |at: jiff::Timestamp| at.strftime("%F %T UTC").to_string();
     for (name, given) in [("password", &access.digest), ("token", &access.token)] {
-        let used = given.used_since.map(|since| format!("used since {}", at(since)));
+        let used = given
+            .used_since
+            .map(|since| format!("used since {}", at(since)));
         let waits = given.given_at.filter(|_| given.waits);
         let waits = waits.map(|given_at| format!("given {}, not used yet", at(given_at)));
         let both: Vec<String> = used.into_iter().chain(waits).collect();

@@ -224,11 +224,12 @@ mod tests {
 
     use super::*;
     use crate::cwmp::{Event, EventCode, FaultCode, Notification, TransferFault};
-    use crate::device::{FileContent, FileRole, RebootOrders, Served};
+    use crate::device::{Access, FileContent, FileRole, RebootOrders, Served, TokenHash};
     use crate::mapping::Rows;
     use crate::native::{Dialect, Mac};
     use crate::store::{decode, encode};
-    use crate::wire::ContentHash;
+    use crate::wire::digest::PasswordHash;
+    use crate::wire::{ContentHash, Credentials};
 
     const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
 
@@ -311,6 +312,17 @@ mod tests {
         });
         cpe.next_transfer_id = 3;
         cpe.retry_count = 4;
+        let mut access = Access::default();
+        access.tokens.issue(TokenHash::of("token"), at(15)).unwrap();
+        access.tokens.note_use(0, at(16));
+        let credentials = Credentials {
+            username: MAC.to_string(),
+            password: Secret::new("fetch"),
+        };
+        let hash = PasswordHash::of(&credentials, "realm");
+        access.passwords.issue(hash, at(17)).unwrap();
+        access.certificate_since = Some(at(18));
+        access.is_lost = true;
         let record = DeviceRecord {
             vendor: "vendor".to_owned(),
             own_file: "site/cfg000b82a1b2c3.xml".parse().unwrap(),
@@ -351,8 +363,14 @@ mod tests {
                 "ntp.example.net".to_owned(),
             )]),
             reached_by: None,
+            access,
         };
         golden("device.v3", &record);
+        // Those before knew nothing of who asks.
+        let record = DeviceRecord {
+            access: Access::default(),
+            ..record
+        };
         let old = std::fs::read(fixture("device.v2")).unwrap();
         assert_eq!(decode::<DeviceRecord>(&old).unwrap(), record);
         let old = std::fs::read(fixture("device.v1")).unwrap();

@@ -10,7 +10,9 @@ use tokio::runtime::Handle;
 use super::body::{FileBody, HeadBody};
 use super::own_end::OwnEnd;
 use super::path::tree_path;
-use crate::gateway::{FetchAnswer, FetchReceipt, FetchRequest, Gateway, Shown, Transport, hide_token};
+use crate::gateway::{
+    FetchAnswer, FetchReceipt, FetchRequest, Gateway, Shown, Transport, hide_token,
+};
 use crate::wire::Secret;
 
 /// A User-Agent is cut to this many characters; no phone's is half as long.

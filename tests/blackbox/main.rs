@@ -44,6 +44,7 @@ mod kill;
 mod mapping_check;
 mod notification;
 mod paths;
+mod proof;
 mod quarantine;
 mod restart;
 mod sealed;

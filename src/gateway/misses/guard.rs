@@ -55,6 +55,10 @@ impl Misses {
         }
     }
 
+    pub(super) fn decoys(&self) -> &[Mac] {
+        &self.decoys
+    }
+
     pub(super) fn is_decoy(&self, mac: Mac) -> bool {
         self.decoys.binary_search(&mac).is_ok()
     }

@@ -188,6 +188,11 @@ impl Gateway {
         });
         let phones: Vec<_> = phones.collect();
         self.inner.misses.lock().quarantine.load(phones);
+        for mac in self.inner.misses.decoys() {
+            if self.inner.whereabouts.knows(*mac) {
+                tracing::warn!(%mac, "a decoy in the settings is a phone that is known: it is no decoy");
+            }
+        }
     }
 
     /// Writes what has changed in the quarantine.

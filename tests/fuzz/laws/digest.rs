@@ -1,10 +1,11 @@
 //! Whatever a challenge says, its answer is one header line; and a verifier accepts no text that
-//! does not answer a challenge of its own, be it an answer to another one's.
+//! does not answer a challenge of its own, be it an answer to another one's. What is read of an
+//! Authorization header before it is checked is read of any text.
 
 use jiff::Timestamp;
 
 use super::wire::Secret;
-use super::wire::digest::{Challenge, ClientState, Credentials, Verdict, Verifier};
+use super::wire::digest::{Challenge, ClientState, Credentials, ShownAnswer, Verdict, Verifier};
 
 pub(crate) fn holds(text: &str) {
     let credentials = Credentials {
@@ -23,6 +24,9 @@ pub(crate) fn holds(text: &str) {
         )
     };
     assert_ne!(judge(text), Verdict::Accepted);
+    if let Some(answer) = ShownAnswer::parse(text) {
+        assert!(answer.username().len() <= text.len());
+    }
     for challenge in Challenge::parse_all([text]) {
         let answer = ClientState::new(challenge).answer("GET", "/", b"", &credentials, "c0");
         assert!(!answer.contains(|c: char| c.is_control()));
