@@ -10,7 +10,7 @@ use crate::gateway::phones::with_mac_of;
 use crate::gateway::tree::sealed;
 use crate::gateway::{Gateway, GatewayError};
 use crate::mapping::{NewFile, Pack, Recognised};
-use crate::native::{Document, FileIdentity, LayerKind, Mac, Seal};
+use crate::native::{Document, LayerKind, Mac, Seal};
 
 /// Where the own file of a claimed phone comes from.
 #[derive(Clone, PartialEq, Eq)]
@@ -258,14 +258,14 @@ impl Gateway {
         }
         let found = paths
             .iter()
-            .find_map(|path| Some((path, self.read_as(mac, path, &content)?)));
-        let Some((path, (pack, identity, plain, seal))) = found else {
+            .find_map(|path| self.read_as(mac, path, &content));
+        let Some(own) = found else {
             let names = paths.iter().map(|path| path.file_name().to_owned());
             return Err(ClaimError::NoSettings {
                 names: names.collect(),
             });
         };
-        let document = Document::parse(identity.dialect, plain);
+        let document = &own.document;
         let mut damage = document
             .problems()
             .iter()
@@ -283,28 +283,12 @@ impl Gateway {
         if let Some(declared) = declared {
             return Err(ClaimError::WrongPhone { mac, declared });
         }
-        let vendor = pack.vendor().to_owned();
-        Ok(OwnFile {
-            path: path.clone(),
-            role: FileRole::Phone {
-                mac,
-                vendor: vendor.clone(),
-                dialect: identity.dialect,
-            },
-            vendor,
-            document,
-            seal,
-        })
+        Ok(own)
     }
 
     /// What a file is under a name, if that is the own file of this phone: as it stands, or opened
     /// with a password of the settings.
-    fn read_as(
-        &self,
-        mac: Mac,
-        path: &TreePath,
-        content: &[u8],
-    ) -> Option<(Arc<Pack>, FileIdentity, Vec<u8>, Option<Seal>)> {
+    fn read_as(&self, mac: Mac, path: &TreePath, content: &[u8]) -> Option<OwnFile> {
         let oui = mac.oui();
         let mut packs: Vec<&Arc<Pack>> = self.inner.packs.iter().collect();
         // Several makers' phones ask for the same name.
@@ -313,23 +297,34 @@ impl Gateway {
             let own = |plain: &[u8]| {
                 let identity = pack.identify_own(path.file_name(), plain)?;
                 let is_own = identity.layer == LayerKind::Phone && identity.mac == Some(mac);
-                is_own.then_some(identity)
+                is_own.then_some(identity.dialect)
             };
-            if let Some(identity) = own(content) {
-                return Some((Arc::clone(pack), identity, content.to_vec(), None));
-            }
-            if !Seal::is_on(content) && !Seal::may_be_on(content) {
-                return None;
-            }
-            let whose = Whose {
-                vendor: Some(pack.vendor()),
-                model: None,
-                mac: Some(mac),
+            let (dialect, plain, seal) = match own(content) {
+                Some(dialect) => (dialect, content.to_vec(), None),
+                None if Seal::is_on(content) || Seal::may_be_on(content) => {
+                    let whose = Whose {
+                        vendor: Some(pack.vendor()),
+                        model: None,
+                        mac: Some(mac),
+                    };
+                    let opened = self.inner.settings.file_passwords.open(whose, content);
+                    let (plain, seal) = opened.ok()?;
+                    (own(&plain)?, plain, Some(seal))
+                }
+                None => return None,
             };
-            let opened = self.inner.settings.file_passwords.open(whose, content);
-            let (plain, seal) = opened.ok()?;
-            let identity = own(&plain)?;
-            Some((Arc::clone(pack), identity, plain, Some(seal)))
+            let vendor = pack.vendor().to_owned();
+            Some(OwnFile {
+                path: path.clone(),
+                role: FileRole::Phone {
+                    mac,
+                    vendor: vendor.clone(),
+                    dialect,
+                },
+                vendor,
+                document: Document::parse(dialect, plain),
+                seal,
+            })
         })
     }
 }
