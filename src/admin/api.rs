@@ -109,6 +109,7 @@ impl AdminServer {
                     .route("/v1/export", web::post().to(export))
                     .configure(super::upstream::routes)
                     .configure(super::credentials::routes)
+                    .configure(super::quarantine::routes)
                     .default_service(web::to(|| async {
                         refusal(StatusCode::NOT_FOUND, "there is no such resource")
                     }))

@@ -6,6 +6,7 @@ mod credentials;
 mod hand_over;
 mod key;
 mod protocol;
+mod quarantine;
 mod syslog;
 mod upstream;
 
@@ -17,4 +18,5 @@ pub use protocol::{
     ControlReply, ErrorReply, ExportRequest, ImportRequest, TreeRequest, UnsetRequest, WishRequest,
     WrongParameter,
 };
+pub use quarantine::{ClaimRequest, ReopenRequest};
 pub use upstream::{MAX_QUESTIONS, WouldAnswerRequest};

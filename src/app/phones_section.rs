@@ -10,10 +10,11 @@ use url::Url;
 use super::acs_section::problem_of_url;
 use super::settings::{SettingsError, check_vendor, empty_is_none, from_text};
 use crate::gateway::{
-    AccessGroup, AccessPolicy, AccessSettings, DeviceMatch, FilePassword, FirstContact, Network,
-    Proof, UntilUsed,
+    AccessGroup, AccessPolicy, AccessSettings, DeviceMatch, FilePassword, FirstContact,
+    MissBudgets, MissRules, Network, Proof, UntilUsed,
 };
 use crate::mapping::Packs;
+use crate::native::Mac;
 use crate::phone::{
     AllowedSources, OldServer, PhoneSettings, TftpSettings, UpstreamMode, UpstreamSettings,
 };
@@ -69,6 +70,10 @@ pub struct PhonesSection {
     pub group: Vec<GroupSection>,
     /// Passwords of encrypted files: `[[phones.file_password]]`.
     pub file_password: Vec<FilePassword>,
+    /// How many misses are borne: `[phones.misses]`.
+    pub misses: MissBudgets,
+    /// MACs that no phone has: whoever asks for one guesses.
+    pub decoys: Vec<Mac>,
 }
 
 /// Some phones, and what they have to show. What is not given is as in `[phones]`.
@@ -113,6 +118,8 @@ impl Default for PhonesSection {
             first_contact: access.first_contact,
             group: Vec::new(),
             file_password: Vec::new(),
+            misses: MissBudgets::default(),
+            decoys: Vec::new(),
         }
     }
 }
@@ -212,6 +219,14 @@ impl PhonesSection {
         TftpSettings {
             listen: self.tftp,
             allow: self.tftp_allow.clone(),
+        }
+    }
+
+    /// What guessing MACs costs.
+    pub(super) fn miss_rules(&self) -> MissRules {
+        MissRules {
+            budgets: self.misses.clone(),
+            decoys: self.decoys.clone(),
         }
     }
 

@@ -193,6 +193,9 @@ impl Server {
         if let Err(error) = self.gateway.write_logs().await {
             tracing::warn!(%error, "the last lines of the phones' logs are lost");
         }
+        if let Err(error) = self.gateway.write_quarantine().await {
+            tracing::warn!(%error, "the last unknown phones are lost");
+        }
         AdminKey::remove(&self.store);
         broken.unwrap_or(Ok(())).and(closed)?;
         Ok(())

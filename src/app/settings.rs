@@ -307,6 +307,7 @@ impl Settings {
             syslog_keep_bytes: self.syslog.keep_bytes(),
             syslog_port: self.syslog.port(),
             access: self.phones.access(packs)?,
+            misses: self.phones.miss_rules(),
         })
     }
 

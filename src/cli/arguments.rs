@@ -10,10 +10,11 @@ use url::Url;
 
 use super::credentials::CredentialsArguments;
 use super::exit::{CommandError, ERROR, Ending};
+use super::quarantine::QuarantineCommand;
 use super::temporary::Temporary;
 use super::{
-    check, convert, demo, device, explain, export, handover, import, mapping_check, replay, serve,
-    syslog, upstream, verify,
+    check, convert, demo, device, explain, export, handover, import, mapping_check, quarantine,
+    replay, serve, syslog, upstream, verify,
 };
 use crate::app::{Settings, SystemClock, start_telemetry};
 use crate::gateway::FindingKind;
@@ -240,6 +241,9 @@ enum Command {
     /// Look at phones and change them
     #[command(subcommand)]
     Device(DeviceCommand),
+    /// Look at phones that nobody knows, and claim them
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
 }
 
 /// What can be done about the old server.
@@ -533,6 +537,7 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
                 upstream::report(&place, format).await
             }
             Command::Device(command) => device::run(command).await,
+            Command::Quarantine(command) => quarantine::run(command).await,
         }
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));

@@ -15,6 +15,7 @@ mod handover;
 mod import;
 mod mapping_check;
 mod output;
+mod quarantine;
 mod replay;
 mod serve;
 mod syslog;

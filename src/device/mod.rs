@@ -13,6 +13,7 @@ mod seen_by;
 mod syslog;
 mod transfer;
 mod tree_path;
+mod unknown_phone;
 mod waking;
 
 pub use access::{Access, Issued, TokenHash, TooManyIssued};
@@ -31,4 +32,5 @@ pub use transfer::{
     TransferOrder, TransferState, Wish,
 };
 pub use tree_path::{TreePath, TreePathError};
+pub use unknown_phone::UnknownPhone;
 pub use waking::UdpConnectionRequests;

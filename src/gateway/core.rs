@@ -10,6 +10,7 @@ use super::device_log::WaitingLines;
 use super::door::GatewayError;
 use super::file_index::FileIndex;
 use super::live::Live;
+use super::misses::{Misses, Whereabouts};
 use super::own_cpe::{self, OwnCpe};
 use super::settings::GatewaySettings;
 use super::syslog::{Addresses, Intake};
@@ -76,6 +77,10 @@ pub(super) struct Inner {
     /// Where phones were last seen.
     pub(super) addresses: Addresses,
     pub(super) syslog: Intake,
+    pub(super) misses: Misses,
+    pub(super) whereabouts: Whereabouts,
+    /// When phones in quarantine are written next.
+    pub(super) quarantine_writes: TimedQueue<()>,
     cells: Mutex<HashMap<Mac, Arc<tokio::sync::Mutex<Live>>>>,
 }
 
@@ -121,6 +126,7 @@ impl Gateway {
         };
         let own_cpe = OwnCpe::new(clock.now());
         let access = AccessState::new()?;
+        let misses = Misses::new(&settings.misses);
         let gateway = Self {
             inner: Arc::new(Inner {
                 store,
@@ -150,6 +156,9 @@ impl Gateway {
                 traces: Traces::default(),
                 addresses: Addresses::default(),
                 syslog: Intake::default(),
+                misses,
+                whereabouts: Whereabouts::default(),
+                quarantine_writes: TimedQueue::new(),
                 cells: Mutex::new(HashMap::new()),
             }),
         };
@@ -163,8 +172,10 @@ impl Gateway {
             gateway.inner.own_cpe.health.phone_changed(None, &record);
             gateway.inner.addresses.phone_changed(mac, None, &record);
             gateway.index_access(mac, &record);
+            gateway.inner.whereabouts.note_device(mac, &record);
         }
         gateway.open_virtual_devices()?;
+        gateway.load_quarantine();
         Ok(gateway)
     }
 

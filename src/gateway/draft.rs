@@ -413,6 +413,7 @@ impl Gateway {
         let addresses = &self.inner.addresses;
         addresses.phone_changed(draft.mac, before, &draft.record);
         self.index_access(draft.mac, &draft.record);
+        self.inner.whereabouts.note_device(draft.mac, &draft.record);
     }
 
     fn read_layers_anew(&self, draft: &mut Draft) -> Result<(), GatewayError> {

@@ -432,7 +432,11 @@ impl Gateway {
     }
 
     /// The record of a phone that has not been known.
-    fn first_record(&self, role: &FileRole, path: &TreePath) -> Result<DeviceRecord, GatewayError> {
+    pub(super) fn first_record(
+        &self,
+        role: &FileRole,
+        path: &TreePath,
+    ) -> Result<DeviceRecord, GatewayError> {
         let vendor = match role {
             FileRole::Phone { vendor, .. } => vendor.clone(),
             _ => String::new(),
@@ -442,7 +446,7 @@ impl Gateway {
     }
 
     /// A device as the tree has it, over whatever the store has of it.
-    fn draft_of_tree(
+    pub(super) fn draft_of_tree(
         &self,
         mac: Mac,
         record: DeviceRecord,
@@ -499,6 +503,7 @@ impl Gateway {
     }
 
     fn note_role(&self, path: &TreePath, role: &FileRole) {
+        self.inner.whereabouts.note_file(path, role);
         self.inner
             .files
             .write()

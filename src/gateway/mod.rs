@@ -29,6 +29,7 @@ mod inform_values;
 mod lightweight;
 mod live;
 mod log_view;
+mod misses;
 mod notifications;
 mod objects;
 mod overview;
@@ -107,6 +108,10 @@ pub use hand_over::{HandOverError, HandOverOrder, HandOverState, HandOverSummary
 pub use import::{ImportError, ImportOptions};
 pub use lightweight::LightweightJob;
 pub use log_view::{LogEntry, LogOrigin, LogQuery};
+pub use misses::{
+    ClaimError, ClaimFrom, Claimed, MissBudgets, MissCount, MissReason, MissRules, MissedAttempts,
+    QuarantineList, QuarantinedPhone, Reopened, UsedUpBudget,
+};
 pub use overview::{DeviceDetail, DeviceSummary, ParameterLine, TransferSummary};
 pub use report::{
     CheckReport, ExportReport, Finding, FindingKind, ImportReport, ImportSummary, KindError,

@@ -14,7 +14,7 @@ use crate::datamodel::ParameterPath;
 use crate::device::{
     AcsOverride, Attribute, Contact, CpeState, DeliveryState, DeviceLog, DeviceRecord, EventQueue,
     FileRecord, StoredParameters, SyslogPiece, SyslogRing, Transfer, TransferKind, TransferOrder,
-    TransferState, TreePath,
+    TransferState, TreePath, UnknownPhone,
 };
 use crate::mapping::FixedRows;
 use crate::store::{Record, RecordError, decode_body};
@@ -216,6 +216,11 @@ impl Record for SyslogRing {
 impl Record for SyslogPiece {
     const VERSION: u8 = 1;
     const KIND: &'static str = "syslog";
+}
+
+impl Record for UnknownPhone {
+    const VERSION: u8 = 1;
+    const KIND: &'static str = "unknown phone";
 }
 
 impl Record for Installation {
@@ -440,6 +445,18 @@ mod tests {
         golden("file-other.v1", &file(FileRole::Other, FileContent::Asset));
         let handout = FileRole::Handout { mac: MAC };
         golden("file-handout.v1", &file(handout, FileContent::Asset));
+    }
+
+    #[test]
+    fn the_bytes_of_an_unknown_phone_stay() {
+        let address = [192, 0, 2, 7].into();
+        let path = "site/cfg000b82a1b2c3.xml".parse().unwrap();
+        let user_agent = "Phone 1.0".to_owned();
+        let mut phone = UnknownPhone::new(at(10), address, path, user_agent.clone());
+        let path = "site/cfg000b82a1b2c3".parse().unwrap();
+        phone.note(at(11), address, path, user_agent);
+        phone.is_decoy = true;
+        golden("unknown-phone.v1", &phone);
     }
 
     #[test]

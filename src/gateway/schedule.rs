@@ -127,6 +127,11 @@ impl Gateway {
                         self.inner.hand_overs.arm(mac, later);
                     }
                 }
+                () = self.inner.quarantine_writes.next(&*self.inner.clock) => {
+                    if let Err(error) = self.write_quarantine().await {
+                        tracing::error!(%error, "unknown phones can't be written down");
+                    }
+                }
                 // The session that waits for it is planned besides.
                 _ = self.inner.throttled.next(&*self.inner.clock) => {}
             }

@@ -9,6 +9,7 @@ use url::Url;
 use super::access::AccessSettings;
 use super::acs_choice::{Acs, AcsRule};
 use super::file_passwords::FilePasswords;
+use super::misses::MissRules;
 use crate::device::DeviceLog;
 
 /// Longest ProductClass (cwmp.md I1).
@@ -39,6 +40,8 @@ pub struct GatewaySettings {
     pub syslog_port: Option<u16>,
     /// What phones have to show.
     pub access: AccessSettings,
+    /// How many misses are borne, and which MACs are decoys.
+    pub misses: MissRules,
 }
 
 impl Default for GatewaySettings {
@@ -55,6 +58,7 @@ impl Default for GatewaySettings {
             syslog_keep_bytes: 64 << 10,
             syslog_port: None,
             access: AccessSettings::default(),
+            misses: MissRules::default(),
         }
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{
     Acs, Clock, Delivery, FetchAnswer, FetchRequest, Gateway, GatewaySettings, ImportOptions,
-    OpenSession, SessionOutcome,
+    MissRules, OpenSession, SessionOutcome,
 };
 use crate::cwmp::{
     AcsProfile, AcsRequest, CpeResponse, Download, EventCode, RetryAfter, SetAttribute, SetValue,
@@ -54,6 +54,16 @@ fn open_with(folder: &Path, clock: &Arc<Hands>, packs: Packs) -> Gateway {
 }
 
 fn open_for(folder: &Path, clock: &Arc<Hands>, packs: Packs, profile: AcsProfile) -> Gateway {
+    open_by(folder, clock, packs, profile, MissRules::default())
+}
+
+fn open_by(
+    folder: &Path,
+    clock: &Arc<Hands>,
+    packs: Packs,
+    profile: AcsProfile,
+    misses: MissRules,
+) -> Gateway {
     let store = SledStore::open(folder, StoreOptions::default()).unwrap();
     let assets = AssetStore::open(folder).unwrap();
     let settings = GatewaySettings {
@@ -63,6 +73,7 @@ fn open_for(folder: &Path, clock: &Arc<Hands>, packs: Packs, profile: AcsProfile
             profile: Arc::new(profile),
             ..Acs::default()
         },
+        misses,
         ..GatewaySettings::default()
     };
     Gateway::open(
@@ -124,6 +135,24 @@ impl Bench {
         drop(gateway);
         let packs = Packs::embedded().unwrap();
         let gateway = open_for(folder.path(), &clock, packs, profile);
+        gateway.start().await.unwrap();
+        Self {
+            gateway,
+            clock,
+            folder,
+        }
+    }
+
+    /// The process ends and starts again with other rules for misses.
+    pub(super) async fn restart_by(self, misses: MissRules) -> Self {
+        let Self {
+            gateway,
+            clock,
+            folder,
+        } = self;
+        drop(gateway);
+        let packs = Packs::embedded().unwrap();
+        let gateway = open_by(folder.path(), &clock, packs, AcsProfile::default(), misses);
         gateway.start().await.unwrap();
         Self {
             gateway,

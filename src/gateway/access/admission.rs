@@ -70,6 +70,9 @@ impl Gateway {
         let Some((why, mac)) = refused else {
             return Ok(None);
         };
+        if why.is_of_what_is_shown() {
+            self.note_refused_proof(wanted.request, mac);
+        }
         let answer = self.refusal(wanted.request, why == Refusal::StaleAnswer);
         let is_asked = matches!(answer, FetchAnswer::Challenge { .. });
         // The first half of every exchange with a challenge is no attempt at anything.
@@ -142,6 +145,17 @@ impl Gateway {
         }
     }
 
+    /// Whether a request shows nothing of who sends it.
+    pub(in crate::gateway) fn shows_nothing(&self, request: &FetchRequest) -> bool {
+        let (token, _) = shown_token(request);
+        let presented = Presented {
+            transport: request.transport,
+            shown: &request.shown,
+            token,
+        };
+        presented.is_nothing()
+    }
+
     /// What phones may have to show for a file of this path, by the path alone.
     fn policies_of_path(&self, path: &str) -> Vec<&AccessPolicy> {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
@@ -179,6 +193,12 @@ impl Gateway {
         let (record, _) = self.load(mac)?.ok_or(GatewayError::UnknownPhone(mac))?;
         let presented = wanted.presented();
         let evidence = self.evidence(presented, mac, &record.access);
+        if !presented.is_nothing()
+            && evidence.proofs().next().is_none()
+            && self.holds_back(mac, wanted.request)
+        {
+            return Ok(Some((Refusal::TooManyMisses, Some(mac))));
+        }
         let transport = presented.transport;
         let verdict =
             self.own_verdict(mac, &record, evidence, transport, wanted.address, wanted.at);
@@ -335,7 +355,7 @@ impl Gateway {
 }
 
 /// The token of a request and the path behind it. Nothing can be shown by TFTP.
-fn shown_token(request: &FetchRequest) -> (Option<&str>, &str) {
+pub(in crate::gateway) fn shown_token(request: &FetchRequest) -> (Option<&str>, &str) {
     match split_token(&request.path) {
         Some((token, path)) if request.transport != Transport::Tftp => (Some(token), path),
         _ => (None, &request.path),

@@ -18,7 +18,7 @@ mod trials;
 #[cfg(test)]
 mod tests;
 
-pub(in crate::gateway) use admission::Wanted;
+pub(in crate::gateway) use admission::{Wanted, shown_token};
 pub use credentials::{
     CredentialsLine, CredentialsOrder, CredentialsOutcome, GivenProof, UnknownGroup,
 };

@@ -37,6 +37,22 @@ pub(super) enum Refusal {
     NotWanted(Proof),
     /// It has shown which phone it is, and that phone does not read this file.
     NotItsFile,
+    /// Too many phones that nobody knows were asked for from there.
+    TooManyMisses,
+}
+
+impl Refusal {
+    /// Whether something is shown that is none of the phone's: a try costs who tries.
+    pub(super) fn is_of_what_is_shown(self) -> bool {
+        matches!(
+            self,
+            Self::WrongPassword
+                | Self::UserOfAnother
+                | Self::DeadToken
+                | Self::TokenOfAnother
+                | Self::CertificateOfAnother
+        )
+    }
 }
 
 impl fmt::Display for Refusal {
@@ -60,6 +76,7 @@ impl fmt::Display for Refusal {
                 return write!(formatter, "it shows {proof}, which is not asked for");
             }
             Self::NotItsFile => "the phone that it shows to be does not read this file",
+            Self::TooManyMisses => "too many unknown phones were asked for from its address",
         })
     }
 }

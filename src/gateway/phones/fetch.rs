@@ -9,6 +9,7 @@ use super::super::access::{Wanted, hide_token, split_token};
 use super::super::core::Gateway;
 use super::super::door::{FetchAnswer, FetchReceipt, FetchRequest, GatewayError, Transport};
 use super::super::transfers::Take;
+use super::lookup::named_mac;
 use crate::device::{Contact, FileContent, FileRecord, FileRole, TransferState, TreePath};
 use crate::mapping::Recognised;
 use crate::native::Mac;
@@ -46,6 +47,17 @@ impl Asked<'_> {
     fn mac(&self) -> Option<Mac> {
         self.phone.as_ref().map(|(mac, _)| *mac)
     }
+
+    /// The phone whose own file it is, or whose MAC stands in the name of a file that no mapping
+    /// pack knows.
+    fn owner(&self) -> Option<Mac> {
+        match self.file.role {
+            FileRole::Phone { mac, .. } => Some(mac),
+            FileRole::Orphan { .. } | FileRole::Other => named_mac(self.path.as_str()),
+            // Nobody guesses the folder of a handout.
+            FileRole::Handout { .. } | FileRole::Shared { .. } => None,
+        }
+    }
 }
 
 impl Gateway {
@@ -61,11 +73,25 @@ impl Gateway {
     }
 
     async fn answer(&self, request: &FetchRequest) -> Result<FetchAnswer, GatewayError> {
+        // Known and unknown phones alike, and before any look at the store.
+        let shows_nothing = self.shows_nothing(request);
+        if shows_nothing && self.is_held_back(request) {
+            return Ok(self.refusal(request, false));
+        }
         let Some(asked) = self.asked(request)? else {
+            self.note_miss(request);
             return self.no_such_file(request);
         };
         if let Some(refusal) = self.admission(asked.wanted()).await? {
             return Ok(refusal);
+        }
+        // Of a phone's own file, admission has seen to what is shown.
+        let owner = asked.owner();
+        let is_settled = !shows_nothing && matches!(asked.file.role, FileRole::Phone { .. });
+        if let Some(owner) = owner.filter(|_| !is_settled)
+            && self.holds_back(owner, request)
+        {
+            return Ok(self.refusal(request, false));
         }
         self.note_asking(&asked).await?;
         let (mac, transfer) = match asked.file.role {
@@ -86,6 +112,9 @@ impl Gateway {
             let hash = ContentHash::of(&bytes);
             (Bytes::from(bytes), hash)
         };
+        if let Some(owner) = owner {
+            self.note_served(owner, request);
+        }
         let revision = matches!(file.role, FileRole::Phone { .. }).then_some(file.revision);
         Ok(FetchAnswer::File {
             body,

@@ -31,6 +31,15 @@ impl Gateway {
         self.find_in_mixed_case(&path)
     }
 
+    /// The phone whose own file a path names, whether or not there is one: by the file-name rules of
+    /// the mapping packs, else by a MAC in it. `None` for the files that phones share.
+    pub(in crate::gateway) fn named_phone(&self, path: &TreePath) -> Option<Mac> {
+        match self.inner.packs.identify_by_name(path.file_name()) {
+            Some((_, identity)) => identity.mac.filter(is_of_a_phone),
+            None => named_mac(path.as_str()),
+        }
+    }
+
     /// The own file of the phone that a name names, if its name is the same but for the case of
     /// the MAC.
     fn find_in_mixed_case(
@@ -67,6 +76,27 @@ fn other_spellings(name: &str) -> Vec<String> {
         .collect()
 }
 
+/// The MAC in a path: that of its file, else of the folder nearest to it. An address that no phone
+/// has is none.
+pub(in crate::gateway) fn named_mac(path: &str) -> Option<Mac> {
+    path.rsplit('/')
+        .find_map(|name| {
+            let start = mac_position(name)?;
+            name.get(start..start + 12)?.parse().ok()
+        })
+        .filter(is_of_a_phone)
+}
+
+fn is_of_a_phone(mac: &Mac) -> bool {
+    *mac != Mac::BROADCAST && *mac != Mac::new([0; 6])
+}
+
+/// A file's name with another phone's MAC in it, in the same case.
+pub(in crate::gateway) fn with_mac_of(name: &str, old: Mac, new: Mac) -> String {
+    name.replace(&old.upper(), &new.upper())
+        .replace(&old.to_string(), &new.to_string())
+}
+
 /// The MAC address that a name holds.
 pub(in crate::gateway) fn mac_in_name(name: &str) -> Option<Mac> {
     let start = mac_position(name)?;
@@ -93,6 +123,38 @@ fn mac_position(name: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_names_a_phone_by_its_file_or_by_a_folder() {
+        let named = |path| named_mac(path).map(|mac| mac.to_string());
+        let mac = Some("000b82a1b2c3".to_owned());
+        for path in [
+            "cfg000B82a1b2c3.xml",
+            "site 1/000b82a1b2c3-directory.csv",
+            "000b82a1b2c3/phone.cfg",
+            "000b82000000/000b82a1b2c3.cfg",
+        ] {
+            assert_eq!(named(path), mac, "{path}");
+        }
+        for path in [
+            "security.tuz",
+            "gs_phonebook.xml",
+            "000000000000.cfg",
+            "ffffffffffff.cfg",
+            "0123456789abcdef.bin",
+        ] {
+            assert_eq!(named(path), None, "{path}");
+        }
+        let [old, new] = [1, 0xab].map(|last| Mac::new([0, 11, 130, 0, 0, last]));
+        assert_eq!(
+            with_mac_of("cfg000B82000001.xml", old, new),
+            "cfg000B820000AB.xml"
+        );
+        assert_eq!(
+            with_mac_of("000b82000001.cfg", old, new),
+            "000b820000ab.cfg"
+        );
+    }
 
     #[test]
     fn a_mac_is_found_in_either_case() {

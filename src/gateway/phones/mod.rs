@@ -7,3 +7,4 @@ mod shared_assets;
 mod sightings;
 
 pub(in crate::gateway) use lookup::mac_in_name;
+pub(super) use lookup::{named_mac, with_mac_of};
