@@ -1,5 +1,6 @@
 //! `[phones]` of the settings file.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -8,7 +9,7 @@ use url::Url;
 use super::acs_section::problem_of_url;
 use super::settings::{SettingsError, empty_is_none, offered};
 use crate::gateway::FilePassword;
-use crate::phone::PhoneSettings;
+use crate::phone::{CertificateFiles, PhoneSettings};
 
 /// The side towards the phones.
 #[derive(Debug, Clone, Deserialize)]
@@ -22,6 +23,14 @@ pub struct PhonesSection {
     pub tls_cert: PathBuf,
     /// PEM file with its private key.
     pub tls_key: PathBuf,
+    /// Where HTTPS for old phones is listened for; empty: not at all.
+    pub https_legacy: String,
+    /// More certificates, by the names in them: `[[phones.certificate]]`.
+    pub certificate: Vec<CertificateFiles>,
+    /// PEM file with the authorities whose certificates phones may show; empty: none is asked for.
+    pub client_ca: PathBuf,
+    /// Connections at once, over all listeners.
+    pub max_connections: NonZeroU32,
     /// Not offered yet: has to be empty.
     pub tftp: String,
     /// Where phones reach the gateway, for files that they are pointed at; empty: where each of them
@@ -42,6 +51,10 @@ impl Default for PhonesSection {
             https: phones.https,
             tls_cert: phones.tls_cert,
             tls_key: phones.tls_key,
+            https_legacy: phones.https_legacy,
+            certificate: phones.certificate,
+            client_ca: phones.client_ca,
+            max_connections: phones.max_connections,
             tftp: String::new(),
             url: None,
             proof: "open".to_owned(),
@@ -67,6 +80,10 @@ impl PhonesSection {
             https: self.https.clone(),
             tls_cert: self.tls_cert.clone(),
             tls_key: self.tls_key.clone(),
+            https_legacy: self.https_legacy.clone(),
+            certificate: self.certificate.clone(),
+            client_ca: self.client_ca.clone(),
+            max_connections: self.max_connections,
         }
     }
 }

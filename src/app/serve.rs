@@ -12,7 +12,7 @@ use crate::acs::{
 };
 use crate::admin::{AdminKey, AdminKeyError, AdminServer, AdminServerError};
 use crate::gateway::{Gateway, GatewayError};
-use crate::phone::{ControlSender, PhoneServer, PhoneServerError};
+use crate::phone::{CertificateReload, ControlSender, PhoneServer, PhoneServerError};
 
 /// The gateway can't serve.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +50,8 @@ pub struct Addresses {
     pub phones_http: Option<SocketAddr>,
     /// Files for phones, HTTPS.
     pub phones_https: Option<SocketAddr>,
+    /// Files for old phones, HTTPS.
+    pub phones_https_legacy: Option<SocketAddr>,
     /// Connection requests of the ACS.
     pub connection_requests: Vec<SocketAddr>,
     /// Connection requests over UDP.
@@ -63,6 +65,7 @@ pub struct Server {
     gateway: Gateway,
     addresses: Addresses,
     doors: Doors,
+    certificates: CertificateReload,
     store: PathBuf,
 }
 
@@ -101,6 +104,7 @@ impl Server {
         let addresses = Addresses {
             phones_http: phones.http,
             phones_https: phones.https,
+            phones_https_legacy: phones.https_legacy,
             connection_requests: connection_requests.addresses().to_vec(),
             udp_connection_requests: udp_connection_requests
                 .as_ref()
@@ -115,6 +119,7 @@ impl Server {
         }
         key.write(&settings.store.path)?;
 
+        let certificates = phones.certificate_reload();
         let mut doors = Doors::default();
         doors.open("the file server for phones", |token| phones.run(token));
         doors.open("the listener for connection requests", |token| {
@@ -135,6 +140,7 @@ impl Server {
             gateway,
             addresses,
             doors,
+            certificates,
             store: settings.store.path.clone(),
         })
     }
@@ -147,6 +153,11 @@ impl Server {
     /// Where it listens.
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
+    }
+
+    /// The way to have the certificates for phones read anew.
+    pub fn certificates(&self) -> CertificateReload {
+        self.certificates.clone()
     }
 
     /// Serves until a door breaks or `until` is done; then closes all doors, and lets what is

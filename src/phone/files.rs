@@ -1,5 +1,7 @@
 //! One request for a file: what it asks for, and the response.
 
+use std::sync::Arc;
+
 use actix_web::http::header::{
     self, ByteRangeSpec, EntityTag, Header as _, IfNoneMatch, IfRange, Range,
 };
@@ -10,6 +12,8 @@ use tokio::runtime::Handle;
 use super::body::{FileBody, HeadBody};
 use super::own_end::OwnEnd;
 use super::path::tree_path;
+use super::server::CertificateNames;
+use super::stalled::Connection;
 use crate::gateway::{FetchAnswer, FetchReceipt, FetchRequest, Gateway, Shown, Transport};
 use crate::wire::Secret;
 
@@ -41,11 +45,15 @@ impl FileSource for Gateway {
 /// The files, and the runtime on which receipts are handed back: a worker's own ends with it.
 #[derive(Clone)]
 pub(super) struct Files<S> {
-    pub(super) source: S,
-    pub(super) runtime: Handle,
+    source: S,
+    runtime: Handle,
 }
 
 impl<S: FileSource> Files<S> {
+    pub(super) fn new(source: S, runtime: Handle) -> Self {
+        Self { source, runtime }
+    }
+
     fn fetched(&self, receipt: FetchReceipt) {
         let source = self.source.clone();
         self.runtime
@@ -58,7 +66,9 @@ pub(super) async fn answer<S: FileSource>(
     request: HttpRequest,
     files: web::Data<Files<S>>,
 ) -> HttpResponse {
+    let turn = connection(&request).map(|one| one.our_turn());
     let response = respond(&request, &files).await;
+    drop(turn);
     let path: String = request.uri().path().chars().take(MAXIMUM_LOGGED).collect();
     tracing::info!(
         source = request.peer_addr().map(tracing::field::display),
@@ -145,7 +155,11 @@ async fn respond<S: FileSource>(request: &HttpRequest, files: &Files<S>) -> Http
     }
     let files = files.clone();
     let at_end = receipt.map(|one| move || files.fetched(one));
-    response.body(FileBody::new(content, at_end))
+    response.body(FileBody::new(content, connection(request), at_end))
+}
+
+fn connection(request: &HttpRequest) -> Option<Arc<Connection>> {
+    request.conn_data::<Arc<Connection>>().cloned()
 }
 
 /// What the request shows of who sends it.
@@ -157,7 +171,10 @@ fn shown(request: &HttpRequest) -> Shown {
         authorization: authorization
             .and_then(|value| value.to_str().ok())
             .map(Secret::new),
-        certificate_names: Vec::new(),
+        certificate_names: request
+            .conn_data::<CertificateNames>()
+            .map(|names| names.0.clone())
+            .unwrap_or_default(),
     }
 }
 
@@ -264,7 +281,6 @@ fn single_range(request: &HttpRequest) -> Option<ByteRangeSpec> {
 #[cfg(test)]
 pub(super) mod tests {
     use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-    use std::sync::Arc;
 
     use bytes::Bytes;
     use jiff::Timestamp;
