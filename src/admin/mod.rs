@@ -4,6 +4,7 @@ mod api;
 mod client;
 mod key;
 mod protocol;
+mod uploads;
 
 pub use api::{AdminServer, AdminServerError};
 pub use client::{AdminClient, AdminClientError};
@@ -12,3 +13,4 @@ pub use protocol::{
     ControlReply, ErrorReply, ExportRequest, ImportRequest, LogReply, TreeRequest, UnsetRequest,
     WishRequest, WrongParameter,
 };
+pub use uploads::UploadContent;

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::acs_section::problem_of_url;
 use super::settings::{SettingsError, empty_is_none, offered};
-use crate::gateway::FilePassword;
+use crate::gateway::{FilePassword, UploadSettings};
 use crate::phone::{CertificateFiles, PhoneSettings};
 
 /// The side towards the phones.
@@ -39,6 +39,8 @@ pub struct PhonesSection {
     pub url: Option<Url>,
     /// What a phone must show before it gets secrets; `open` is the one that is offered.
     pub proof: String,
+    /// What phones may send: `[phones.uploads]`.
+    pub uploads: UploadSettings,
     /// Passwords of encrypted files: `[[phones.file_password]]`.
     pub file_password: Vec<FilePassword>,
 }
@@ -58,6 +60,7 @@ impl Default for PhonesSection {
             tftp: String::new(),
             url: None,
             proof: "open".to_owned(),
+            uploads: UploadSettings::default(),
             file_password: Vec::new(),
         }
     }

@@ -292,6 +292,7 @@ impl Settings {
             phones_url: self.phones.url.clone(),
             firmware_deadline: self.transfers.deadline(),
             max_transfer_bytes: self.transfers.max_file_bytes(),
+            uploads: self.phones.uploads.clone(),
         })
     }
 

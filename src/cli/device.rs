@@ -5,7 +5,8 @@ use comfy_table::{Table, presets};
 use super::access::Access;
 use super::arguments::{DeviceCommand, Format};
 use super::exit::{CommandError, Ending};
-use super::{output, trace};
+use super::uploads::UploadsAction;
+use super::{output, trace, uploads};
 use crate::admin::{ControlReply, WishRequest};
 use crate::gateway::{ControlOutcome, DeviceDetail, DeviceSummary, ParameterLine, SetReport};
 
@@ -94,6 +95,16 @@ pub(super) async fn run(command: DeviceCommand) -> Result<Ending, CommandError> 
                 Format::Json => output::json(&lines)?,
                 Format::Text => lines.iter().for_each(|line| output::line(line)),
             }
+        }
+        DeviceCommand::Uploads {
+            mac,
+            get,
+            remove,
+            place,
+            format,
+        } => {
+            let action = UploadsAction::new(get, remove);
+            return uploads::run(mac, action, &place, format).await;
         }
         DeviceCommand::RequestDownload {
             mac,

@@ -16,6 +16,7 @@ mod output;
 mod serve;
 mod temporary;
 mod trace;
+mod uploads;
 mod verify;
 
 pub use arguments::run;

@@ -9,6 +9,7 @@ mod notification;
 mod record;
 mod transfer;
 mod tree_path;
+mod upload;
 mod waking;
 
 pub use cpe::{AcsOverride, Attribute, CpeState, ScheduledInform};
@@ -23,4 +24,5 @@ pub use transfer::{
     TransferOrder, TransferState, Wish,
 };
 pub use tree_path::{TreePath, TreePathError};
+pub use upload::UploadRecord;
 pub use waking::UdpConnectionRequests;

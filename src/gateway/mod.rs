@@ -31,6 +31,7 @@ mod objects;
 mod overview;
 mod own_changes;
 mod own_cpe;
+mod phone_uploads;
 mod phones;
 mod random;
 mod records;
@@ -49,6 +50,7 @@ mod trace_view;
 mod transfers;
 mod tree;
 mod unique_keys;
+mod upload_store;
 mod values;
 mod version;
 mod view;
@@ -60,6 +62,8 @@ mod delivery_tests;
 mod error_tests;
 #[cfg(test)]
 mod event_tests;
+#[cfg(test)]
+mod fetch_tests;
 #[cfg(test)]
 mod layer_tests;
 #[cfg(test)]
@@ -74,6 +78,8 @@ mod template_tests;
 mod tests;
 #[cfg(test)]
 mod transfer_tests;
+#[cfg(test)]
+mod upload_tests;
 
 pub use self::core::Gateway;
 pub use acs_choice::{Acs, AcsNumber, AcsRule, DeviceMatch, MacPrefix, MacPrefixError};
@@ -91,6 +97,7 @@ pub use file_passwords::{FilePassword, FilePasswords, ModelPattern};
 pub use import::{ImportError, ImportOptions};
 pub use lightweight::LightweightJob;
 pub use overview::{DeviceDetail, DeviceSummary, ParameterLine, TransferSummary};
+pub use phone_uploads::{UploadPermit, UploadRefusal, UploadSettings, UploadSummary};
 pub use report::{
     CheckReport, ExportReport, Finding, FindingKind, ImportReport, ImportSummary, KindError,
     TreeSummary, UnknownKey, VerifyReport, VerifySummary, Weight,

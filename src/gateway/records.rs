@@ -14,6 +14,7 @@ use crate::datamodel::ParameterPath;
 use crate::device::{
     AcsOverride, Attribute, Contact, CpeState, DeliveryState, DeviceLog, DeviceRecord, EventQueue,
     FileRecord, StoredParameters, Transfer, TransferKind, TransferOrder, TransferState, TreePath,
+    UploadRecord,
 };
 use crate::mapping::FixedRows;
 use crate::store::{Record, RecordError, decode_body};
@@ -205,6 +206,11 @@ impl Record for StoredParameters {
 impl Record for DeviceLog {
     const VERSION: u8 = 1;
     const KIND: &'static str = "log";
+}
+
+impl Record for UploadRecord {
+    const VERSION: u8 = 1;
+    const KIND: &'static str = "upload";
 }
 
 impl Record for Installation {
@@ -416,5 +422,13 @@ mod tests {
             text: "2026-11-21T17:00:00Z restarted\n".to_owned(),
         };
         golden("log.v1", &log);
+        let upload = UploadRecord {
+            path: "logs/000b82a1b2c3.log".parse().unwrap(),
+            at: at(15),
+            source: [192, 0, 2, 7].into(),
+            length: 3,
+            content_hash: ContentHash::of(b"now"),
+        };
+        golden("upload.v1", &upload);
     }
 }

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::acs_choice::{Acs, AcsRule};
 use super::file_passwords::FilePasswords;
+use super::phone_uploads::UploadSettings;
 
 /// Longest ProductClass (cwmp.md I1).
 const MAX_PRODUCT_CLASS_LENGTH: usize = 64;
@@ -31,6 +32,8 @@ pub struct GatewaySettings {
     pub firmware_deadline: Duration,
     /// Largest file of a Download, in bytes.
     pub max_transfer_bytes: u64,
+    /// What phones may send.
+    pub uploads: UploadSettings,
 }
 
 impl Default for GatewaySettings {
@@ -44,6 +47,7 @@ impl Default for GatewaySettings {
             phones_url: None,
             firmware_deadline: Duration::from_secs(1800),
             max_transfer_bytes: 64 << 20,
+            uploads: UploadSettings::default(),
         }
     }
 }

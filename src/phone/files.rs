@@ -7,6 +7,7 @@ use actix_web::http::header::{
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use bytes::Bytes;
 use tokio::runtime::Handle;
 
 use super::body::{FileBody, HeadBody};
@@ -14,7 +15,10 @@ use super::own_end::OwnEnd;
 use super::path::tree_path;
 use super::server::CertificateNames;
 use super::stalled::Connection;
-use crate::gateway::{FetchAnswer, FetchReceipt, FetchRequest, Gateway, Shown, Transport};
+use super::uploads::{self, Places};
+use crate::gateway::{
+    FetchAnswer, FetchReceipt, FetchRequest, Gateway, Shown, Transport, UploadPermit, UploadRefusal,
+};
 use crate::wire::Secret;
 
 /// A User-Agent is cut to this many characters; no phone's is half as long.
@@ -28,8 +32,25 @@ pub(super) trait FileSource: Clone + Send + Sync + 'static {
     /// Answers a request.
     fn fetch(&self, request: FetchRequest) -> impl Future<Output = FetchAnswer> + Send;
 
+    /// Whether it need not be told that the body of an answer has left.
+    fn is_no_news(&self, receipt: &FetchReceipt) -> bool;
+
     /// Takes note that the body of an answer has left.
     fn fetched(&self, receipt: FetchReceipt) -> impl Future<Output = ()> + Send;
+
+    /// Whether a file may come.
+    fn admit_upload(
+        &self,
+        request: &FetchRequest,
+        length: Option<u64>,
+    ) -> impl Future<Output = Result<UploadPermit, UploadRefusal>> + Send;
+
+    /// Keeps a file that has come.
+    fn keep_upload(
+        &self,
+        permit: UploadPermit,
+        content: Bytes,
+    ) -> impl Future<Output = Result<(), UploadRefusal>> + Send;
 }
 
 impl FileSource for Gateway {
@@ -37,8 +58,28 @@ impl FileSource for Gateway {
         self.fetch(request)
     }
 
+    fn is_no_news(&self, receipt: &FetchReceipt) -> bool {
+        self.is_no_news(receipt)
+    }
+
     fn fetched(&self, receipt: FetchReceipt) -> impl Future<Output = ()> + Send {
         self.fetched(receipt)
+    }
+
+    fn admit_upload(
+        &self,
+        request: &FetchRequest,
+        length: Option<u64>,
+    ) -> impl Future<Output = Result<UploadPermit, UploadRefusal>> + Send {
+        self.admit_upload(request, length)
+    }
+
+    fn keep_upload(
+        &self,
+        permit: UploadPermit,
+        content: Bytes,
+    ) -> impl Future<Output = Result<(), UploadRefusal>> + Send {
+        self.keep_upload(permit, content)
     }
 }
 
@@ -47,27 +88,40 @@ impl FileSource for Gateway {
 pub(super) struct Files<S> {
     source: S,
     runtime: Handle,
+    places: Places,
 }
 
 impl<S: FileSource> Files<S> {
     pub(super) fn new(source: S, runtime: Handle) -> Self {
-        Self { source, runtime }
+        Self {
+            source,
+            runtime,
+            places: Places::default(),
+        }
     }
 
     fn fetched(&self, receipt: FetchReceipt) {
+        if self.source.is_no_news(&receipt) {
+            return;
+        }
         let source = self.source.clone();
         self.runtime
             .spawn(async move { source.fetched(receipt).await });
     }
 }
 
-/// Answers any request: GET and HEAD of a file; other methods are not for phones.
+/// Answers any request: GET and HEAD of a file, PUT of one; other methods are not for phones.
 pub(super) async fn answer<S: FileSource>(
     request: HttpRequest,
+    body: web::Payload,
     files: web::Data<Files<S>>,
 ) -> HttpResponse {
     let turn = connection(&request).map(|one| one.our_turn());
-    let response = respond(&request, &files).await;
+    let response = if request.method() == Method::PUT {
+        uploads::take(&request, body, &files.source, &files.places).await
+    } else {
+        respond(&request, &files).await
+    };
     drop(turn);
     let path: String = request.uri().path().chars().take(MAXIMUM_LOGGED).collect();
     tracing::info!(
@@ -86,26 +140,11 @@ async fn respond<S: FileSource>(request: &HttpRequest, files: &Files<S>) -> Http
             .insert_header((header::ALLOW, "GET, HEAD"))
             .finish();
     }
-    let (Some(path), Some(source)) = (tree_path(request.uri().path()), request.peer_addr()) else {
+    let Some(asked) = fetch_request(request) else {
         return not_found();
     };
-    let content_type = content_type(&path);
-    let user_agent = request.headers().get(header::USER_AGENT).map(|value| {
-        String::from_utf8_lossy(value.as_bytes())
-            .chars()
-            .take(MAXIMUM_USER_AGENT)
-            .collect()
-    });
-    let own_end = request.conn_data::<OwnEnd>();
-    let answer = files.source.fetch(FetchRequest {
-        path,
-        user_agent,
-        source,
-        transport: own_end.map_or(Transport::Http, OwnEnd::transport),
-        reached_by: own_end.map(OwnEnd::base),
-        shown: shown(request),
-    });
-    let (body, etag, receipt) = match answer.await {
+    let content_type = content_type(&asked.path);
+    let (body, etag, receipt) = match files.source.fetch(asked).await {
         FetchAnswer::File {
             body,
             etag,
@@ -158,6 +197,27 @@ async fn respond<S: FileSource>(request: &HttpRequest, files: &Files<S>) -> Http
     response.body(FileBody::new(content, connection(request), at_end))
 }
 
+/// The request as the gateway takes it; `None` for a path that names no file in any tree.
+pub(super) fn fetch_request(request: &HttpRequest) -> Option<FetchRequest> {
+    let path = tree_path(request.uri().path())?;
+    let source = request.peer_addr()?;
+    let user_agent = request.headers().get(header::USER_AGENT).map(|value| {
+        String::from_utf8_lossy(value.as_bytes())
+            .chars()
+            .take(MAXIMUM_USER_AGENT)
+            .collect()
+    });
+    let own_end = request.conn_data::<OwnEnd>();
+    Some(FetchRequest {
+        path,
+        user_agent,
+        source,
+        transport: own_end.map_or(Transport::Http, OwnEnd::transport),
+        reached_by: own_end.map(OwnEnd::base),
+        shown: shown(request),
+    })
+}
+
 fn connection(request: &HttpRequest) -> Option<Arc<Connection>> {
     request.conn_data::<Arc<Connection>>().cloned()
 }
@@ -188,7 +248,7 @@ fn unauthorized(challenges: Vec<String>) -> HttpResponse {
         .body("the phone's own user name and password are wanted\n")
 }
 
-fn not_found() -> HttpResponse {
+pub(super) fn not_found() -> HttpResponse {
     HttpResponse::NotFound()
         .insert_header((header::CONTENT_TYPE, "text/plain"))
         .body("no such file\n")
@@ -282,7 +342,6 @@ fn single_range(request: &HttpRequest) -> Option<ByteRangeSpec> {
 pub(super) mod tests {
     use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-    use bytes::Bytes;
     use jiff::Timestamp;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpSocket, TcpStream};
@@ -357,9 +416,25 @@ pub(super) mod tests {
             }
         }
 
+        fn is_no_news(&self, _: &FetchReceipt) -> bool {
+            false
+        }
+
         async fn fetched(&self, receipt: FetchReceipt) {
             // A test that is over does not listen any more.
             let _ = self.fetched.send(receipt);
+        }
+
+        async fn admit_upload(
+            &self,
+            _: &FetchRequest,
+            _: Option<u64>,
+        ) -> Result<UploadPermit, UploadRefusal> {
+            Err(UploadRefusal::Off)
+        }
+
+        async fn keep_upload(&self, _: UploadPermit, _: Bytes) -> Result<(), UploadRefusal> {
+            Err(UploadRefusal::Off)
         }
     }
 

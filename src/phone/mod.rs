@@ -11,6 +11,7 @@ mod path;
 mod server;
 mod stalled;
 mod tls;
+mod uploads;
 
 pub use certificates::{CertificateError, CertificateFiles};
 pub use client_certificates::AuthoritiesError;

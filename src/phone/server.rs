@@ -287,6 +287,7 @@ fn greet(
     };
     match tls.names(chain, now) {
         Ok(names) => {
+            tracing::debug!(?names, "a phone has shown a certificate");
             data.insert(CertificateNames(names));
         }
         Err(reason) => {

@@ -17,6 +17,7 @@ mod fetch;
 mod gateway;
 mod managed;
 mod phones;
+mod programs;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -47,8 +48,11 @@ mod restart;
 mod sealed;
 mod secrets;
 mod serve;
+mod serving;
 mod settings;
 mod templates;
+mod tls;
 mod trace;
 mod transfer;
 mod tree;
+mod uploads;

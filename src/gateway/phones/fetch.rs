@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::super::core::Gateway;
 use super::super::door::{FetchAnswer, FetchReceipt, FetchRequest, GatewayError};
 use super::super::transfers::Take;
+use super::quiet_polls::Fingerprint;
 use crate::device::{Contact, FileContent, FileRecord, FileRole, TransferState, TreePath};
 use crate::mapping::Recognised;
 use crate::native::Mac;
@@ -21,8 +22,31 @@ pub(super) struct Asked<'r> {
     file: FileRecord,
     /// The phone that speaks like the one whose file it is, or that names itself.
     phone: Option<(Mac, Recognised)>,
+    /// The phone's record as it is stored.
+    record: Vec<u8>,
     address: IpAddr,
     at: Timestamp,
+}
+
+/// What became of looking for a file.
+enum Found<'r> {
+    /// It is there, and what is known of who asks has to be noted.
+    Asked(Asked<'r>),
+    /// It is there, and this phone has asked for it in the same way before.
+    Again {
+        mac: Mac,
+        path: TreePath,
+        file: FileRecord,
+    },
+    /// There is no such file.
+    Nothing,
+}
+
+/// Steps of a fetch that are remembered.
+#[derive(Hash)]
+enum Step {
+    Asking,
+    Fetching,
 }
 
 impl Asked<'_> {
@@ -45,27 +69,31 @@ impl Gateway {
     }
 
     async fn answer(&self, request: &FetchRequest) -> Result<FetchAnswer, GatewayError> {
-        let Some(asked) = self.asked(request)? else {
-            return Ok(FetchAnswer::NotFound);
+        // A phone on IPv4 is one, whatever the listener's socket is.
+        let source = request.source.ip().to_canonical();
+        let at = self.inner.clock.now();
+        let (path, file, mac, transfer) = match self.find(request, source, at)? {
+            Found::Nothing => return Ok(FetchAnswer::NotFound),
+            Found::Again { mac, path, file } => {
+                self.note_sign_of_life(mac);
+                (path, file, Some(mac), None)
+            }
+            Found::Asked(asked) => {
+                self.note_asking(&asked).await?;
+                let (mac, transfer) = match asked.file.role {
+                    FileRole::Handout { mac: owner } => self.taker_of_handout(owner, &asked)?,
+                    _ => (asked.mac(), None),
+                };
+                if let Some(mac) = mac {
+                    self.log_asking(mac, &asked).await?;
+                }
+                self.note_if_asked_again(&asked);
+                (asked.path, asked.file, mac, transfer)
+            }
         };
-        self.note_asking(&asked).await?;
-        let (mac, transfer) = match asked.file.role {
-            FileRole::Handout { mac: owner } => self.taker_of_handout(owner, &asked)?,
-            _ => (asked.mac(), None),
-        };
-        if let Some(mac) = mac {
-            self.log_asking(mac, &asked).await?;
-        }
         // Read after that: the file may have changed in the meantime.
-        let Some(file) = self.load_file(&asked.path)? else {
+        let Some((file, body, hash)) = self.present_content(&path, file)? else {
             return Ok(FetchAnswer::NotFound);
-        };
-        let (body, hash) = if file.content == FileContent::Asset {
-            (self.shared_asset(file.content_hash)?, file.content_hash)
-        } else {
-            let bytes = self.content_bytes(&asked.path, &file)?;
-            let hash = ContentHash::of(&bytes);
-            (Bytes::from(bytes), hash)
         };
         let revision = matches!(file.role, FileRole::Phone { .. }).then_some(file.revision);
         Ok(FetchAnswer::File {
@@ -75,18 +103,58 @@ impl Gateway {
                 mac,
                 revision,
                 transfer,
-                at: asked.at,
-                source: asked.address,
+                at,
+                source,
             },
         })
     }
 
-    /// The file that is asked for, and the phone that seems to ask. `None` when there is no such
-    /// file.
-    fn asked<'r>(&self, request: &'r FetchRequest) -> Result<Option<Asked<'r>>, GatewayError> {
-        let Some((path, file)) = self.find_file(&request.path)? else {
+    /// A file as it is now, its bytes, and their hash; `None` when it is there no more. `known` is
+    /// its record from a moment ago.
+    fn present_content(
+        &self,
+        path: &TreePath,
+        known: FileRecord,
+    ) -> Result<Option<(FileRecord, Bytes, ContentHash)>, GatewayError> {
+        if known.content == FileContent::Document {
+            let bytes = self.content_bytes(path, &known)?;
+            // Its record is the same before and after, so the bytes are those that it tells of.
+            if self.load_file(path)?.as_ref() == Some(&known) {
+                let hash = known.content_hash;
+                return Ok(Some((known, Bytes::from(bytes), hash)));
+            }
+        }
+        let Some(file) = self.load_file(path)? else {
             return Ok(None);
         };
+        let (body, hash) = if file.content == FileContent::Asset {
+            (self.shared_asset(file.content_hash)?, file.content_hash)
+        } else {
+            let bytes = self.content_bytes(path, &file)?;
+            let hash = ContentHash::of(&bytes);
+            (Bytes::from(bytes), hash)
+        };
+        Ok(Some((file, body, hash)))
+    }
+
+    /// The file that is asked for, and the phone that seems to ask.
+    fn find<'r>(
+        &self,
+        request: &'r FetchRequest,
+        address: IpAddr,
+        at: Timestamp,
+    ) -> Result<Found<'r>, GatewayError> {
+        let Some((path, file)) = self.find_file(&request.path)? else {
+            return Ok(Found::Nothing);
+        };
+        let mut record = Vec::new();
+        if let FileRole::Phone { mac, .. } = file.role {
+            record = self.stored_record(mac)?.unwrap_or_default();
+            let step = self.step_of_asking(mac, &record, request, address);
+            if self.is_quiet(mac, step) {
+                return Ok(Found::Again { mac, path, file });
+            }
+        }
         let recognised = request
             .user_agent
             .as_deref()
@@ -106,15 +174,42 @@ impl Gateway {
             }
             _ => None,
         };
-        Ok(Some(Asked {
+        Ok(Found::Asked(Asked {
             request,
             path,
             file,
             phone,
-            // A phone on IPv4 is one, whatever the listener's socket is.
-            address: request.source.ip().to_canonical(),
-            at: self.inner.clock.now(),
+            record,
+            address,
+            at,
         }))
+    }
+
+    /// What the noting of a request depends on, beside the time.
+    fn step_of_asking(
+        &self,
+        mac: Mac,
+        record: &[u8],
+        request: &FetchRequest,
+        address: IpAddr,
+    ) -> Fingerprint {
+        let request = (
+            &request.path,
+            &request.user_agent,
+            address,
+            &request.reached_by,
+        );
+        let polls = &self.inner.quiet_polls;
+        polls.fingerprint(mac, record, (Step::Asking, request))
+    }
+
+    /// Remembers that noting a request for a phone's own file by this phone has changed nothing.
+    fn note_if_asked_again(&self, asked: &Asked<'_>) {
+        let (FileRole::Phone { .. }, Some(mac)) = (&asked.file.role, asked.mac()) else {
+            return;
+        };
+        let step = self.step_of_asking(mac, &asked.record, asked.request, asked.address);
+        self.note_if_quiet(mac, &asked.record, step);
     }
 
     async fn note_asking(&self, asked: &Asked<'_>) -> Result<(), GatewayError> {
@@ -167,11 +262,30 @@ impl Gateway {
         Ok((Some(owner), transfer.map(|transfer| transfer.id)))
     }
 
+    /// Whether it is no news that the body of an answer has left: the phone has lately fetched the
+    /// same, and [`Gateway::fetched`] would change nothing.
+    pub fn is_no_news(&self, receipt: &FetchReceipt) -> bool {
+        let Some(mac) = receipt.mac else {
+            return true;
+        };
+        let record = self.stored_record(mac).ok().flatten();
+        record
+            .is_some_and(|record| self.is_quiet(mac, self.step_of_fetching(mac, &record, receipt)))
+    }
+
+    /// What the noting of a fetch depends on, beside the time.
+    fn step_of_fetching(&self, mac: Mac, record: &[u8], receipt: &FetchReceipt) -> Fingerprint {
+        let request = (receipt.revision, receipt.transfer, receipt.source);
+        let polls = &self.inner.quiet_polls;
+        polls.fingerprint(mac, record, (Step::Fetching, request))
+    }
+
     /// The body of an answer has left.
     pub async fn fetched(&self, receipt: FetchReceipt) {
         let Some(mac) = receipt.mac else {
             return;
         };
+        let before = self.stored_record(mac).ok().flatten().unwrap_or_default();
         let now = self.inner.clock.now();
         let outcome = self
             .change(mac, |draft, live| {
@@ -191,7 +305,9 @@ impl Gateway {
             .await;
         match outcome {
             Ok(()) => {
-                tracing::info!(%mac, revision = receipt.revision, source = %receipt.source, "phone has fetched a file")
+                tracing::info!(%mac, revision = receipt.revision, source = %receipt.source, "phone has fetched a file");
+                let step = self.step_of_fetching(mac, &before, &receipt);
+                self.note_if_quiet(mac, &before, step);
             }
             Err(error) => tracing::error!(%mac, %error, "a fetch could not be noted"),
         }

@@ -3,11 +3,12 @@
 use super::super::core::Gateway;
 use super::super::door::GatewayError;
 use crate::device::{FileRecord, FileRole, TreePath};
+use crate::native::Mac;
 
 impl Gateway {
     /// The file that a request names: under its very name, or a phone's own file under a name
     /// that differs in the case of the MAC's digits only.
-    pub(super) fn find_file(
+    pub(in crate::gateway) fn find_file(
         &self,
         path: &str,
     ) -> Result<Option<(TreePath, FileRecord)>, GatewayError> {
@@ -37,8 +38,7 @@ impl Gateway {
         path: &TreePath,
     ) -> Result<Option<(TreePath, FileRecord)>, GatewayError> {
         let name = path.file_name();
-        let digits = mac_position(name).and_then(|start| name.get(start..start + 12));
-        let Some(Ok(mac)) = digits.map(str::parse) else {
+        let Some(mac) = mac_in_name(name) else {
             return Ok(None);
         };
         let Some((record, _)) = self.load(mac)? else {
@@ -50,6 +50,13 @@ impl Gateway {
         let file = if is_it { self.load_file(&own)? } else { None };
         Ok(file.map(|file| (own, file)))
     }
+}
+
+/// The phone that the last segment of a path names, wherever in it.
+pub(in crate::gateway) fn mac_in_name(path: &str) -> Option<Mac> {
+    let name = path.rsplit('/').next()?;
+    let start = mac_position(name)?;
+    name.get(start..start + 12)?.parse().ok()
 }
 
 /// The same name with the digits of a MAC in the other case.

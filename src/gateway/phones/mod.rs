@@ -2,5 +2,9 @@
 
 mod fetch;
 mod lookup;
+mod quiet_polls;
 mod shared_assets;
 mod sightings;
+
+pub(super) use lookup::mac_in_name;
+pub(super) use quiet_polls::QuietPolls;
