@@ -260,6 +260,26 @@ mod tests {
     }
 
     #[test]
+    fn no_bytes_of_a_certificate_are_too_odd() {
+        let vendor = authority("vendor");
+        let authorities = reading(&vendor.authority).unwrap();
+        let good = phone(&vendor, "000B82A1B2C3", &["a.example"]);
+        for place in 0..good.len() {
+            for change in [0x01, 0x80, 0xff] {
+                let mut bytes = good.to_vec();
+                bytes[place] ^= change;
+                let odd = CertificateDer::from(bytes);
+                assert!(
+                    authorities.names(&[odd], at(NOW)).is_err(),
+                    "{place} {change}"
+                );
+            }
+            let short = CertificateDer::from(good[..place].to_vec());
+            assert!(authorities.names(&[short], at(NOW)).is_err(), "{place}");
+        }
+    }
+
+    #[test]
     fn a_bundle_that_is_none_says_why() {
         let error = reading("").unwrap_err().to_string();
         assert!(error.contains("phones.client_ca"), "{error}");

@@ -123,11 +123,10 @@ pub(super) async fn answer<S: FileSource>(
         respond(&request, &files).await
     };
     drop(turn);
-    let path: String = request.uri().path().chars().take(MAXIMUM_LOGGED).collect();
     tracing::info!(
         source = request.peer_addr().map(tracing::field::display),
         method = %request.method(),
-        path,
+        path = request.uri().path().chars().take(MAXIMUM_LOGGED).collect::<String>(),
         status = response.status().as_u16(),
         "phone request"
     );

@@ -21,25 +21,14 @@ pub(super) struct Asked<'r> {
     path: TreePath,
     file: FileRecord,
     /// The phone that speaks like the one whose file it is, or that names itself.
-    phone: Option<(Mac, Recognised)>,
-    /// The phone's record as it is stored.
+    phone: Option<Mac>,
+    /// What it says of itself; `None` when it has lately asked for the same in the same way, and
+    /// nothing followed from it.
+    says: Option<Recognised>,
+    /// The stored record of the phone whose own file it is.
     record: Vec<u8>,
     address: IpAddr,
     at: Timestamp,
-}
-
-/// What became of looking for a file.
-enum Found<'r> {
-    /// It is there, and what is known of who asks has to be noted.
-    Asked(Asked<'r>),
-    /// It is there, and this phone has asked for it in the same way before.
-    Again {
-        mac: Mac,
-        path: TreePath,
-        file: FileRecord,
-    },
-    /// There is no such file.
-    Nothing,
 }
 
 /// Steps of a fetch that are remembered.
@@ -50,9 +39,9 @@ enum Step {
 }
 
 impl Asked<'_> {
-    /// The phone that seems to ask.
-    fn mac(&self) -> Option<Mac> {
-        self.phone.as_ref().map(|(mac, _)| *mac)
+    /// Whether a phone asks for what it has lately asked for.
+    fn is_poll(&self) -> bool {
+        self.phone.is_some() && self.says.is_none()
     }
 }
 
@@ -69,30 +58,22 @@ impl Gateway {
     }
 
     async fn answer(&self, request: &FetchRequest) -> Result<FetchAnswer, GatewayError> {
-        // A phone on IPv4 is one, whatever the listener's socket is.
-        let source = request.source.ip().to_canonical();
-        let at = self.inner.clock.now();
-        let (path, file, mac, transfer) = match self.find(request, source, at)? {
-            Found::Nothing => return Ok(FetchAnswer::NotFound),
-            Found::Again { mac, path, file } => {
-                self.note_sign_of_life(mac);
-                (path, file, Some(mac), None)
-            }
-            Found::Asked(asked) => {
-                self.note_asking(&asked).await?;
-                let (mac, transfer) = match asked.file.role {
-                    FileRole::Handout { mac: owner } => self.taker_of_handout(owner, &asked)?,
-                    _ => (asked.mac(), None),
-                };
-                if let Some(mac) = mac {
-                    self.log_asking(mac, &asked).await?;
-                }
-                self.note_if_asked_again(&asked);
-                (asked.path, asked.file, mac, transfer)
-            }
+        let Some(asked) = self.asked(request)? else {
+            return Ok(FetchAnswer::NotFound);
         };
+        self.note_asking(&asked).await?;
+        let (mac, transfer) = match asked.file.role {
+            FileRole::Handout { mac: owner } => self.taker_of_handout(owner, &asked)?,
+            _ => (asked.phone, None),
+        };
+        if let Some(mac) = mac
+            && !asked.is_poll()
+        {
+            self.log_asking(mac, &asked).await?;
+            self.note_if_poll(&asked);
+        }
         // Read after that: the file may have changed in the meantime.
-        let Some((file, body, hash)) = self.present_content(&path, file)? else {
+        let Some((file, body, hash)) = self.present_content(&asked.path, asked.file)? else {
             return Ok(FetchAnswer::NotFound);
         };
         let revision = matches!(file.role, FileRole::Phone { .. }).then_some(file.revision);
@@ -103,8 +84,8 @@ impl Gateway {
                 mac,
                 revision,
                 transfer,
-                at,
-                source,
+                at: asked.at,
+                source: asked.address,
             },
         })
     }
@@ -137,29 +118,35 @@ impl Gateway {
         Ok(Some((file, body, hash)))
     }
 
-    /// The file that is asked for, and the phone that seems to ask.
-    fn find<'r>(
-        &self,
-        request: &'r FetchRequest,
-        address: IpAddr,
-        at: Timestamp,
-    ) -> Result<Found<'r>, GatewayError> {
+    /// The file that is asked for, and the phone that seems to ask. `None` when there is no such
+    /// file.
+    fn asked<'r>(&self, request: &'r FetchRequest) -> Result<Option<Asked<'r>>, GatewayError> {
         let Some((path, file)) = self.find_file(&request.path)? else {
-            return Ok(Found::Nothing);
+            return Ok(None);
         };
-        let mut record = Vec::new();
-        if let FileRole::Phone { mac, .. } = file.role {
-            record = self.stored_record(mac)?.unwrap_or_default();
-            let step = self.step_of_asking(mac, &record, request, address);
-            if self.is_quiet(mac, step) {
-                return Ok(Found::Again { mac, path, file });
+        let mut asked = Asked {
+            request,
+            path,
+            file,
+            phone: None,
+            says: None,
+            record: Vec::new(),
+            // A phone on IPv4 is one, whatever the listener's socket is.
+            address: request.source.ip().to_canonical(),
+            at: self.inner.clock.now(),
+        };
+        if let FileRole::Phone { mac, .. } = asked.file.role {
+            asked.record = self.stored_record(mac)?.unwrap_or_default();
+            if self.is_quiet(mac, self.step_of_asking(mac, &asked)) {
+                asked.phone = Some(mac);
+                return Ok(Some(asked));
             }
         }
         let recognised = request
             .user_agent
             .as_deref()
             .and_then(|user_agent| self.inner.packs.recognise(user_agent));
-        let mac = match &file.role {
+        let mac = match &asked.file.role {
             FileRole::Phone { mac, .. } | FileRole::Handout { mac } => Some(*mac),
             FileRole::Shared { .. } | FileRole::Orphan { .. } | FileRole::Other => {
                 recognised.as_ref().and_then(|recognised| recognised.mac)
@@ -167,64 +154,51 @@ impl Gateway {
         };
         // Whoever knows the name is served; but only who speaks like that phone is taken for it, so
         // that a browser or a monitor does not move it or confirm its file.
-        let phone = match (mac, recognised) {
-            (Some(mac), Some(recognised)) if recognised.mac.is_none_or(|named| named == mac) => {
-                let vendor = self.load(mac)?.map(|(record, _)| record.vendor);
-                (vendor.as_ref() == Some(&recognised.vendor)).then_some((mac, recognised))
-            }
-            _ => None,
-        };
-        Ok(Found::Asked(Asked {
-            request,
-            path,
-            file,
-            phone,
-            record,
-            address,
-            at,
-        }))
+        if let (Some(mac), Some(recognised)) = (mac, recognised)
+            && recognised.mac.is_none_or(|named| named == mac)
+            && let Some((record, _)) = self.load(mac)?
+            && record.vendor == recognised.vendor
+        {
+            asked.phone = Some(mac);
+            asked.says = Some(recognised);
+        }
+        Ok(Some(asked))
     }
 
     /// What the noting of a request depends on, beside the time.
-    fn step_of_asking(
-        &self,
-        mac: Mac,
-        record: &[u8],
-        request: &FetchRequest,
-        address: IpAddr,
-    ) -> Fingerprint {
+    fn step_of_asking(&self, mac: Mac, asked: &Asked<'_>) -> Fingerprint {
         let request = (
-            &request.path,
-            &request.user_agent,
-            address,
-            &request.reached_by,
+            &asked.request.path,
+            &asked.request.user_agent,
+            asked.address,
+            &asked.request.reached_by,
         );
         let polls = &self.inner.quiet_polls;
-        polls.fingerprint(mac, record, (Step::Asking, request))
+        polls.fingerprint(mac, &asked.record, (Step::Asking, request))
     }
 
-    /// Remembers that noting a request for a phone's own file by this phone has changed nothing.
-    fn note_if_asked_again(&self, asked: &Asked<'_>) {
-        let (FileRole::Phone { .. }, Some(mac)) = (&asked.file.role, asked.mac()) else {
-            return;
-        };
-        let step = self.step_of_asking(mac, &asked.record, asked.request, asked.address);
-        self.note_if_quiet(mac, &asked.record, step);
+    /// Remembers a request by a phone for its own file if nothing followed from it.
+    fn note_if_poll(&self, asked: &Asked<'_>) {
+        if let (FileRole::Phone { .. }, Some(mac)) = (&asked.file.role, asked.phone) {
+            self.note_if_quiet(mac, &asked.record, self.step_of_asking(mac, asked));
+        }
     }
 
     async fn note_asking(&self, asked: &Asked<'_>) -> Result<(), GatewayError> {
-        let Some((mac, recognised)) = &asked.phone else {
+        let Some(mac) = asked.phone else {
             return Ok(());
         };
-        self.note_sign_of_life(*mac);
+        self.note_sign_of_life(mac);
+        let Some(says) = asked.says.clone() else {
+            return Ok(());
+        };
         let is_own = matches!(asked.file.role, FileRole::Phone { .. });
         let reached_by = asked.request.reached_by.clone().filter(|_| is_own);
         let contact = Contact {
             address: asked.address,
             at: asked.at,
         };
-        self.observe(*mac, recognised.clone(), contact, reached_by)
-            .await
+        self.observe(mac, says, contact, reached_by).await
     }
 
     async fn log_asking(&self, mac: Mac, asked: &Asked<'_>) -> Result<(), GatewayError> {
@@ -253,7 +227,7 @@ impl Gateway {
             return Ok((None, None));
         };
         let is_there = |contact: &Contact| contact.address == asked.address;
-        if asked.mac() != Some(owner) && !record.contact.as_ref().is_some_and(is_there) {
+        if asked.phone != Some(owner) && !record.contact.as_ref().is_some_and(is_there) {
             return Ok((None, None));
         }
         let transfer = record.cpe.transfers.iter().find(|transfer| {
