@@ -244,7 +244,9 @@ mod tests {
         let authorities = reading(&format!("{}{}", other.authority, vendor.authority)).unwrap();
         let shown = phone(&vendor, "000B82A1B2C3", &["000b82a1b2c3.phones.example"]);
         assert_eq!(
-            authorities.names(&[shown.clone()], at(NOW)).unwrap(),
+            authorities
+                .names(std::slice::from_ref(&shown), at(NOW))
+                .unwrap(),
             ["000B82A1B2C3", "000b82a1b2c3.phones.example"]
         );
         assert_eq!(authorities.names(&[], at(NOW)), Ok(Vec::new()));

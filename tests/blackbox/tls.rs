@@ -161,15 +161,16 @@ async fn a_phones_certificate_proves_its_names_or_nothing_and_never_ends_the_han
     let folder = bench.folder();
     certificate(folder, "default", "prov.example.net", EC);
     certificate(folder, "vendor", "Vendor CA", RSA);
-    certificate(folder, "stranger", "stranger", RSA);
-    let signed = |name: &str, key: &str, days: &str| {
+    certificate(folder, "other", "Other CA", RSA);
+    let signed = |name: &str, authority: &str, key: &str, days: &str| {
         let request = format!(
-            "req -newkey {key} -nodes -subj '/CN=000B82A1B2C3/O=Desk' -keyout {name}.key -out {name}.csr"
+            "req -newkey {key} -nodes -subj '/CN=000B82A1B2C3/O=Desk' -keyout {name}.key \
+             -out {name}.csr"
         );
         openssl(folder, &request);
         let signing = format!(
-            "x509 -req -in {name}.csr -CA vendor.pem -CAkey vendor.key {days} -out {name}.pem \
-             -extfile names.cnf"
+            "x509 -req -in {name}.csr -set_serial 1 -CA {authority}.pem -CAkey {authority}.key {days} \
+             -out {name}.pem -extfile names.cnf"
         );
         openssl(folder, &signing);
     };
@@ -178,10 +179,11 @@ async fn a_phones_certificate_proves_its_names_or_nothing_and_never_ends_the_han
         "subjectAltName=DNS:000b82a1b2c3.phones.example\n",
     )
     .unwrap();
-    signed("phone", RSA, "-days 30");
-    signed("short", "rsa:1024", "-days 30");
+    signed("phone", "vendor", RSA, "-days 30");
+    signed("short", "vendor", "rsa:1024", "-days 30");
+    signed("stranger", "other", RSA, "-days 30");
     // It ends in this very second.
-    signed("late", EC, "-days 0");
+    signed("late", "vendor", EC, "-days 0");
     let file = |name: &str| folder.join(name).display().to_string();
     bench.add_phone_settings(&format!(
         "https = \"127.0.0.1:0\"\ntls_cert = {:?}\ntls_key = {:?}\nclient_ca = {:?}",
