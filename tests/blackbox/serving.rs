@@ -10,7 +10,7 @@ use crate::fetch;
 use crate::programs::{are_there, curl, output, status};
 
 /// How long a connection on which nothing moves may stand at most, with a slow machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn paths_that_curl_does_not_tidy_up_lead_nowhere() {
