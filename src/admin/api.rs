@@ -20,6 +20,7 @@ use super::protocol::{
     ControlReply, ErrorReply, ExportRequest, ImportRequest, TreeRequest, UnsetRequest, WishRequest,
 };
 use super::syslog;
+use super::uploads;
 use crate::cwmp::{FaultCode, RequestDownload};
 use crate::gateway::{
     ChangeError, ConvertError, ConvertRequest, Gateway, GatewayError, ImportOptions, WishError,
@@ -104,6 +105,7 @@ impl AdminServer {
                     )
                     .route("/v1/devices/{mac}/convert", web::post().to(convert))
                     .configure(hand_over::routes)
+                    .configure(uploads::routes)
                     .route("/v1/import", web::post().to(import))
                     .route("/v1/verify", web::post().to(verify))
                     .route("/v1/export", web::post().to(export))

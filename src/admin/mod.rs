@@ -8,6 +8,7 @@ mod key;
 mod protocol;
 mod quarantine;
 mod syslog;
+mod uploads;
 mod upstream;
 
 pub use api::{AdminServer, AdminServerError};
@@ -19,4 +20,5 @@ pub use protocol::{
     WrongParameter,
 };
 pub use quarantine::{ClaimRequest, ReopenRequest};
+pub use uploads::UploadContent;
 pub use upstream::{MAX_QUESTIONS, WouldAnswerRequest};

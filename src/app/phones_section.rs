@@ -1,6 +1,7 @@
 //! `[phones]` of the settings file.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use serde::de::{IntoDeserializer as _, SeqAccess, Visitor};
@@ -11,12 +12,13 @@ use super::acs_section::problem_of_url;
 use super::settings::{SettingsError, check_vendor, empty_is_none, from_text};
 use crate::gateway::{
     AccessGroup, AccessPolicy, AccessSettings, DeviceMatch, FilePassword, FirstContact,
-    MissBudgets, MissRules, Network, Proof, UntilUsed,
+    MissBudgets, MissRules, Network, Proof, UntilUsed, UploadSettings,
 };
 use crate::mapping::Packs;
 use crate::native::Mac;
 use crate::phone::{
-    AllowedSources, OldServer, PhoneSettings, TftpSettings, UpstreamMode, UpstreamSettings,
+    AllowedSources, CertificateFiles, OldServer, PhoneSettings, TftpSettings, UpstreamMode,
+    UpstreamSettings,
 };
 use crate::wire::{Credentials, Secret};
 
@@ -37,6 +39,14 @@ pub struct PhonesSection {
     pub tftp: Option<SocketAddr>,
     /// From where TFTP is answered; empty: private, loopback and link-local addresses.
     pub tftp_allow: AllowedSources,
+    /// Where HTTPS for old phones is listened for; empty: not at all.
+    pub https_legacy: String,
+    /// More certificates, by the names in them: `[[phones.certificate]]`.
+    pub certificate: Vec<CertificateFiles>,
+    /// PEM file with the authorities whose certificates phones may show; empty: none is asked for.
+    pub client_ca: PathBuf,
+    /// Connections at once, over all listeners.
+    pub max_connections: NonZeroU32,
     /// Where phones reach the gateway, for files that they are pointed at; empty: where each of them
     /// came for its own file.
     #[serde(deserialize_with = "empty_is_none")]
@@ -68,6 +78,8 @@ pub struct PhonesSection {
     pub first_contact: FirstContact,
     /// Phones that have to show something else: `[[phones.group]]`; the first that fits counts.
     pub group: Vec<GroupSection>,
+    /// What phones may send: `[phones.uploads]`.
+    pub uploads: UploadSettings,
     /// Passwords of encrypted files: `[[phones.file_password]]`.
     pub file_password: Vec<FilePassword>,
     /// How many misses are borne: `[phones.misses]`.
@@ -117,6 +129,11 @@ impl Default for PhonesSection {
             basic_over_http: access.basic_over_http,
             first_contact: access.first_contact,
             group: Vec::new(),
+            https_legacy: phones.https_legacy,
+            certificate: phones.certificate,
+            client_ca: phones.client_ca,
+            max_connections: phones.max_connections,
+            uploads: UploadSettings::default(),
             file_password: Vec::new(),
             misses: MissBudgets::default(),
             decoys: Vec::new(),
@@ -237,6 +254,10 @@ impl PhonesSection {
             https: self.https.clone(),
             tls_cert: self.tls_cert.clone(),
             tls_key: self.tls_key.clone(),
+            https_legacy: self.https_legacy.clone(),
+            certificate: self.certificate.clone(),
+            client_ca: self.client_ca.clone(),
+            max_connections: self.max_connections,
         }
     }
 }

@@ -13,8 +13,8 @@ use crate::acs::{
 use crate::admin::{AdminKey, AdminKeyError, AdminServer, AdminServerError};
 use crate::gateway::{Gateway, GatewayError};
 use crate::phone::{
-    ControlSender, PhoneFiles, PhoneServer, PhoneServerError, SyslogServer, SyslogServerError,
-    TftpServer, TftpServerError, UpstreamError,
+    CertificateReload, ControlSender, PhoneFiles, PhoneServer, PhoneServerError, SyslogServer,
+    SyslogServerError, TftpServer, TftpServerError, UpstreamError,
 };
 
 /// The gateway can't serve.
@@ -64,6 +64,8 @@ pub struct Addresses {
     pub phones_https: Option<SocketAddr>,
     /// Files for phones, TFTP.
     pub phones_tftp: Option<SocketAddr>,
+    /// Files for old phones, HTTPS.
+    pub phones_https_legacy: Option<SocketAddr>,
     /// Connection requests of the ACS.
     pub connection_requests: Vec<SocketAddr>,
     /// Connection requests over UDP.
@@ -81,6 +83,7 @@ pub struct Server {
     gateway: Gateway,
     addresses: Addresses,
     doors: Doors,
+    certificates: CertificateReload,
     store: PathBuf,
 }
 
@@ -123,6 +126,7 @@ impl Server {
             phones_http: phones.http,
             phones_https: phones.https,
             phones_tftp: tftp.as_ref().map(TftpServer::address),
+            phones_https_legacy: phones.https_legacy,
             connection_requests: connection_requests.addresses().to_vec(),
             udp_connection_requests: udp_connection_requests
                 .as_ref()
@@ -139,6 +143,7 @@ impl Server {
         }
         key.write(&settings.store.path)?;
 
+        let certificates = phones.certificate_reload();
         let mut doors = Doors::default();
         doors.open("the file server for phones", |token| phones.run(token));
         if let Some(server) = tftp {
@@ -165,6 +170,7 @@ impl Server {
             gateway,
             addresses,
             doors,
+            certificates,
             store: settings.store.path.clone(),
         })
     }
@@ -177,6 +183,11 @@ impl Server {
     /// Where it listens.
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
+    }
+
+    /// The way to have the certificates for phones read anew.
+    pub fn certificates(&self) -> CertificateReload {
+        self.certificates.clone()
     }
 
     /// Serves until a door breaks or `until` is done; then closes all doors, and lets what is

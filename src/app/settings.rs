@@ -308,6 +308,7 @@ impl Settings {
             syslog_port: self.syslog.port(),
             access: self.phones.access(packs)?,
             misses: self.phones.miss_rules(),
+            uploads: self.phones.uploads.clone(),
         })
     }
 

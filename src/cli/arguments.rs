@@ -380,6 +380,21 @@ pub(super) enum DeviceCommand {
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
+    /// Files that a phone has sent: list them, write one to a file, or remove one
+    Uploads {
+        /// Twelve hex digits
+        mac: Mac,
+        /// Write the file of this name to OUT
+        #[arg(long, num_args = 2, value_names = ["NAME", "OUT"], conflicts_with = "remove")]
+        get: Option<Vec<String>>,
+        /// Remove the file of this name
+        #[arg(long, value_name = "NAME")]
+        remove: Option<String>,
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
     /// Let a phone's CPE ask its ACS for a file
     RequestDownload {
         /// Twelve hex digits

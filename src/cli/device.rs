@@ -5,7 +5,8 @@ use comfy_table::{Table, presets};
 use super::access::Access;
 use super::arguments::{DeviceCommand, Format};
 use super::exit::{CommandError, Ending};
-use super::{credentials, output, syslog, trace};
+use super::uploads::UploadsAction;
+use super::{credentials, output, syslog, trace, uploads};
 use crate::admin::{ControlReply, WishRequest};
 use crate::gateway::{
     AccessSummary, ControlOutcome, DeviceDetail, DeviceSummary, HandOverState, ParameterLine,
@@ -109,6 +110,16 @@ pub(super) async fn run(command: DeviceCommand) -> Result<Ending, CommandError> 
             place,
             format,
         } => syslog::switch(mac, switch, level, &place, format).await?,
+        DeviceCommand::Uploads {
+            mac,
+            get,
+            remove,
+            place,
+            format,
+        } => {
+            let action = UploadsAction::new(get, remove);
+            return uploads::run(mac, action, &place, format).await;
+        }
         DeviceCommand::RequestDownload {
             mac,
             file_type,

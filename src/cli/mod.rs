@@ -21,6 +21,7 @@ mod serve;
 mod syslog;
 mod temporary;
 mod trace;
+mod uploads;
 mod upstream;
 mod verify;
 

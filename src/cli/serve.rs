@@ -33,6 +33,7 @@ pub(super) async fn run(
     // Asked for before anything is acknowledged, so that no signal finds the process unready.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     let gateway = open_gateway_by(clock, &settings)?;
     if let Some(tree) = tree {
         let bar = Bar::new("importing");
@@ -56,6 +57,9 @@ pub(super) async fn run(
     }
     if let Some(address) = addresses.phones_tftp {
         output::line(&format!("listening phones tftp {address}"));
+    }
+    if let Some(address) = addresses.phones_https_legacy {
+        output::line(&format!("listening phones https-legacy {address}"));
     }
     for address in &addresses.connection_requests {
         output::line(&format!("listening connection-request http {address}"));
@@ -90,11 +94,15 @@ pub(super) async fn run(
     if soap && let Some(watch) = server.gateway().watch_sessions() {
         tokio::spawn(trace::follow(watch));
     }
+    let certificates = server.certificates();
     server
         .run_until(async {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => break,
+                    _ = interrupt.recv() => break,
+                    _ = hangup.recv() => certificates.reload(),
+                }
             }
         })
         .await?;

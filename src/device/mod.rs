@@ -14,6 +14,7 @@ mod syslog;
 mod transfer;
 mod tree_path;
 mod unknown_phone;
+mod upload;
 mod waking;
 
 pub use access::{Access, Issued, TokenHash, TooManyIssued};
@@ -33,4 +34,5 @@ pub use transfer::{
 };
 pub use tree_path::{TreePath, TreePathError};
 pub use unknown_phone::UnknownPhone;
+pub use upload::UploadRecord;
 pub use waking::UdpConnectionRequests;

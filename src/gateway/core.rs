@@ -12,10 +12,12 @@ use super::file_index::FileIndex;
 use super::live::Live;
 use super::misses::{Misses, Whereabouts};
 use super::own_cpe::{self, OwnCpe};
+use super::phones::QuietPolls;
 use super::settings::GatewaySettings;
 use super::syslog::{Addresses, Intake};
 use super::timed_queue::TimedQueue;
 use super::trace::Traces;
+use super::upload_store::UploadStore;
 use super::waking::Waking;
 use crate::device::{DeviceRecord, FileRecord, StoredParameters, TreePath};
 use crate::mapping::{Pack, Packs};
@@ -81,6 +83,10 @@ pub(super) struct Inner {
     pub(super) whereabouts: Whereabouts,
     /// When phones in quarantine are written next.
     pub(super) quarantine_writes: TimedQueue<()>,
+    /// Fetches that need not be worked out again.
+    pub(super) quiet_polls: QuietPolls,
+    /// What phones have sent.
+    pub(super) uploads: Arc<UploadStore>,
     cells: Mutex<HashMap<Mac, Arc<tokio::sync::Mutex<Live>>>>,
 }
 
@@ -127,6 +133,7 @@ impl Gateway {
         let own_cpe = OwnCpe::new(clock.now());
         let access = AccessState::new()?;
         let misses = Misses::new(&settings.misses);
+        let uploads = UploadStore::open(&assets, &*store)?;
         let gateway = Self {
             inner: Arc::new(Inner {
                 store,
@@ -159,6 +166,8 @@ impl Gateway {
                 misses,
                 whereabouts: Whereabouts::default(),
                 quarantine_writes: TimedQueue::new(),
+                quiet_polls: QuietPolls::default(),
+                uploads: Arc::new(uploads),
                 cells: Mutex::new(HashMap::new()),
             }),
         };
@@ -194,12 +203,17 @@ impl Gateway {
 
     /// A device's record with the bytes it was read from; `None` for an unknown phone.
     pub(super) fn load(&self, mac: Mac) -> Result<Option<(DeviceRecord, Vec<u8>)>, GatewayError> {
-        let (table, key) = own_cpe::place_of(mac);
-        let Some(bytes) = self.inner.store.get(table, &key)? else {
+        let Some(bytes) = self.stored_record(mac)? else {
             return Ok(None);
         };
         let record = decode(&bytes).map_err(|source| GatewayError::Damaged { mac, source })?;
         Ok(Some((record, bytes)))
+    }
+
+    /// A device's record as it is stored; `None` for an unknown phone.
+    pub(super) fn stored_record(&self, mac: Mac) -> Result<Option<Vec<u8>>, GatewayError> {
+        let (table, key) = own_cpe::place_of(mac);
+        Ok(self.inner.store.get(table, &key)?)
     }
 
     pub(super) fn load_parameters(&self, mac: Mac) -> Result<StoredParameters, GatewayError> {
@@ -258,6 +272,16 @@ impl Gateway {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         cells.entry(mac).or_default().clone()
+    }
+
+    /// Whether nothing is in memory of a device: nobody changes it, and nothing is under way.
+    pub(super) fn is_at_rest(&self, mac: Mac) -> bool {
+        let cells = self
+            .inner
+            .cells
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        !cells.contains_key(&mac)
     }
 
     /// Gives back the memory of a device that is at rest.

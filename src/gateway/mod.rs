@@ -35,6 +35,7 @@ mod objects;
 mod overview;
 mod own_changes;
 mod own_cpe;
+mod phone_uploads;
 mod phones;
 mod random;
 mod records;
@@ -55,6 +56,7 @@ mod transfers;
 mod tree;
 mod tree_merge;
 mod unique_keys;
+mod upload_store;
 mod upstream;
 mod values;
 mod version;
@@ -67,6 +69,8 @@ mod delivery_tests;
 mod error_tests;
 #[cfg(test)]
 mod event_tests;
+#[cfg(test)]
+mod fetch_tests;
 #[cfg(test)]
 mod hand_over_tests;
 #[cfg(test)]
@@ -85,6 +89,8 @@ mod tests;
 mod tftp_tests;
 #[cfg(test)]
 mod transfer_tests;
+#[cfg(test)]
+mod upload_tests;
 
 pub use self::core::Gateway;
 pub use access::{
@@ -113,6 +119,7 @@ pub use misses::{
     QuarantineList, QuarantinedPhone, Reopened, UsedUpBudget,
 };
 pub use overview::{DeviceDetail, DeviceSummary, ParameterLine, TransferSummary};
+pub use phone_uploads::{UploadPermit, UploadRefusal, UploadSettings, UploadSummary};
 pub use report::{
     CheckReport, ExportReport, Finding, FindingKind, ImportReport, ImportSummary, KindError,
     TreeSummary, UnknownKey, VerifyReport, VerifySummary, Weight,

@@ -14,7 +14,7 @@ use crate::datamodel::ParameterPath;
 use crate::device::{
     AcsOverride, Attribute, Contact, CpeState, DeliveryState, DeviceLog, DeviceRecord, EventQueue,
     FileRecord, StoredParameters, SyslogPiece, SyslogRing, Transfer, TransferKind, TransferOrder,
-    TransferState, TreePath, UnknownPhone,
+    TransferState, TreePath, UnknownPhone, UploadRecord,
 };
 use crate::mapping::FixedRows;
 use crate::store::{Record, RecordError, decode_body};
@@ -221,6 +221,11 @@ impl Record for SyslogPiece {
 impl Record for UnknownPhone {
     const VERSION: u8 = 1;
     const KIND: &'static str = "unknown phone";
+}
+
+impl Record for UploadRecord {
+    const VERSION: u8 = 1;
+    const KIND: &'static str = "upload";
 }
 
 impl Record for Installation {
@@ -484,5 +489,13 @@ mod tests {
             text: "2026-11-21T17:00:00Z restarted\n".to_owned(),
         };
         golden("log.v1", &log);
+        let upload = UploadRecord {
+            path: "logs/000b82a1b2c3.log".parse().unwrap(),
+            at: at(15),
+            source: [192, 0, 2, 7].into(),
+            length: 3,
+            content_hash: ContentHash::of(b"now"),
+        };
+        golden("upload.v1", &upload);
     }
 }

@@ -10,6 +10,7 @@ use super::access::AccessSettings;
 use super::acs_choice::{Acs, AcsRule};
 use super::file_passwords::FilePasswords;
 use super::misses::MissRules;
+use super::phone_uploads::UploadSettings;
 use crate::device::DeviceLog;
 
 /// Longest ProductClass (cwmp.md I1).
@@ -42,6 +43,8 @@ pub struct GatewaySettings {
     pub access: AccessSettings,
     /// How many misses are borne, and which MACs are decoys.
     pub misses: MissRules,
+    /// What phones may send.
+    pub uploads: UploadSettings,
 }
 
 impl Default for GatewaySettings {
@@ -59,6 +62,7 @@ impl Default for GatewaySettings {
             syslog_port: None,
             access: AccessSettings::default(),
             misses: MissRules::default(),
+            uploads: UploadSettings::default(),
         }
     }
 }

@@ -2,10 +2,13 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
+
+use super::stalled::Connection;
 
 /// The body is handed to the connection in pieces of this size, in bytes, and the connection asks
 /// for the next when less than 32 KiB wait to be written: a slow phone holds no copy of its
@@ -36,6 +39,8 @@ pub(super) struct FileBody {
     rest: Bytes,
     /// Whether the connection has had the occasion to write out the last piece.
     flushed: bool,
+    /// Told that something moves.
+    connection: Option<Arc<Connection>>,
     at_end: Option<Box<dyn FnOnce()>>,
 }
 
@@ -43,11 +48,16 @@ impl FileBody {
     /// Sends this content, which must not be empty (the connection never asks an empty body for
     /// its end), and calls `at_end` once the connection has taken all of it. A connection that
     /// breaks before does not come to that.
-    pub(super) fn new(content: Bytes, at_end: Option<impl FnOnce() + 'static>) -> Self {
+    pub(super) fn new(
+        content: Bytes,
+        connection: Option<Arc<Connection>>,
+        at_end: Option<impl FnOnce() + 'static>,
+    ) -> Self {
         Self {
             length: content.len(),
             rest: content,
             flushed: false,
+            connection,
             at_end: at_end.map(|call| -> Box<dyn FnOnce()> { Box::new(call) }),
         }
     }
@@ -64,6 +74,9 @@ impl MessageBody for FileBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Infallible>>> {
+        if let Some(connection) = &self.connection {
+            connection.moved();
+        }
         if !self.rest.is_empty() {
             let piece = self.rest.len().min(PIECE);
             return Poll::Ready(Some(Ok(self.rest.split_to(piece))));

@@ -1,17 +1,24 @@
 //! One request for a file: what it asks for, and the response.
 
+use std::sync::Arc;
+
 use actix_web::http::header::{
     self, ByteRangeSpec, EntityTag, Header as _, IfNoneMatch, IfRange, Range,
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use bytes::Bytes;
 use tokio::runtime::Handle;
 
 use super::body::{FileBody, HeadBody};
 use super::own_end::OwnEnd;
 use super::path::tree_path;
+use super::server::CertificateNames;
+use super::stalled::Connection;
+use super::uploads::{self, Places};
 use crate::gateway::{
-    FetchAnswer, FetchReceipt, FetchRequest, Gateway, Shown, Transport, hide_token,
+    FetchAnswer, FetchReceipt, FetchRequest, Gateway, Shown, Transport, UploadPermit,
+    UploadRefusal, hide_token,
 };
 use crate::wire::Secret;
 
@@ -26,8 +33,25 @@ pub(super) trait FileSource: Clone + Send + Sync + 'static {
     /// Answers a request.
     fn fetch(&self, request: FetchRequest) -> impl Future<Output = FetchAnswer> + Send;
 
+    /// Whether it need not be told that the body of an answer has left.
+    fn is_no_news(&self, receipt: &FetchReceipt) -> bool;
+
     /// Takes note that the body of an answer has left.
     fn fetched(&self, receipt: FetchReceipt) -> impl Future<Output = ()> + Send;
+
+    /// Whether a file may come.
+    fn admit_upload(
+        &self,
+        request: &FetchRequest,
+        length: Option<u64>,
+    ) -> impl Future<Output = Result<UploadPermit, UploadRefusal>> + Send;
+
+    /// Keeps a file that has come.
+    fn keep_upload(
+        &self,
+        permit: UploadPermit,
+        content: Bytes,
+    ) -> impl Future<Output = Result<(), UploadRefusal>> + Send;
 }
 
 impl FileSource for Gateway {
@@ -35,32 +59,71 @@ impl FileSource for Gateway {
         self.fetch(request)
     }
 
+    fn is_no_news(&self, receipt: &FetchReceipt) -> bool {
+        self.is_no_news(receipt)
+    }
+
     fn fetched(&self, receipt: FetchReceipt) -> impl Future<Output = ()> + Send {
         self.fetched(receipt)
+    }
+
+    fn admit_upload(
+        &self,
+        request: &FetchRequest,
+        length: Option<u64>,
+    ) -> impl Future<Output = Result<UploadPermit, UploadRefusal>> + Send {
+        self.admit_upload(request, length)
+    }
+
+    fn keep_upload(
+        &self,
+        permit: UploadPermit,
+        content: Bytes,
+    ) -> impl Future<Output = Result<(), UploadRefusal>> + Send {
+        self.keep_upload(permit, content)
     }
 }
 
 /// The files, and the runtime on which receipts are handed back: a worker's own ends with it.
 #[derive(Clone)]
 pub(super) struct Files<S> {
-    pub(super) source: S,
-    pub(super) runtime: Handle,
+    source: S,
+    runtime: Handle,
+    places: Places,
 }
 
 impl<S: FileSource> Files<S> {
+    pub(super) fn new(source: S, runtime: Handle) -> Self {
+        Self {
+            source,
+            runtime,
+            places: Places::default(),
+        }
+    }
+
     fn fetched(&self, receipt: FetchReceipt) {
+        if self.source.is_no_news(&receipt) {
+            return;
+        }
         let source = self.source.clone();
         self.runtime
             .spawn(async move { source.fetched(receipt).await });
     }
 }
 
-/// Answers any request: GET and HEAD of a file; other methods are not for phones.
+/// Answers any request: GET and HEAD of a file, PUT of one; other methods are not for phones.
 pub(super) async fn answer<S: FileSource>(
     request: HttpRequest,
+    body: web::Payload,
     files: web::Data<Files<S>>,
 ) -> HttpResponse {
-    let response = respond(&request, &files).await;
+    let turn = connection(&request).map(|one| one.our_turn());
+    let response = if request.method() == Method::PUT {
+        uploads::take(&request, body, &files.source, &files.places).await
+    } else {
+        respond(&request, &files).await
+    };
+    drop(turn);
     let path = hide_token(request.uri().path());
     let path: String = path.chars().take(MAXIMUM_LOGGED).collect();
     tracing::info!(
@@ -79,26 +142,11 @@ async fn respond<S: FileSource>(request: &HttpRequest, files: &Files<S>) -> Http
             .insert_header((header::ALLOW, "GET, HEAD"))
             .finish();
     }
-    let (Some(path), Some(source)) = (tree_path(request.uri().path()), request.peer_addr()) else {
+    let Some(asked) = fetch_request(request) else {
         return not_found();
     };
-    let content_type = content_type(&path);
-    let user_agent = request.headers().get(header::USER_AGENT).map(|value| {
-        String::from_utf8_lossy(value.as_bytes())
-            .chars()
-            .take(MAXIMUM_USER_AGENT)
-            .collect()
-    });
-    let own_end = request.conn_data::<OwnEnd>();
-    let answer = files.source.fetch(FetchRequest {
-        path,
-        user_agent,
-        source,
-        transport: own_end.map_or(Transport::Http, OwnEnd::transport),
-        reached_by: own_end.map(OwnEnd::base),
-        shown: shown(request),
-    });
-    let (body, etag, receipt) = match answer.await {
+    let content_type = content_type(&asked.path);
+    let (body, etag, receipt) = match files.source.fetch(asked).await {
         FetchAnswer::File {
             body,
             etag,
@@ -148,7 +196,32 @@ async fn respond<S: FileSource>(request: &HttpRequest, files: &Files<S>) -> Http
     }
     let files = files.clone();
     let at_end = receipt.map(|one| move || files.fetched(one));
-    response.body(FileBody::new(content, at_end))
+    response.body(FileBody::new(content, connection(request), at_end))
+}
+
+/// The request as the gateway takes it; `None` for a path that names no file in any tree.
+pub(super) fn fetch_request(request: &HttpRequest) -> Option<FetchRequest> {
+    let path = tree_path(request.uri().path())?;
+    let source = request.peer_addr()?;
+    let user_agent = request.headers().get(header::USER_AGENT).map(|value| {
+        String::from_utf8_lossy(value.as_bytes())
+            .chars()
+            .take(MAXIMUM_USER_AGENT)
+            .collect()
+    });
+    let own_end = request.conn_data::<OwnEnd>();
+    Some(FetchRequest {
+        path,
+        user_agent,
+        source,
+        transport: own_end.map_or(Transport::Http, OwnEnd::transport),
+        reached_by: own_end.map(OwnEnd::base),
+        shown: shown(request),
+    })
+}
+
+fn connection(request: &HttpRequest) -> Option<Arc<Connection>> {
+    request.conn_data::<Arc<Connection>>().cloned()
 }
 
 /// What the request shows of who sends it.
@@ -160,11 +233,14 @@ fn shown(request: &HttpRequest) -> Shown {
         authorization: authorization
             .and_then(|value| value.to_str().ok())
             .map(Secret::new),
-        certificate_names: Vec::new(),
+        certificate_names: request
+            .conn_data::<CertificateNames>()
+            .map(|names| names.0.clone())
+            .unwrap_or_default(),
     }
 }
 
-fn unauthorized(challenges: Vec<String>) -> HttpResponse {
+pub(super) fn unauthorized(challenges: Vec<String>) -> HttpResponse {
     let mut response = HttpResponse::Unauthorized();
     for challenge in challenges {
         response.append_header((header::WWW_AUTHENTICATE, challenge));
@@ -174,7 +250,7 @@ fn unauthorized(challenges: Vec<String>) -> HttpResponse {
         .body("the phone's own user name and password are wanted\n")
 }
 
-fn not_found() -> HttpResponse {
+pub(super) fn not_found() -> HttpResponse {
     HttpResponse::NotFound()
         .insert_header((header::CONTENT_TYPE, "text/plain"))
         .body("no such file\n")
@@ -267,9 +343,7 @@ fn single_range(request: &HttpRequest) -> Option<ByteRangeSpec> {
 #[cfg(test)]
 pub(super) mod tests {
     use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-    use std::sync::Arc;
 
-    use bytes::Bytes;
     use jiff::Timestamp;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpSocket, TcpStream};
@@ -345,9 +419,25 @@ pub(super) mod tests {
             }
         }
 
+        fn is_no_news(&self, _: &FetchReceipt) -> bool {
+            false
+        }
+
         async fn fetched(&self, receipt: FetchReceipt) {
             // A test that is over does not listen any more.
             let _ = self.fetched.send(receipt);
+        }
+
+        async fn admit_upload(
+            &self,
+            _: &FetchRequest,
+            _: Option<u64>,
+        ) -> Result<UploadPermit, UploadRefusal> {
+            Err(UploadRefusal::Off)
+        }
+
+        async fn keep_upload(&self, _: UploadPermit, _: Bytes) -> Result<(), UploadRefusal> {
+            Err(UploadRefusal::Off)
         }
     }
 

@@ -2,26 +2,35 @@
 //! what they say over syslog.
 
 mod body;
+mod certificate_names;
+mod certificates;
+mod client_certificates;
 mod control;
 mod files;
 mod own_end;
 mod path;
 mod replay;
 mod server;
+mod stalled;
 mod syslog;
 mod tftp;
 mod tftp_client;
+mod tls;
+mod uploads;
 mod upstream;
 
+pub use certificates::{CertificateError, CertificateFiles};
+pub use client_certificates::AuthoritiesError;
 pub use control::ControlSender;
 pub use replay::{
     BytesThere, LogLineError, LogPlace, LoggedRequest, MAX_LINE, NeitherHad, Replay, ReplayFinding,
     ReplayFindingKind, ReplayReport, ReplaySummary, ReplayedPhone,
 };
-pub use server::{PhoneServer, PhoneServerError, PhoneSettings};
+pub use server::{CertificateReload, PhoneServer, PhoneServerError, PhoneSettings};
 pub use syslog::{SyslogServer, SyslogServerError, SyslogSettings};
 pub use tftp::{AllowedSources, TftpServer, TftpServerError, TftpSettings};
 pub use tftp_client::{TftpFetchError, TftpLimits, fetch as fetch_by_tftp};
+pub use tls::TlsError;
 pub use upstream::{
     OldAnswer, OldServer, OldServerError, Patience, PhoneFiles, Question, UpstreamError,
     UpstreamMode, UpstreamSettings,

@@ -48,8 +48,12 @@ impl AssetStore {
     /// # Errors
     /// [`AssetError::Files`].
     pub fn open(dir: &Path) -> Result<Self, AssetError> {
+        Self::open_folder(dir.join("assets"))
+    }
+
+    fn open_folder(root: PathBuf) -> Result<Self, AssetError> {
         let store = Self {
-            root: dir.join("assets"),
+            root,
             next: AtomicU64::new(0),
         };
         let unfinished = store.unfinished();
@@ -58,6 +62,14 @@ impl AssetStore {
         }
         create_directory(&unfinished)?;
         Ok(store)
+    }
+
+    /// Opens another folder of contents, beside this one.
+    ///
+    /// # Errors
+    /// [`AssetError::Files`].
+    pub fn beside(&self, name: &str) -> Result<Self, AssetError> {
+        Self::open_folder(self.root.with_file_name(name))
     }
 
     /// Keeps a content and returns its hash; a content that is there already is not written again.
@@ -135,6 +147,38 @@ impl AssetStore {
         self.place(hash).1.is_file()
     }
 
+    /// Removes a content; one that is not there is no error.
+    ///
+    /// # Errors
+    /// [`AssetError::Files`].
+    pub fn remove(&self, hash: &ContentHash) -> Result<(), AssetError> {
+        let path = self.place(hash).1;
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StoreError::io(&path)(error).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The hashes of all contents, in no order; they are not verified.
+    ///
+    /// # Errors
+    /// [`AssetError::Files`].
+    pub fn hashes(&self) -> Result<Vec<ContentHash>, AssetError> {
+        let mut hashes = Vec::new();
+        for directory in names(&self.root)? {
+            if directory.len() != 2 {
+                continue;
+            }
+            for rest in names(&self.root.join(&directory))? {
+                // Nothing else is put there by us.
+                hashes.extend(format!("{directory}{rest}").parse::<ContentHash>());
+            }
+        }
+        Ok(hashes)
+    }
+
     /// The directory and the file of a content: `ab/cdef…`. Only a hash leads to a path.
     fn place(&self, hash: &ContentHash) -> (PathBuf, PathBuf) {
         let name = hash.to_string();
@@ -147,6 +191,14 @@ impl AssetStore {
     fn unfinished(&self) -> PathBuf {
         self.root.join("unfinished")
     }
+}
+
+/// The names in a directory, as far as they are text.
+fn names(directory: &Path) -> Result<Vec<String>, StoreError> {
+    let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let entries = entries.map_err(StoreError::io(directory))?;
+    let names = entries.into_iter().map(|entry| entry.file_name());
+    Ok(names.filter_map(|name| name.into_string().ok()).collect())
 }
 
 fn failure(hash: &ContentHash, path: &Path, error: io::Error) -> AssetError {
@@ -200,6 +252,20 @@ mod tests {
         }
         assets.put(b"firmware").unwrap();
         assert_eq!(assets.read(&hash).unwrap(), b"firmware");
+    }
+
+    #[test]
+    fn contents_are_listed_and_removed_and_another_folder_is_another_store() {
+        let dir = tempfile::tempdir().unwrap();
+        let assets = AssetStore::open(dir.path()).unwrap();
+        let uploads = assets.beside("uploads").unwrap();
+        let [kept, removed] = [b"one", b"two"].map(|content| uploads.put(content).unwrap());
+        assert!(!assets.exists(&kept));
+        uploads.remove(&removed).unwrap();
+        uploads.remove(&removed).unwrap();
+        assert_eq!(uploads.hashes().unwrap(), [kept]);
+        assert!(dir.path().join("uploads").is_dir());
+        assert_eq!(assets.hashes().unwrap(), []);
     }
 
     #[test]

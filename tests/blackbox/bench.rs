@@ -88,6 +88,14 @@ impl Bench {
         fs::write(path, format!("{settings}{lines}")).unwrap();
     }
 
+    /// Adds lines to `[phones]`.
+    pub(crate) fn add_phone_settings(&self, lines: &str) {
+        let path = self.folder().join("trestle.toml");
+        let settings = fs::read_to_string(&path).unwrap();
+        let settings = settings.replace("[phones]\n", &format!("[phones]\n{lines}\n"));
+        fs::write(path, settings).unwrap();
+    }
+
     /// A file of that tree.
     pub(crate) fn tree_file(&self, path: &str) -> Vec<u8> {
         fs::read(self.tree().join(path)).unwrap()

@@ -82,6 +82,19 @@ impl Gateway {
         self.listeners.get("phones tftp").copied()
     }
 
+    /// Where it listens for this, as it says itself: `phones https`.
+    pub(crate) fn listener(&self, name: &str) -> SocketAddr {
+        self.listeners[name]
+    }
+
+    /// Asks it to read its certificates anew.
+    #[track_caller]
+    pub(crate) fn hang_up(&self) {
+        let script = format!("kill -HUP {}", self.child.id());
+        let asked = Command::new("sh").args(["-c", &script]).status().unwrap();
+        assert!(asked.success());
+    }
+
     /// Where it takes connection requests.
     pub(crate) fn connection_requests(&self) -> SocketAddr {
         self.listeners["connection-request http"]

@@ -18,6 +18,7 @@ mod gateway;
 mod managed;
 mod nginx;
 mod phones;
+mod programs;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -53,11 +54,12 @@ mod restart;
 mod sealed;
 mod secrets;
 mod serve;
+mod serving;
 mod settings;
 mod syslog;
 mod templates;
-mod tftp;
+mod tls;
 mod trace;
 mod transfer;
 mod tree;
-mod upstream;
+mod uploads;

@@ -88,6 +88,32 @@ impl Gateway {
         Ok(Some(answer))
     }
 
+    /// Whether a phone may send a file: it has to show what its own file wants. `None`, or what is
+    /// answered instead.
+    pub(in crate::gateway) async fn admission_to_send(
+        &self,
+        request: &FetchRequest,
+        mac: Mac,
+    ) -> Result<Option<FetchAnswer>, GatewayError> {
+        let (record, _) = self.load(mac)?.ok_or(GatewayError::UnknownPhone(mac))?;
+        let path = &record.own_file;
+        let Some(file) = self.load_file(path)? else {
+            return Err(GatewayError::MissingContent { path: path.clone() });
+        };
+        let token = split_token(&request.path).map(|(token, _)| token);
+        self.admission(Wanted {
+            request,
+            path,
+            file: &file,
+            token,
+            // What is sent uses no credentials for the first time: only a fetch does.
+            speaker: None,
+            address: request.source.ip().to_canonical(),
+            at: self.inner.clock.now(),
+        })
+        .await
+    }
+
     /// What is answered to a request for a name under which there is no file. Who shows to be the
     /// phone that the name is of is told so; everybody else what a refused request is told.
     pub(in crate::gateway) fn no_such_file(

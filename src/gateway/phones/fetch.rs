@@ -10,6 +10,7 @@ use super::super::core::Gateway;
 use super::super::door::{FetchAnswer, FetchReceipt, FetchRequest, GatewayError, Transport};
 use super::super::transfers::Take;
 use super::lookup::named_mac;
+use super::quiet_polls::Fingerprint;
 use crate::device::{Contact, FileContent, FileRecord, FileRole, TransferState, TreePath};
 use crate::mapping::Recognised;
 use crate::native::Mac;
@@ -24,9 +25,21 @@ pub(super) struct Asked<'r> {
     /// What stands before its name in the request and looks like a token.
     token: Option<&'r str>,
     /// The phone that speaks like the one whose file it is, or that names itself.
-    phone: Option<(Mac, Recognised)>,
+    phone: Option<Mac>,
+    /// What it says of itself; `None` when it has lately asked for the same in the same way, and
+    /// nothing followed from it.
+    says: Option<Recognised>,
+    /// The stored record of the phone whose own file it is.
+    record: Vec<u8>,
     address: IpAddr,
     at: Timestamp,
+}
+
+/// Steps of a fetch that are remembered.
+#[derive(Hash)]
+enum Step {
+    Asking,
+    Fetching,
 }
 
 impl Asked<'_> {
@@ -37,15 +50,10 @@ impl Asked<'_> {
             path: &self.path,
             file: &self.file,
             token: self.token,
-            speaker: self.mac(),
+            speaker: self.phone,
             address: self.address,
             at: self.at,
         }
-    }
-
-    /// The phone that seems to ask.
-    fn mac(&self) -> Option<Mac> {
-        self.phone.as_ref().map(|(mac, _)| *mac)
     }
 
     /// The phone whose own file it is, or whose MAC stands in the name of a file that no mapping
@@ -57,6 +65,11 @@ impl Asked<'_> {
             // Nobody guesses the folder of a handout.
             FileRole::Handout { .. } | FileRole::Shared { .. } => None,
         }
+    }
+
+    /// Whether a phone asks for what it has lately asked for.
+    fn is_poll(&self) -> bool {
+        self.phone.is_some() && self.says.is_none()
     }
 }
 
@@ -96,21 +109,17 @@ impl Gateway {
         self.note_asking(&asked).await?;
         let (mac, transfer) = match asked.file.role {
             FileRole::Handout { mac: owner } => self.taker_of_handout(owner, &asked)?,
-            _ => (asked.mac(), None),
+            _ => (asked.phone, None),
         };
-        if let Some(mac) = mac {
+        if let Some(mac) = mac
+            && !asked.is_poll()
+        {
             self.log_asking(mac, &asked).await?;
+            self.note_if_poll(&asked);
         }
         // Read after that: the file may have changed in the meantime.
-        let Some(file) = self.load_file(&asked.path)? else {
+        let Some((file, body, hash)) = self.present_content(&asked.path, asked.file)? else {
             return Ok(FetchAnswer::NotFound);
-        };
-        let (body, hash) = if file.content == FileContent::Asset {
-            (self.shared_asset(file.content_hash)?, file.content_hash)
-        } else {
-            let bytes = self.content_bytes(&asked.path, &file)?;
-            let hash = ContentHash::of(&bytes);
-            (Bytes::from(bytes), hash)
         };
         if let Some(owner) = owner {
             self.note_served(owner, request);
@@ -130,73 +139,143 @@ impl Gateway {
         })
     }
 
+    /// A file as it is now, its bytes, and their hash; `None` when it is there no more. `known` is
+    /// its record from a moment ago.
+    fn present_content(
+        &self,
+        path: &TreePath,
+        known: FileRecord,
+    ) -> Result<Option<(FileRecord, Bytes, ContentHash)>, GatewayError> {
+        if known.content == FileContent::Document {
+            let bytes = self.content_bytes(path, &known)?;
+            // Its record is the same before and after, so the bytes are those that it tells of.
+            if self.load_file(path)?.as_ref() == Some(&known) {
+                let hash = known.content_hash;
+                return Ok(Some((known, Bytes::from(bytes), hash)));
+            }
+        }
+        let Some(file) = self.load_file(path)? else {
+            return Ok(None);
+        };
+        let (body, hash) = if file.content == FileContent::Asset {
+            (self.shared_asset(file.content_hash)?, file.content_hash)
+        } else {
+            let bytes = self.content_bytes(path, &file)?;
+            let hash = ContentHash::of(&bytes);
+            (Bytes::from(bytes), hash)
+        };
+        Ok(Some((file, body, hash)))
+    }
+
     /// The file that is asked for, and the phone that seems to ask. `None` when there is no such
     /// file.
     fn asked<'r>(&self, request: &'r FetchRequest) -> Result<Option<Asked<'r>>, GatewayError> {
-        let found = match self.find_file(&request.path)? {
-            Some(found) => Some((found, None)),
-            None => match split_token(&request.path) {
-                Some((token, path)) if request.transport != Transport::Tftp => {
-                    self.find_file(path)?.map(|found| (found, Some(token)))
-                }
-                _ => None,
-            },
-        };
-        let Some(((path, file), token)) = found else {
+        let Some(((path, file), token)) = self.find_wanted(request)? else {
             return Ok(None);
         };
+        let mut asked = Asked {
+            request,
+            path,
+            file,
+            token,
+            phone: None,
+            says: None,
+            record: Vec::new(),
+            // A phone on IPv4 is one, whatever the listener's socket is.
+            address: request.source.ip().to_canonical(),
+            at: self.inner.clock.now(),
+        };
+        if let FileRole::Phone { mac, .. } = asked.file.role {
+            asked.record = self.stored_record(mac)?.unwrap_or_default();
+            if self.is_quiet(mac, self.step_of_asking(mac, &asked)) {
+                asked.phone = Some(mac);
+                return Ok(Some(asked));
+            }
+        }
+        if request.transport == Transport::Tftp {
+            let named = self.phone_of_file_name(&asked.file.role, asked.address)?;
+            (asked.phone, asked.says) = named.unzip();
+            return Ok(Some(asked));
+        }
         let recognised = request
             .user_agent
             .as_deref()
             .and_then(|user_agent| self.inner.packs.recognise(user_agent));
-        let mac = match &file.role {
+        let mac = match &asked.file.role {
             FileRole::Phone { mac, .. } | FileRole::Handout { mac } => Some(*mac),
             FileRole::Shared { .. } | FileRole::Orphan { .. } | FileRole::Other => {
                 recognised.as_ref().and_then(|recognised| recognised.mac)
             }
         };
-        // A phone on IPv4 is one, whatever the listener's socket is.
-        let address = request.source.ip().to_canonical();
         // Whoever knows the name is served; but only who speaks like that phone is taken for it, so
         // that a browser or a monitor does not move it or confirm its file.
-        let phone = match (mac, recognised) {
-            _ if request.transport == Transport::Tftp => {
-                self.phone_of_file_name(&file.role, address)?
+        if let (Some(mac), Some(recognised)) = (mac, recognised)
+            && recognised.mac.is_none_or(|named| named == mac)
+            && let Some((record, _)) = self.load(mac)?
+            && record.vendor == recognised.vendor
+        {
+            asked.phone = Some(mac);
+            asked.says = Some(recognised);
+        }
+        Ok(Some(asked))
+    }
+
+    /// The file that a request names, and the token before its name.
+    pub(in crate::gateway) fn find_wanted<'r>(
+        &self,
+        request: &'r FetchRequest,
+    ) -> Result<Option<((TreePath, FileRecord), Option<&'r str>)>, GatewayError> {
+        if let Some(found) = self.find_file(&request.path)? {
+            return Ok(Some((found, None)));
+        }
+        match split_token(&request.path) {
+            Some((token, path)) if request.transport != Transport::Tftp => {
+                let found = self.find_file(path)?;
+                Ok(found.map(|found| (found, Some(token))))
             }
-            (Some(mac), Some(recognised)) if recognised.mac.is_none_or(|named| named == mac) => {
-                let vendor = self.load(mac)?.map(|(record, _)| record.vendor);
-                (vendor.as_ref() == Some(&recognised.vendor)).then_some((mac, recognised))
-            }
-            _ => None,
-        };
-        Ok(Some(Asked {
-            request,
-            path,
-            file,
-            token,
-            phone,
-            address,
-            at: self.inner.clock.now(),
-        }))
+            _ => Ok(None),
+        }
+    }
+
+    /// What the noting of a request depends on, beside the time.
+    fn step_of_asking(&self, mac: Mac, asked: &Asked<'_>) -> Fingerprint {
+        let request = (
+            &asked.request.path,
+            &asked.request.user_agent,
+            asked.request.transport,
+            asked.address,
+            &asked.request.reached_by,
+        );
+        let polls = &self.inner.quiet_polls;
+        polls.fingerprint(mac, &asked.record, (Step::Asking, request))
+    }
+
+    /// Remembers a request by a phone for its own file if nothing followed from it.
+    fn note_if_poll(&self, asked: &Asked<'_>) {
+        if let (FileRole::Phone { .. }, Some(mac)) = (&asked.file.role, asked.phone) {
+            self.note_if_quiet(mac, &asked.record, self.step_of_asking(mac, asked));
+        }
     }
 
     async fn note_asking(&self, asked: &Asked<'_>) -> Result<(), GatewayError> {
-        let Some((mac, recognised)) = &asked.phone else {
+        let Some(mac) = asked.phone else {
             return Ok(());
         };
         if asked.request.transport == Transport::Tftp {
             // Anybody can send a packet in the phone's name: it is noted when the file was taken.
             return Ok(());
         }
-        self.note_sign_of_life(*mac);
+        self.note_sign_of_life(mac);
+        let Some(says) = asked.says.clone() else {
+            return Ok(());
+        };
         let is_own = matches!(asked.file.role, FileRole::Phone { .. });
         let reached_by = asked.request.reached_by.clone().filter(|_| is_own);
         let contact = Contact {
             address: asked.address,
             at: asked.at,
         };
-        self.observe(*mac, recognised.clone(), contact, reached_by)
-            .await
+        self.observe(mac, says, contact, reached_by).await
     }
 
     async fn log_asking(&self, mac: Mac, asked: &Asked<'_>) -> Result<(), GatewayError> {
@@ -232,13 +311,36 @@ impl Gateway {
             return Ok((None, None));
         };
         let is_there = |contact: &Contact| contact.address == asked.address;
-        if asked.mac() != Some(owner) && !record.contact.as_ref().is_some_and(is_there) {
+        if asked.phone != Some(owner) && !record.contact.as_ref().is_some_and(is_there) {
             return Ok((None, None));
         }
         let transfer = record.cpe.transfers.iter().find(|transfer| {
             matches!(&transfer.state, TransferState::Installing(installing) if installing.served_path == asked.path)
         });
         Ok((Some(owner), transfer.map(|transfer| transfer.id)))
+    }
+
+    /// Whether it is no news that the body of an answer has left: the phone has lately fetched the
+    /// same, and [`Gateway::fetched`] would change nothing.
+    pub fn is_no_news(&self, receipt: &FetchReceipt) -> bool {
+        let Some(mac) = receipt.mac else {
+            return true;
+        };
+        let record = self.stored_record(mac).ok().flatten();
+        record
+            .is_some_and(|record| self.is_quiet(mac, self.step_of_fetching(mac, &record, receipt)))
+    }
+
+    /// What the noting of a fetch depends on, beside the time.
+    fn step_of_fetching(&self, mac: Mac, record: &[u8], receipt: &FetchReceipt) -> Fingerprint {
+        let request = (
+            receipt.revision,
+            receipt.transfer,
+            receipt.transport,
+            receipt.source,
+        );
+        let polls = &self.inner.quiet_polls;
+        polls.fingerprint(mac, record, (Step::Fetching, request))
     }
 
     /// The body of an answer has left.
@@ -249,6 +351,7 @@ impl Gateway {
         if receipt.transport == Transport::Tftp {
             self.note_sign_of_life(mac);
         }
+        let before = self.stored_record(mac).ok().flatten().unwrap_or_default();
         let now = self.inner.clock.now();
         let outcome = self
             .change(mac, |draft, live| {
@@ -269,7 +372,9 @@ impl Gateway {
             .await;
         match outcome {
             Ok(()) => {
-                tracing::info!(%mac, revision = receipt.revision, source = %receipt.source, "phone has fetched a file")
+                tracing::info!(%mac, revision = receipt.revision, source = %receipt.source, "phone has fetched a file");
+                let step = self.step_of_fetching(mac, &before, &receipt);
+                self.note_if_quiet(mac, &before, step);
             }
             Err(error) => tracing::error!(%mac, %error, "a fetch could not be noted"),
         }

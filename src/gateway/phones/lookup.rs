@@ -47,8 +47,7 @@ impl Gateway {
         path: &TreePath,
     ) -> Result<Option<(TreePath, FileRecord)>, GatewayError> {
         let name = path.file_name();
-        let digits = mac_position(name).and_then(|start| name.get(start..start + 12));
-        let Some(Ok(mac)) = digits.map(str::parse) else {
+        let Some(mac) = mac_in_name(name) else {
             return Ok(None);
         };
         let Some((record, _)) = self.load(mac)? else {
@@ -60,6 +59,13 @@ impl Gateway {
         let file = if is_it { self.load_file(&own)? } else { None };
         Ok(file.map(|file| (own, file)))
     }
+}
+
+/// The phone that the last segment of a path names, wherever in it.
+pub(in crate::gateway) fn mac_in_name(path: &str) -> Option<Mac> {
+    let name = path.rsplit('/').next()?;
+    let start = mac_position(name)?;
+    name.get(start..start + 12)?.parse().ok()
 }
 
 /// The same name with the digits of a MAC in the other case.
@@ -95,12 +101,6 @@ fn is_of_a_phone(mac: &Mac) -> bool {
 pub(in crate::gateway) fn with_mac_of(name: &str, old: Mac, new: Mac) -> String {
     name.replace(&old.upper(), &new.upper())
         .replace(&old.to_string(), &new.to_string())
-}
-
-/// The MAC address that a name holds.
-pub(in crate::gateway) fn mac_in_name(name: &str) -> Option<Mac> {
-    let start = mac_position(name)?;
-    name.get(start..start + 12)?.parse().ok()
 }
 
 /// What stands before and after the MAC in a name.

@@ -60,9 +60,13 @@ impl Gateway {
     /// # Errors
     /// [`GatewayError`] when the store can't be read.
     pub fn place_of_file(&self, request: &FetchRequest) -> Result<FilePlace, GatewayError> {
-        Ok(match self.find_file(&request.path)? {
+        if self.shows_nothing(request) && self.is_held_back(request) {
+            // Nor does the old server hear of it.
+            return Ok(FilePlace::GatewayOnly);
+        }
+        Ok(match self.find_wanted(request)? {
             None => FilePlace::Nowhere,
-            Some((_, file)) if matches!(file.role, FileRole::Handout { .. }) => {
+            Some(((_, file), _)) if matches!(file.role, FileRole::Handout { .. }) => {
                 FilePlace::GatewayOnly
             }
             Some(_) => FilePlace::Tree,

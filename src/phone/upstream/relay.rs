@@ -15,7 +15,8 @@ use super::catch_all::{CatchAll, Likeness, is_page};
 use super::old_server::{OldAnswer, OldServer, Patience, Question};
 use super::settings::{UpstreamError, UpstreamMode, UpstreamSettings};
 use crate::gateway::{
-    FetchAnswer, FetchReceipt, FetchRequest, FilePlace, Gateway, Lesson, UpstreamFile, UpstreamNote,
+    FetchAnswer, FetchReceipt, FetchRequest, FilePlace, Gateway, Lesson, UploadPermit,
+    UploadRefusal, UpstreamFile, UpstreamNote,
 };
 use crate::wire::ContentHash;
 
@@ -77,8 +78,28 @@ impl FileSource for PhoneFiles {
         }
     }
 
+    fn is_no_news(&self, receipt: &FetchReceipt) -> bool {
+        self.gateway.is_no_news(receipt)
+    }
+
     fn fetched(&self, receipt: FetchReceipt) -> impl Future<Output = ()> + Send {
         self.gateway.fetched(receipt)
+    }
+
+    fn admit_upload(
+        &self,
+        request: &FetchRequest,
+        length: Option<u64>,
+    ) -> impl Future<Output = Result<UploadPermit, UploadRefusal>> + Send {
+        self.gateway.admit_upload(request, length)
+    }
+
+    fn keep_upload(
+        &self,
+        permit: UploadPermit,
+        content: Bytes,
+    ) -> impl Future<Output = Result<(), UploadRefusal>> + Send {
+        self.gateway.keep_upload(permit, content)
     }
 }
 
