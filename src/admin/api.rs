@@ -96,6 +96,10 @@ impl AdminServer {
                     .route("/v1/devices/{mac}/trace", web::get().to(trace))
                     .route("/v1/devices/{mac}/resync", web::post().to(resync))
                     .route("/v1/devices/{mac}/reboot", web::post().to(reboot))
+                    .route(
+                        "/v1/devices/{mac}/factory-reset",
+                        web::post().to(factory_reset),
+                    )
                     .route("/v1/devices/{mac}/log", web::get().to(log))
                     .route(
                         "/v1/devices/{mac}/request-download",
@@ -280,6 +284,16 @@ async fn reboot(shared: web::Data<Shared>, mac: web::Path<String>) -> HttpRespon
     match parse(&mac) {
         Ok(mac) => {
             let outcome = shared.gateway.reboot(mac).await;
+            reply(outcome.map(|outcome| ControlReply { outcome }))
+        }
+        Err(refusal) => refusal,
+    }
+}
+
+async fn factory_reset(shared: web::Data<Shared>, mac: web::Path<String>) -> HttpResponse {
+    match parse(&mac) {
+        Ok(mac) => {
+            let outcome = shared.gateway.reset_phone(mac).await;
             reply(outcome.map(|outcome| ControlReply { outcome }))
         }
         Err(refusal) => refusal,

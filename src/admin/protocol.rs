@@ -63,7 +63,7 @@ pub struct LogReply {
     pub lines: Vec<String>,
 }
 
-/// The answer to `POST /v1/devices/{mac}/resync` and `.../reboot`.
+/// The answer to `POST /v1/devices/{mac}/resync`, `.../reboot` and `.../factory-reset`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ControlReply {
     /// What the phone said; `None` when it was not told, because it has not been seen yet.

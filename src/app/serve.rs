@@ -12,7 +12,7 @@ use crate::acs::{
 };
 use crate::admin::{AdminKey, AdminKeyError, AdminServer, AdminServerError};
 use crate::gateway::{Gateway, GatewayError};
-use crate::phone::{ControlSender, PhoneServer, PhoneServerError};
+use crate::phone::{ControlSender, ControlSenderError, PhoneServer, PhoneServerError};
 
 /// The gateway can't serve.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,9 @@ pub enum ServeError {
     /// The listeners for phones.
     #[error(transparent)]
     Phones(#[from] PhoneServerError),
+    /// The sockets that SIP leaves from.
+    #[error(transparent)]
+    Control(#[from] ControlSenderError),
     /// The listener for connection requests.
     #[error(transparent)]
     ConnectionRequests(#[from] ConnectionRequestError),
@@ -83,6 +86,7 @@ impl Server {
     pub async fn start_with(gateway: Gateway, settings: &Settings) -> Result<Self, ServeError> {
         let acss = settings.acs.connections();
         let phones = PhoneServer::bind(&settings.phones.listeners(), gateway.clone())?;
+        let control = ControlSender::bind(gateway.clone(), &settings.sip.sender())?;
         let connection_requests =
             ConnectionRequestServer::bind(gateway.clone(), &settings.connection_requests())?;
         let udp_connection_requests =
@@ -128,8 +132,7 @@ impl Server {
         doors.open_lasting("file transfers", |token| transfers.run(token));
         let notifier = LightweightNotifier::new(gateway.clone(), &acss);
         doors.open_lasting("lightweight notifications", |token| notifier.run(token));
-        let control = ControlSender::new(gateway.clone());
-        doors.open("the SIP socket", |token| control.run(token));
+        doors.open_lasting("telling phones to act", |token| control.run(token));
         gateway.start().await?;
         Ok(Self {
             gateway,

@@ -5,9 +5,10 @@ use comfy_table::{Table, presets};
 use super::access::Access;
 use super::arguments::{DeviceCommand, Format};
 use super::exit::{CommandError, Ending};
-use super::{output, trace};
-use crate::admin::{ControlReply, WishRequest};
-use crate::gateway::{ControlOutcome, DeviceDetail, DeviceSummary, ParameterLine, SetReport};
+use super::{control, output, trace};
+use crate::admin::WishRequest;
+use crate::gateway::{DeviceDetail, DeviceSummary, MeansTried, ParameterLine, SetReport};
+use crate::mapping::ControlAction;
 
 pub(super) async fn run(command: DeviceCommand) -> Result<Ending, CommandError> {
     match command {
@@ -81,12 +82,13 @@ pub(super) async fn run(command: DeviceCommand) -> Result<Ending, CommandError> 
             }
         }
         DeviceCommand::Resync { mac, place, format } => {
-            let reply = Access::open(&place)?.resync(mac).await?;
-            return print_control(&reply, "fetch its file", format);
+            return control::run(ControlAction::Resync, mac, &place, format).await;
         }
         DeviceCommand::Reboot { mac, place, format } => {
-            let reply = Access::open(&place)?.reboot(mac).await?;
-            return print_control(&reply, "restart", format);
+            return control::run(ControlAction::Reboot, mac, &place, format).await;
+        }
+        DeviceCommand::FactoryReset { mac, place, format } => {
+            return control::run(ControlAction::FactoryReset, mac, &place, format).await;
         }
         DeviceCommand::Log { mac, place, format } => {
             let lines = Access::open(&place)?.log(mac).await?;
@@ -233,9 +235,30 @@ fn print_detail(detail: &DeviceDetail) {
         };
         lines.push(("transfer", format!("{}: {state}", transfer.url)));
     }
+    lines.extend(detail.means.iter().map(means_line));
     for (name, value) in lines {
         output::line(format!("{name:<20}{value}").trim_end());
     }
+}
+
+/// By what phones like this one are made to act, and how that went.
+fn means_line(tried: &MeansTried) -> (&'static str, String) {
+    let name = match tried.action {
+        ControlAction::Resync => "fetches by",
+        ControlAction::Reboot => "restarts by",
+        ControlAction::FactoryReset => "is reset by",
+    };
+    let MeansTried {
+        means,
+        tried,
+        fetched,
+        ..
+    } = tried;
+    let past = match tried {
+        0 => "not tried yet on this model and firmware".to_owned(),
+        tried => format!("led to a fetch {fetched} times of {tried}"),
+    };
+    (name, format!("{means}: {past}"))
 }
 
 fn print_parameters(parameters: &[ParameterLine]) {
@@ -246,36 +269,4 @@ fn print_parameters(parameters: &[ParameterLine]) {
         };
         output::line(&format!("{}={}{place}", parameter.path, parameter.value));
     }
-}
-
-fn print_control(reply: &ControlReply, what: &str, format: Format) -> Result<Ending, CommandError> {
-    if format == Format::Json {
-        output::json(reply)?;
-    }
-    let (text, ending) = match &reply.outcome {
-        Some(ControlOutcome::Accepted) => (
-            format!("the phone was told to {what} and said yes"),
-            Ending::Clean,
-        ),
-        Some(ControlOutcome::Refused { status }) => (
-            format!("the phone was told to {what} and refused (SIP {status})"),
-            Ending::Findings,
-        ),
-        Some(ControlOutcome::NoAnswer) => (
-            "the phone did not answer; a running gateway tells it again".to_owned(),
-            Ending::Findings,
-        ),
-        Some(ControlOutcome::NotSent { reason }) => (
-            format!("the phone could not be told: {reason}"),
-            Ending::Findings,
-        ),
-        None => (
-            "the phone was not told: nobody knows yet where it is".to_owned(),
-            Ending::Findings,
-        ),
-    };
-    if format == Format::Text {
-        output::line(&text);
-    }
-    Ok(ending)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::control::ControlState;
 use super::cpe::CpeState;
 use super::delivery::{Contact, DeliveryState};
 use super::tree_path::TreePath;
@@ -42,6 +43,8 @@ pub struct DeviceRecord {
     pub kept: BTreeMap<ParameterPath, String>,
     /// Scheme, host and port by which the phone has reached the gateway for its own file.
     pub reached_by: Option<String>,
+    /// What it can be told with, and how far its restarts are.
+    pub control: Box<ControlState>,
 }
 
 impl DeviceRecord {
@@ -61,6 +64,7 @@ impl DeviceRecord {
             lenses: String::new(),
             kept: BTreeMap::new(),
             reached_by: None,
+            control: Box::default(),
         }
     }
 }

@@ -110,7 +110,7 @@ impl DeviceMatch {
             && self.folder.is_none()
     }
 
-    fn fits(&self, mac: Mac, record: &DeviceRecord) -> bool {
+    pub(super) fn fits(&self, mac: Mac, record: &DeviceRecord) -> bool {
         let holds = |given: Option<bool>| given.unwrap_or(true);
         let model = record.model.as_deref();
         let folder = record.own_file.folder();

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::closed::if_open;
+use super::controls::MeansTried;
 use super::core::Gateway;
 use super::door::GatewayError;
 use super::values::ChangeError;
@@ -78,6 +79,9 @@ pub struct DeviceDetail {
     pub retry_count: u32,
     /// Restarts that it has been ordered and has not carried out.
     pub reboots: u64,
+    /// By which means it is made to act, in the order in which they are tried, and what became of
+    /// that on phones of its model and firmware.
+    pub means: Vec<MeansTried>,
 }
 
 /// A transfer in `device show`.
@@ -164,6 +168,7 @@ impl Gateway {
             transfers: record.cpe.transfers.iter().map(transfer_summary).collect(),
             retry_count: record.cpe.retry_count,
             reboots: record.delivery.reboot.keys.len() as u64,
+            means: self.means_tried(record),
         })
     }
 

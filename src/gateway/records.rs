@@ -219,7 +219,8 @@ mod tests {
     use super::*;
     use crate::cwmp::{Event, EventCode, FaultCode, Notification, TransferFault};
     use crate::device::{FileContent, FileRole, RebootOrders, Served};
-    use crate::mapping::Rows;
+    use crate::gateway::controls::{MeansTried, Remembered};
+    use crate::mapping::{ControlAction, Rows};
     use crate::native::{Dialect, Mac};
     use crate::store::{decode, encode};
     use crate::wire::ContentHash;
@@ -345,6 +346,7 @@ mod tests {
                 "ntp.example.net".to_owned(),
             )]),
             reached_by: None,
+            control: Box::default(),
         };
         golden("device.v3", &record);
         let old = std::fs::read(fixture("device.v2")).unwrap();
@@ -412,6 +414,16 @@ mod tests {
             connection_request_base: "http://192.0.2.1:7547".to_owned(),
         };
         golden("installation.v1", &installation);
+        let means = Remembered {
+            means: vec![MeansTried {
+                action: ControlAction::Reboot,
+                means: "notify check-sync;reboot=true".to_owned(),
+                tried: 7,
+                fetched: 5,
+            }],
+            used_at: at(20),
+        };
+        golden("means.v1", &means);
         let log = DeviceLog {
             text: "2026-11-21T17:00:00Z restarted\n".to_owned(),
         };

@@ -7,6 +7,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::acs_choice::{Acs, AcsRule};
+use super::controls::ControlSettings;
 use super::file_passwords::FilePasswords;
 
 /// Longest ProductClass (cwmp.md I1).
@@ -31,6 +32,8 @@ pub struct GatewaySettings {
     pub firmware_deadline: Duration,
     /// Largest file of a Download, in bytes.
     pub max_transfer_bytes: u64,
+    /// How phones are made to act.
+    pub control: ControlSettings,
 }
 
 impl Default for GatewaySettings {
@@ -44,6 +47,7 @@ impl Default for GatewaySettings {
             phones_url: None,
             firmware_deadline: Duration::from_secs(1800),
             max_transfer_bytes: 64 << 20,
+            control: ControlSettings::default(),
         }
     }
 }

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use jiff::Timestamp;
 
 use super::{
-    Acs, Clock, Delivery, FetchAnswer, FetchRequest, Gateway, GatewaySettings, ImportOptions,
-    OpenSession, SessionOutcome,
+    Acs, Clock, ControlSettings, Delivery, FetchAnswer, FetchRequest, Gateway, GatewaySettings,
+    ImportOptions, OpenSession, SessionOutcome,
 };
 use crate::cwmp::{
     AcsProfile, AcsRequest, CpeResponse, Download, EventCode, RetryAfter, SetAttribute, SetValue,
@@ -54,6 +54,16 @@ fn open_with(folder: &Path, clock: &Arc<Hands>, packs: Packs) -> Gateway {
 }
 
 fn open_for(folder: &Path, clock: &Arc<Hands>, packs: Packs, profile: AcsProfile) -> Gateway {
+    open_by(folder, clock, packs, profile, ControlSettings::default())
+}
+
+fn open_by(
+    folder: &Path,
+    clock: &Arc<Hands>,
+    packs: Packs,
+    profile: AcsProfile,
+    control: ControlSettings,
+) -> Gateway {
     let store = SledStore::open(folder, StoreOptions::default()).unwrap();
     let assets = AssetStore::open(folder).unwrap();
     let settings = GatewaySettings {
@@ -63,6 +73,7 @@ fn open_for(folder: &Path, clock: &Arc<Hands>, packs: Packs, profile: AcsProfile
             profile: Arc::new(profile),
             ..Acs::default()
         },
+        control,
         ..GatewaySettings::default()
     };
     Gateway::open(
@@ -132,6 +143,25 @@ impl Bench {
         }
     }
 
+    /// The process ends and starts again, and makes phones act in another way.
+    pub(super) async fn restart_with_control(self, control: ControlSettings) -> Self {
+        let Self {
+            gateway,
+            clock,
+            folder,
+        } = self;
+        drop(gateway);
+        let packs = Packs::embedded().unwrap();
+        let profile = AcsProfile::default();
+        let gateway = open_by(folder.path(), &clock, packs, profile, control);
+        gateway.start().await.unwrap();
+        Self {
+            gateway,
+            clock,
+            folder,
+        }
+    }
+
     /// The content-addressed folder is emptied.
     pub(super) fn forget_assets(&self) {
         let assets = self.folder.path().join("assets");
@@ -161,6 +191,16 @@ impl Bench {
                 ..FetchRequest::new(FILE, SocketAddr::from(([192, 0, 2, 41], 40_000)))
             })
             .await;
+        let FetchAnswer::File { receipt, .. } = answer else {
+            panic!("no file");
+        };
+        self.gateway.fetched(receipt).await;
+    }
+
+    /// Another phone fetches its file.
+    pub(super) async fn fetch_from(&self, file: &str, address: [u8; 4]) {
+        let source = SocketAddr::from((address, 40_000));
+        let answer = self.gateway.fetch(FetchRequest::new(file, source)).await;
         let FetchAnswer::File { receipt, .. } = answer else {
             panic!("no file");
         };
@@ -546,7 +586,7 @@ async fn a_restart_that_is_ordered_while_the_phone_is_told_to_fetch_is_told_next
     let bench = Bench::announced().await;
     bench.execute(set(DISPLAY_NAME, "changed")).await;
     let job = bench.gateway.next_control().await;
-    assert_eq!(job.action, super::ControlAction::Resync);
+    assert_eq!(job.action, crate::mapping::ControlAction::Resync);
     bench
         .execute(AcsRequest::Reboot {
             command_key: "R1".to_owned(),
@@ -556,5 +596,5 @@ async fn a_restart_that_is_ordered_while_the_phone_is_told_to_fetch_is_told_next
     bench.gateway.finish_control(MAC, job.id, accepted).await;
     bench.advance(60);
     let job = bench.gateway.next_control().await;
-    assert_eq!(job.action, super::ControlAction::Reboot);
+    assert_eq!(job.action, crate::mapping::ControlAction::Reboot);
 }

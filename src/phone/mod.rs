@@ -7,5 +7,5 @@ mod own_end;
 mod path;
 mod server;
 
-pub use control::ControlSender;
+pub use control::{ControlSender, ControlSenderError, SipSettings};
 pub use server::{PhoneServer, PhoneServerError, PhoneSettings};
