@@ -198,9 +198,13 @@ impl Bench {
     }
 
     /// Another phone fetches its file.
-    pub(super) async fn fetch_from(&self, file: &str, address: [u8; 4]) {
+    pub(super) async fn fetch_from(&self, file: &str, user_agent: &str, address: [u8; 4]) {
         let source = SocketAddr::from((address, 40_000));
-        let answer = self.gateway.fetch(FetchRequest::new(file, source)).await;
+        let request = FetchRequest {
+            user_agent: Some(user_agent.to_owned()),
+            ..FetchRequest::new(file, source)
+        };
+        let answer = self.gateway.fetch(request).await;
         let FetchAnswer::File { receipt, .. } = answer else {
             panic!("no file");
         };

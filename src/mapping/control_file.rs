@@ -285,3 +285,101 @@ fn unknown_name<'t>(text: &'t str, known: &[String]) -> Option<&'t str> {
         })
         .find(|name| !known.iter().any(|known| known == name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mapping::{PackError, Packs};
+
+    const HEAD: &str = "[pack]\nvendor = \"made-up\"\nmanufacturer = \"Made Up\"\nversion = 1\n\
+        [identity]\n[layers]\nmerge = true\n";
+
+    fn packs(control: &str) -> Result<Packs, PackError> {
+        let text = format!("{HEAD}{control}");
+        Packs::with_overrides([("made-up.toml".to_owned(), text)])
+    }
+
+    fn names(
+        packs: &Packs,
+        model: Option<&str>,
+        version: Option<&str>,
+        likely: bool,
+    ) -> Vec<String> {
+        let pack = packs.by_vendor("made-up").unwrap();
+        let means = pack.means(ControlAction::Reboot, model, version, likely);
+        means.map(|means| means.name.clone()).collect()
+    }
+
+    #[test]
+    fn means_are_for_models_and_versions_and_for_who_wants_the_likely_ones() {
+        let packs = packs(
+            "[control]\nresync = \"check-sync\"\n\
+             [[control.means]]\ndoes = \"reboot\"\nsip = \"a\"\nmodels = ['^X']\n\
+             [[control.means]]\ndoes = \"reboot\"\nsip = \"b\"\nversions = ['^2\\.']\n\
+             [[control.means]]\ndoes = \"reboot\"\nsip = \"c\"\nconfidence = \"likely\"\n\
+             [[control.means]]\ndoes = \"reboot\"\nname = \"d\"\n\
+             [[control.means.http]]\nrequest = \"POST /\"\njson = '{\"a\":{\"b\":\"{password}\"}}'\n\
+             take = { sid = \"/sid\" }\n\
+             [[control.means.http]]\nrequest = \"GET /x?{sid}\"\n",
+        )
+        .unwrap();
+        assert_eq!(names(&packs, None, None, false), ["d"]);
+        assert_eq!(
+            names(&packs, Some("x1"), Some("2.0"), true),
+            ["notify a", "notify b", "notify c", "d"]
+        );
+        assert_eq!(names(&packs, Some("Y"), Some("1.2.0"), false), ["d"]);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_its_place() {
+        let both = "[control]\nresync = \"a\"\nreboot = \"b\"\n";
+        for (means, problem) in [
+            (
+                "does = \"explode\"\nsip = \"c\"\n",
+                "`explode` is no action",
+            ),
+            ("does = \"reboot\"\n", "either `sip` or `http`"),
+            (
+                "does = \"reboot\"\nsip = \"b\"\n",
+                "two means that do the same",
+            ),
+            (
+                "does = \"reboot\"\nsip = \"c\"\nbody = \"x\"\n",
+                "needs `content_type`",
+            ),
+            (
+                "does = \"reboot\"\nsip = \"c\"\nconfidence = \"guess\"\n",
+                "`guess` is no confidence",
+            ),
+            (
+                "does = \"reboot\"\n[[control.means.http]]\nrequest = \"GET /\"\n",
+                "needs `name`",
+            ),
+            (
+                "does = \"reboot\"\nname = \"x\"\n[[control.means.http]]\nrequest = \"PUT /\"\n",
+                "`GET /path` or `POST /path`",
+            ),
+            (
+                "does = \"reboot\"\nname = \"x\"\n[[control.means.http]]\n\
+                 request = \"GET http://elsewhere/\"\n",
+                "begins with `/`",
+            ),
+            (
+                "does = \"reboot\"\nname = \"x\"\n[[control.means.http]]\nrequest = \"GET /{sid}\"\n",
+                "nothing is called `{sid}`",
+            ),
+            (
+                "does = \"reboot\"\nsip = \"c\"\nevery = 3\n",
+                "`every` has no meaning",
+            ),
+        ] {
+            let text = format!("{both}[[control.means]]\n{means}");
+            let error = packs(&text).unwrap_err();
+            assert!(error.to_string().contains(problem), "{error}");
+            assert!(error.line > 7, "{error}");
+        }
+        let error = packs("[control]\nresync = \"a\"\n").unwrap_err();
+        assert!(error.to_string().contains("needs `reboot`"), "{error}");
+    }
+}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::job::{SipAim, WebAim};
 use super::settings::SipTransportChoice;
+use crate::datamodel::ParameterPath;
 use crate::device::{DeviceRecord, PhoneAccess};
 use crate::gateway::closed::if_open;
 use crate::gateway::core::Gateway;
@@ -139,19 +140,7 @@ impl Gateway {
             return true;
         }
         let (before, after) = (&derived.before.values, &derived.after.values);
-        let is_changed =
-            |of: &[(_, String)], others: &[(crate::datamodel::ParameterPath, String)]| {
-                of.iter().any(
-                    |(path, value): &(crate::datamodel::ParameterPath, String)| {
-                        let name = path.as_str().rsplit('.').next().unwrap_or_default();
-                        let other = others.binary_search_by(|(other, _)| other.cmp(path));
-                        let other = other.ok().and_then(|place| others.get(place));
-                        ACCESS_NAMES.contains(&name)
-                            && other.is_none_or(|(_, other)| other != value)
-                    },
-                )
-            };
-        is_changed(before, after) || is_changed(after, before)
+        has_other_access(before, after) || has_other_access(after, before)
     }
 
     /// Where a NOTIFY for a phone goes.
@@ -205,6 +194,19 @@ impl Gateway {
             may_show_password: settings.show_passwords,
         }
     }
+}
+
+/// Whether a value of the phone's access is not the same among the others.
+fn has_other_access(
+    values: &[(ParameterPath, String)],
+    others: &[(ParameterPath, String)],
+) -> bool {
+    values.iter().any(|(path, value)| {
+        let name = path.as_str().rsplit('.').next().unwrap_or_default();
+        let other = others.binary_search_by(|(other, _)| other.cmp(path));
+        let other = other.ok().and_then(|place| others.get(place));
+        ACCESS_NAMES.contains(&name) && other.is_none_or(|(_, other)| other != value)
+    })
 }
 
 /// The number of the first account that has a user, or of the first.

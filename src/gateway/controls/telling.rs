@@ -157,7 +157,9 @@ impl Gateway {
                 // Who waits no longer does not matter.
                 let _ = waiter.send(ControlOutcome::NoMeans);
             }
-            self.leave_alone(draft, live).await?;
+            if action != ControlAction::FactoryReset {
+                self.leave_alone(draft, live).await?;
+            }
             return Ok(None);
         };
         let access = self.present_access(&mut draft)?;
@@ -327,8 +329,6 @@ impl Gateway {
         let record = &draft.record;
         let is_open = record.delivery.is_outstanding() || record.delivery.reboot.is_open();
         let next = if moves_on {
-            // The tries that count are those that the phone could have followed.
-            live.control.tries = live.control.tries.saturating_sub(1);
             live.control.resync_is_wanted |= told.action == ControlAction::Resync;
             Some(after(now, NEXT_MEANS_WAIT))
         } else if is_open {

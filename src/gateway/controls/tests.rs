@@ -68,7 +68,7 @@ async fn a_means_that_leads_to_no_fetch_is_followed_by_the_next() {
     assert_eq!(bench.told(ControlOutcome::NoAnswer).await, "notify resync");
     bench.advance(60);
     let third = bench.told(ControlOutcome::NoAnswer).await;
-    assert_eq!(third, "notify check-sync", "it begins anew");
+    assert_eq!(third, "notify resync", "which has not been shown to fail");
 }
 
 #[tokio::test]
@@ -291,6 +291,7 @@ async fn an_order_to_restart_ends_when_its_time_is_over() {
     let log = bench.gateway.device_log(MAC).unwrap();
     assert!(log.contains("the order is at its end"), "{log}");
     bench.fetch().await;
+    bench.gateway.wake(MAC).await;
     let session = bench.session().await;
     assert!(!codes(&session).contains(&EventCode::Reboot));
 }
@@ -309,6 +310,21 @@ async fn a_fetch_of_a_phone_that_has_refused_to_restart_is_no_restart() {
 }
 
 #[tokio::test]
+async fn a_phone_that_refuses_everything_is_told_less_and_less_and_then_no_more() {
+    let bench = Bench::announced().await;
+    bench.rename("Desk").await;
+    for wait in [1, 60, 1, 240, 1] {
+        bench.told(REFUSED).await;
+        bench.advance(wait);
+    }
+    bench.told(REFUSED).await;
+    bench.advance(959);
+    assert!(bench.is_quiet().await);
+    bench.advance(10_000);
+    assert!(bench.is_quiet().await);
+}
+
+#[tokio::test]
 async fn a_phone_without_a_sure_way_to_reset_it_is_left_alone() {
     let bench = Bench::announced().await;
     let gateway = bench.gateway.clone();
@@ -319,9 +335,17 @@ async fn a_phone_without_a_sure_way_to_reset_it_is_left_alone() {
 
 #[tokio::test]
 async fn phones_of_one_site_are_told_at_its_pace_and_another_site_is_not_held_up() {
-    const OTHERS: [(&str, [u8; 4]); 2] = [
-        ("cfg001fc1d4e5f6.xml", [192, 0, 2, 42]),
-        ("00085D7890AB.cfg", [198, 51, 100, 7]),
+    const OTHERS: [(&str, &str, [u8; 4]); 2] = [
+        (
+            "cfg001fc1d4e5f6.xml",
+            "Htek UC926 2.0.4.2 00:1f:c1:d4:e5:f6",
+            [192, 0, 2, 42],
+        ),
+        (
+            "00085D7890AB.cfg",
+            "Aastra6867i MAC:00-08-5D-78-90-AB V:4.2.0.181-SIP",
+            [198, 51, 100, 7],
+        ),
     ];
     let settings = ControlSettings {
         per_site: Rate::new(0.1).unwrap(),
@@ -336,8 +360,8 @@ async fn phones_of_one_site_are_told_at_its_pace_and_another_site_is_not_held_up
         "001fc1d4e5f6".parse().unwrap(),
         "00085d7890ab".parse().unwrap(),
     ];
-    for (file, address) in OTHERS {
-        bench.fetch_from(file, address).await;
+    for (file, user_agent, address) in OTHERS {
+        bench.fetch_from(file, user_agent, address).await;
     }
     for mac in macs {
         let changed = bench

@@ -17,16 +17,6 @@ const STEP_DEADLINE: Duration = Duration::from_secs(5);
 /// Bytes that are read at once.
 const READ_BYTES: usize = 4096;
 
-/// What came out of a wait for bytes.
-enum Waited {
-    /// Time to ask the transaction again.
-    Poll,
-    /// The phone has closed the connection.
-    Closed,
-    /// It has sent something that is no SIP.
-    NotSip(String),
-}
-
 /// Sends one NOTIFY and waits for its answer.
 pub(super) async fn send(
     target: SocketAddr,
@@ -34,70 +24,104 @@ pub(super) async fn send(
     order: &Order<'_>,
 ) -> ControlOutcome {
     let not_sent = |reason| ControlOutcome::NotSent { reason };
-    let connected = connect(target, from).await;
-    let (mut stream, local) = match connected {
-        Ok(connected) => connected,
+    let mut line = match Line::open(target, from).await {
+        Ok(line) => line,
         // One that is off does not refuse.
         Err(error) if error.kind() == io::ErrorKind::TimedOut => return ControlOutcome::NoAnswer,
         Err(error) => return not_sent(format!("connecting to {target}: {error}")),
     };
-    let transaction = order.transaction(target, local, SipTransport::Tcp);
+    let transaction = order.transaction(target, line.local, SipTransport::Tcp);
     let mut transaction = match transaction {
         Ok(transaction) => transaction,
         Err(reason) => return not_sent(reason),
     };
-    let mut messages = MessageStream::default();
-    let mut is_closed = false;
+    let mut request = Vec::new();
     loop {
-        match transaction.poll(now()) {
-            Action::Send(request) => {
-                // Who closes after a challenge gets the answer to it by another connection.
-                if is_closed || write(&mut stream, &request).await.is_err() {
-                    match connect(target, from).await {
-                        Ok((again, _)) => stream = again,
-                        Err(_) => return ControlOutcome::NoAnswer,
-                    }
-                    messages = MessageStream::default();
-                    is_closed = false;
-                    if write(&mut stream, &request).await.is_err() {
-                        return ControlOutcome::NoAnswer;
-                    }
-                }
+        let waited = match transaction.poll(now()) {
+            Action::Send(bytes) => {
+                request = bytes;
+                line.write(&request).await
             }
-            Action::Wait(until) => {
-                if is_closed {
+            Action::Wait(until) => line.wait(&mut transaction, until.into()).await,
+            Action::Done(outcome) => return meaning(outcome),
+        };
+        match waited {
+            Waited::GoOn => {}
+            // Who closes after a challenge gets the answer to it by another connection.
+            Waited::Closed if line.requests > 1 => {
+                line = match Line::open(target, from).await {
+                    Ok(line) => line,
+                    Err(_) => return ControlOutcome::NoAnswer,
+                };
+                if !matches!(line.write(&request).await, Waited::GoOn) {
                     return ControlOutcome::NoAnswer;
                 }
-                let until = until.into();
-                match wait(&mut stream, &mut messages, &mut transaction, until).await {
-                    Waited::Poll => {}
-                    Waited::Closed => is_closed = true,
-                    Waited::NotSip(reason) => return ControlOutcome::Unexpected { reason },
-                }
             }
-            Action::Done(outcome) => return meaning(outcome),
+            Waited::Closed => return ControlOutcome::NoAnswer,
+            Waited::NotSip(reason) => return ControlOutcome::Unexpected { reason },
         }
     }
 }
 
-async fn wait(
-    stream: &mut TcpStream,
-    messages: &mut MessageStream,
-    transaction: &mut NotifyTransaction,
-    until: tokio::time::Instant,
-) -> Waited {
-    let mut bytes = [0; READ_BYTES];
-    let length = match timeout_at(until, stream.read(&mut bytes)).await {
-        Err(_) => return Waited::Poll,
-        Ok(Ok(0) | Err(_)) => return Waited::Closed,
-        Ok(Ok(length)) => length,
-    };
-    messages.push(bytes.get(..length).unwrap_or_default());
-    loop {
-        match messages.next_message() {
-            Ok(Some(message)) => transaction.on_message(&message, now()),
-            Ok(None) => return Waited::Poll,
-            Err(error) => return Waited::NotSip(format!("what it answers is no SIP: {error}")),
+/// What came out of writing, or of waiting for bytes.
+enum Waited {
+    /// Time to ask the transaction again.
+    GoOn,
+    /// The connection is closed.
+    Closed,
+    /// The phone has sent something that is no SIP.
+    NotSip(String),
+}
+
+/// One connection.
+struct Line {
+    stream: TcpStream,
+    local: SocketAddr,
+    messages: MessageStream,
+    /// How many were sent by it.
+    requests: usize,
+}
+
+impl Line {
+    async fn open(target: SocketAddr, from: Option<IpAddr>) -> io::Result<Self> {
+        let (stream, local) = connect(target, from).await?;
+        Ok(Self {
+            stream,
+            local,
+            messages: MessageStream::default(),
+            requests: 0,
+        })
+    }
+
+    async fn write(&mut self, request: &[u8]) -> Waited {
+        self.requests += 1;
+        let written = timeout(STEP_DEADLINE, self.stream.write_all(request)).await;
+        match written {
+            Ok(Ok(())) => Waited::GoOn,
+            Ok(Err(_)) | Err(_) => Waited::Closed,
+        }
+    }
+
+    async fn wait(
+        &mut self,
+        transaction: &mut NotifyTransaction,
+        until: tokio::time::Instant,
+    ) -> Waited {
+        let mut bytes = [0; READ_BYTES];
+        let length = match timeout_at(until, self.stream.read(&mut bytes)).await {
+            Err(_) => return Waited::GoOn,
+            Ok(Ok(0) | Err(_)) => return Waited::Closed,
+            Ok(Ok(length)) => length,
+        };
+        self.messages.push(bytes.get(..length).unwrap_or_default());
+        loop {
+            match self.messages.next_message() {
+                Ok(Some(message)) => transaction.on_message(&message, now()),
+                Ok(None) => return Waited::GoOn,
+                Err(error) => {
+                    return Waited::NotSip(format!("what it answers is no SIP: {error}"));
+                }
+            }
         }
     }
 }
@@ -119,9 +143,4 @@ async fn connect(target: SocketAddr, from: Option<IpAddr>) -> io::Result<(TcpStr
     };
     let connected = timeout(STEP_DEADLINE, connect).await;
     connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-}
-
-async fn write(stream: &mut TcpStream, request: &[u8]) -> io::Result<()> {
-    let written = timeout(STEP_DEADLINE, stream.write_all(request)).await;
-    written.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
