@@ -100,6 +100,10 @@ impl AdminServer {
                     .route("/v1/devices/{mac}/reboot", web::post().to(reboot))
                     .configure(syslog::routes)
                     .route(
+                        "/v1/devices/{mac}/factory-reset",
+                        web::post().to(factory_reset),
+                    )
+                    .route(
                         "/v1/devices/{mac}/request-download",
                         web::post().to(request_download),
                     )
@@ -287,6 +291,16 @@ async fn reboot(shared: web::Data<Shared>, mac: web::Path<String>) -> HttpRespon
     match parse(&mac) {
         Ok(mac) => {
             let outcome = shared.gateway.reboot(mac).await;
+            reply(outcome.map(|outcome| ControlReply { outcome }))
+        }
+        Err(refusal) => refusal,
+    }
+}
+
+async fn factory_reset(shared: web::Data<Shared>, mac: web::Path<String>) -> HttpResponse {
+    match parse(&mac) {
+        Ok(mac) => {
+            let outcome = shared.gateway.reset_phone(mac).await;
             reply(outcome.map(|outcome| ControlReply { outcome }))
         }
         Err(refusal) => refusal,

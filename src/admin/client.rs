@@ -21,6 +21,7 @@ use crate::gateway::{
     ConvertRequest, ConvertedFile, DeviceDetail, DeviceSummary, ExportReport, ImportReport,
     ParameterLine, PhoneExplanation, SetReport, TracedSession, VerifyReport,
 };
+use crate::mapping::ControlAction;
 use crate::native::Mac;
 
 /// Largest answer: the list of a million devices fits.
@@ -145,22 +146,22 @@ impl AdminClient {
         self.ask(Method::POST, &target, request).await
     }
 
-    /// `device resync`
+    /// `device resync`, `reboot` and `factory-reset`
     ///
     /// # Errors
     /// [`AdminClientError`].
-    pub async fn resync(&self, mac: Mac) -> Result<ControlReply, AdminClientError> {
-        self.ask(Method::POST, &format!("/v1/devices/{mac}/resync"), &())
-            .await
-    }
-
-    /// `device reboot`
-    ///
-    /// # Errors
-    /// [`AdminClientError`].
-    pub async fn reboot(&self, mac: Mac) -> Result<ControlReply, AdminClientError> {
-        self.ask(Method::POST, &format!("/v1/devices/{mac}/reboot"), &())
-            .await
+    pub async fn tell(
+        &self,
+        mac: Mac,
+        action: ControlAction,
+    ) -> Result<ControlReply, AdminClientError> {
+        let action = match action {
+            ControlAction::Resync => "resync",
+            ControlAction::Reboot => "reboot",
+            ControlAction::FactoryReset => "factory-reset",
+        };
+        let target = format!("/v1/devices/{mac}/{action}");
+        self.ask(Method::POST, &target, &()).await
     }
 
     /// `device request-download`

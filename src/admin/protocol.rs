@@ -60,7 +60,7 @@ pub struct WishRequest {
     pub arguments: Vec<(String, String)>,
 }
 
-/// The answer to `POST /v1/devices/{mac}/resync` and `.../reboot`.
+/// The answer to `POST /v1/devices/{mac}/resync`, `.../reboot` and `.../factory-reset`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ControlReply {
     /// What the phone said; `None` when it was not told, because it has not been seen yet.

@@ -328,7 +328,7 @@ where
     empty_is_none(deserializer).map(Some)
 }
 
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
     // An error of serde's shows the value.
     Secret::deserialize(deserializer).map_err(|_| serde::de::Error::custom("a text is wanted"))
 }

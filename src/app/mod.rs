@@ -2,6 +2,7 @@
 
 mod acs_section;
 mod clock;
+mod control_section;
 mod doors;
 mod gateway;
 mod phones_section;
@@ -12,6 +13,7 @@ mod telemetry;
 
 pub use acs_section::{AcsSection, AlsoSection};
 pub use clock::SystemClock;
+pub use control_section::{ControlSection, LoginSection, RouteSection, SipSection};
 pub use gateway::{OpenError, load_packs, load_profiles, open_gateway, open_gateway_by};
 pub use serve::{Addresses, ServeError, Server};
 pub use settings::{Settings, SettingsError};

@@ -13,8 +13,8 @@ use crate::acs::{
 use crate::admin::{AdminKey, AdminKeyError, AdminServer, AdminServerError};
 use crate::gateway::{Gateway, GatewayError};
 use crate::phone::{
-    CertificateReload, ControlSender, PhoneFiles, PhoneServer, PhoneServerError, SyslogServer,
-    SyslogServerError, TftpServer, TftpServerError, UpstreamError,
+    CertificateReload, ControlSender, ControlSenderError, PhoneFiles, PhoneServer,
+    PhoneServerError, SyslogServer, SyslogServerError, TftpServer, TftpServerError, UpstreamError,
 };
 
 /// The gateway can't serve.
@@ -38,6 +38,9 @@ pub enum ServeError {
     /// The listeners for syslog.
     #[error(transparent)]
     Syslog(#[from] SyslogServerError),
+    /// The sockets that SIP leaves from.
+    #[error(transparent)]
+    Control(#[from] ControlSenderError),
     /// The listener for connection requests.
     #[error(transparent)]
     ConnectionRequests(#[from] ConnectionRequestError),
@@ -106,6 +109,7 @@ impl Server {
         let files = PhoneFiles::new(gateway.clone(), settings.phones.upstream().as_ref())?;
         let phones = PhoneServer::bind(&settings.phones.listeners(), files.clone())?;
         let tftp = TftpServer::bind(&settings.phones.tftp(), files)?;
+        let control = ControlSender::bind(gateway.clone(), &settings.sip.sender())?;
         let connection_requests =
             ConnectionRequestServer::bind(gateway.clone(), &settings.connection_requests())?;
         let udp_connection_requests =
@@ -163,8 +167,7 @@ impl Server {
         doors.open_lasting("file transfers", |token| transfers.run(token));
         let notifier = LightweightNotifier::new(gateway.clone(), &acss);
         doors.open_lasting("lightweight notifications", |token| notifier.run(token));
-        let control = ControlSender::new(gateway.clone());
-        doors.open("the SIP socket", |token| control.run(token));
+        doors.open_lasting("telling phones to act", |token| control.run(token));
         gateway.start().await?;
         Ok(Self {
             gateway,

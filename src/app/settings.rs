@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use super::acs_section::{AcsSection, problem_of_url};
+use super::control_section::{ControlSection, SipSection};
 use super::phones_section::PhonesSection;
 use super::syslog_section::SyslogSection;
 use crate::acs::{ConnectionRequestSettings, TransferSettings};
@@ -26,6 +27,10 @@ pub struct Settings {
     pub mappings: MappingsSection,
     /// `[phones]`
     pub phones: PhonesSection,
+    /// `[control]`
+    pub control: ControlSection,
+    /// `[sip]`
+    pub sip: SipSection,
     /// `[acs]`
     pub acs: AcsSection,
     /// `[connection_request]`
@@ -213,6 +218,14 @@ pub enum SettingsError {
         /// The name.
         name: String,
     },
+    /// Two addresses of one family to send SIP from.
+    #[error(
+        "sip.bind: {address} is the second of its family; one of IPv4 and one of IPv6 is allowed"
+    )]
+    SecondSipAddress {
+        /// The second.
+        address: SocketAddr,
+    },
     /// A name of something that is not there.
     #[error("{key} = \"{name}\": there is no {what} of that name; there are: {known}")]
     UnknownName {
@@ -273,6 +286,7 @@ impl Settings {
     pub fn check(&self) -> Result<(), SettingsError> {
         self.acs.check()?;
         self.phones.check()?;
+        self.sip.check()?;
         if let Some(url) = &self.connection_request.url {
             let problem = match problem_of_url(url) {
                 Some(problem) => Some(problem),
@@ -309,6 +323,7 @@ impl Settings {
             access: self.phones.access(packs)?,
             misses: self.phones.miss_rules(),
             uploads: self.phones.uploads.clone(),
+            control: self.control.settings(&self.sip, packs)?,
         })
     }
 

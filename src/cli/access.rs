@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use tokio_util::sync::CancellationToken;
-
 use super::arguments::Place;
 use super::exit::CommandError;
 use crate::admin::{
-    AdminClient, AdminClientError, AdminKey, ControlReply, ExportRequest, ImportRequest,
-    TreeRequest, UnsetRequest, WishRequest,
+    AdminClient, AdminClientError, AdminKey, ExportRequest, ImportRequest, TreeRequest,
+    UnsetRequest, WishRequest,
 };
 use crate::app::{OpenError, Settings, open_gateway};
 use crate::cwmp::RequestDownload;
@@ -19,7 +17,6 @@ use crate::gateway::{
     TracedSession, VerifyReport,
 };
 use crate::native::Mac;
-use crate::phone::ControlSender;
 use crate::store::StoreError;
 
 /// A way to the store.
@@ -159,26 +156,6 @@ impl Access {
         }
     }
 
-    pub(super) async fn resync(&self, mac: Mac) -> Result<ControlReply, CommandError> {
-        match self {
-            Self::Here(gateway) => {
-                let outcome = with_control_sender(gateway, gateway.resync(mac)).await??;
-                Ok(ControlReply { outcome })
-            }
-            Self::There(client) => Ok(client.resync(mac).await?),
-        }
-    }
-
-    pub(super) async fn reboot(&self, mac: Mac) -> Result<ControlReply, CommandError> {
-        match self {
-            Self::Here(gateway) => {
-                let outcome = with_control_sender(gateway, gateway.reboot(mac)).await??;
-                Ok(ControlReply { outcome })
-            }
-            Self::There(client) => Ok(client.reboot(mac).await?),
-        }
-    }
-
     pub(super) async fn convert(
         &self,
         mac: Mac,
@@ -260,25 +237,6 @@ impl Access {
             }
         }
     }
-}
-
-/// Without a running gateway, this process tells the phone itself.
-async fn with_control_sender<T>(
-    gateway: &Gateway,
-    work: impl Future<Output = T>,
-) -> Result<T, CommandError> {
-    let shutdown = CancellationToken::new();
-    let mut sending = tokio::spawn(ControlSender::new(gateway.clone()).run(shutdown.clone()));
-    let outcome = tokio::select! {
-        outcome = work => outcome,
-        ended = &mut sending => {
-            ended??;
-            return Err(CommandError::new("the SIP socket was closed"));
-        }
-    };
-    shutdown.cancel();
-    sending.await??;
-    Ok(outcome)
 }
 
 /// The running gateway may have another working directory.

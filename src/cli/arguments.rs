@@ -419,6 +419,15 @@ pub(super) enum DeviceCommand {
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
+    /// Tell a phone to forget what was set at it; its file stays as it is
+    FactoryReset {
+        /// Twelve hex digits
+        mac: Mac,
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {

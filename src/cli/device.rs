@@ -6,12 +6,12 @@ use super::access::Access;
 use super::arguments::{DeviceCommand, Format};
 use super::exit::{CommandError, Ending};
 use super::uploads::UploadsAction;
-use super::{credentials, output, syslog, trace, uploads};
-use crate::admin::{ControlReply, WishRequest};
+use super::{control, credentials, output, syslog, trace, uploads};
+use crate::admin::WishRequest;
 use crate::gateway::{
-    AccessSummary, ControlOutcome, DeviceDetail, DeviceSummary, HandOverState, ParameterLine,
-    SetReport,
+    AccessSummary, DeviceDetail, DeviceSummary, HandOverState, MeansTried, ParameterLine, SetReport,
 };
+use crate::mapping::ControlAction;
 
 pub(super) async fn run(command: DeviceCommand) -> Result<Ending, CommandError> {
     match command {
@@ -85,13 +85,14 @@ pub(super) async fn run(command: DeviceCommand) -> Result<Ending, CommandError> 
             }
         }
         DeviceCommand::Resync { mac, place, format } => {
-            let reply = Access::open(&place)?.resync(mac).await?;
-            return print_control(&reply, "fetch its file", format);
+            return control::run(ControlAction::Resync, mac, &place, format).await;
         }
         DeviceCommand::Credentials(arguments) => return credentials::run(arguments).await,
         DeviceCommand::Reboot { mac, place, format } => {
-            let reply = Access::open(&place)?.reboot(mac).await?;
-            return print_control(&reply, "restart", format);
+            return control::run(ControlAction::Reboot, mac, &place, format).await;
+        }
+        DeviceCommand::FactoryReset { mac, place, format } => {
+            return control::run(ControlAction::FactoryReset, mac, &place, format).await;
         }
         DeviceCommand::Log {
             mac,
@@ -265,6 +266,7 @@ fn print_detail(detail: &DeviceDetail) {
         };
         lines.push(("transfer", format!("{}: {state}", transfer.url)));
     }
+    lines.extend(detail.means.iter().map(means_line));
     for (name, value) in lines {
         output::line(format!("{name:<20}{value}").trim_end());
     }
@@ -315,6 +317,26 @@ fn access_lines(access: &AccessSummary) -> Vec<(&'static str, String)> {
     lines
 }
 
+/// By what phones like this one are made to act, and how that went.
+fn means_line(tried: &MeansTried) -> (&'static str, String) {
+    let name = match tried.action {
+        ControlAction::Resync => "fetches by",
+        ControlAction::Reboot => "restarts by",
+        ControlAction::FactoryReset => "is reset by",
+    };
+    let MeansTried {
+        means,
+        tried,
+        fetched,
+        ..
+    } = tried;
+    let past = match tried {
+        0 => "not tried yet on this model and firmware".to_owned(),
+        tried => format!("led to a fetch {fetched} times of {tried}"),
+    };
+    (name, format!("{means}: {past}"))
+}
+
 fn print_parameters(parameters: &[ParameterLine]) {
     for parameter in parameters {
         let place = match (&parameter.file, parameter.line) {
@@ -323,36 +345,4 @@ fn print_parameters(parameters: &[ParameterLine]) {
         };
         output::line(&format!("{}={}{place}", parameter.path, parameter.value));
     }
-}
-
-fn print_control(reply: &ControlReply, what: &str, format: Format) -> Result<Ending, CommandError> {
-    if format == Format::Json {
-        output::json(reply)?;
-    }
-    let (text, ending) = match &reply.outcome {
-        Some(ControlOutcome::Accepted) => (
-            format!("the phone was told to {what} and said yes"),
-            Ending::Clean,
-        ),
-        Some(ControlOutcome::Refused { status }) => (
-            format!("the phone was told to {what} and refused (SIP {status})"),
-            Ending::Findings,
-        ),
-        Some(ControlOutcome::NoAnswer) => (
-            "the phone did not answer; a running gateway tells it again".to_owned(),
-            Ending::Findings,
-        ),
-        Some(ControlOutcome::NotSent { reason }) => (
-            format!("the phone could not be told: {reason}"),
-            Ending::Findings,
-        ),
-        None => (
-            "the phone was not told: nobody knows yet where it is".to_owned(),
-            Ending::Findings,
-        ),
-    };
-    if format == Format::Text {
-        output::line(&text);
-    }
-    Ok(ending)
 }

@@ -3,6 +3,7 @@
 mod access;
 mod arguments;
 mod check;
+mod control;
 mod convert;
 mod credentials;
 mod demo;

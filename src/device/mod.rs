@@ -1,6 +1,7 @@
 //! The record of a device: a phone as trestle knows it. Plain types, no I/O.
 
 mod access;
+mod control;
 mod cpe;
 mod delivery;
 mod events;
@@ -18,6 +19,7 @@ mod upload;
 mod waking;
 
 pub use access::{Access, Issued, TokenHash, TooManyIssued};
+pub use control::{ControlState, HeldAccess, PhoneAccess};
 pub use cpe::{AcsOverride, Attribute, CpeState, ScheduledInform};
 pub use delivery::{Contact, DeliveryState, DeliveryStatus, RebootOrders, Served};
 pub use events::{EventQueue, Mark};

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::access::Access;
+use super::control::ControlState;
 use super::cpe::CpeState;
 use super::delivery::{Contact, DeliveryState};
 use super::hand_over::HandOver;
@@ -54,6 +55,8 @@ pub struct DeviceRecord {
     pub syslog: SyslogSwitch,
     /// What it was given to show who it is, and what it has shown.
     pub access: Access,
+    /// What it can be told with, and how far its restarts are.
+    pub control: Box<ControlState>,
 }
 
 impl DeviceRecord {
@@ -77,6 +80,7 @@ impl DeviceRecord {
             seen_by: SeenBy::default(),
             syslog: SyslogSwitch::default(),
             access: Access::default(),
+            control: Box::default(),
         }
     }
 }

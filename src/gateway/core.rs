@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use super::access::AccessState;
 use super::clock::Clock;
+use super::controls::{Memory, Pace};
 use super::device_log::WaitingLines;
 use super::door::GatewayError;
 use super::file_index::FileIndex;
@@ -55,6 +56,10 @@ pub(super) struct Inner {
     pub(super) periods: TimedQueue<Mac>,
     pub(super) transfers: TimedQueue<(Mac, u64)>,
     pub(super) controls: TimedQueue<Mac>,
+    /// Phones that are due to be told something, and wait for their turn.
+    pub(super) pace: Pace,
+    /// What made phones fetch.
+    pub(super) memory: Memory,
     /// Devices whose next lightweight notification is due.
     pub(super) lightweight: TimedQueue<Mac>,
     pub(super) waking: Waking,
@@ -134,6 +139,8 @@ impl Gateway {
         let access = AccessState::new()?;
         let misses = Misses::new(&settings.misses);
         let uploads = UploadStore::open(&assets, &*store)?;
+        let pace = Pace::new(&settings.control, clock.now());
+        let memory = Memory::open(&store);
         let gateway = Self {
             inner: Arc::new(Inner {
                 store,
@@ -148,6 +155,8 @@ impl Gateway {
                 periods: TimedQueue::new(),
                 transfers: TimedQueue::new(),
                 controls: TimedQueue::new(),
+                pace,
+                memory,
                 lightweight: TimedQueue::new(),
                 waking: Waking::new(),
                 scheduled_informs: TimedQueue::new(),

@@ -252,7 +252,8 @@ impl Gateway {
         Ok(draft)
     }
 
-    fn open_documents(
+    /// The phone's files as they are stored.
+    pub(super) fn open_documents(
         &self,
         record: &DeviceRecord,
         pack: &Pack,
@@ -341,6 +342,10 @@ impl Gateway {
         }
         self.identify(&mut draft);
         self.note_own_changes(&mut draft, derived.as_ref())?;
+        if let Some(derived) = &derived {
+            self.keep_access(&mut draft, derived)?;
+        }
+        draft.note_reboot_orders(self.inner.clock.now());
         let desired_before = draft.before.as_ref().map(|before| before.delivery.desired);
         if desired_before != Some(draft.record.delivery.desired) && live.control.in_flight.is_none()
         {

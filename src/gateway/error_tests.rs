@@ -3,8 +3,9 @@
 use bytes::Bytes;
 
 use super::tests::{Bench, MAC, codes, set};
-use super::{ControlAction, ControlOutcome, Delivery, GatewayError, OpenSession};
+use super::{ControlOutcome, Delivery, GatewayError, OpenSession};
 use crate::cwmp::{AcsRequest, Download, EventCode};
+use crate::mapping::ControlAction;
 use crate::store::{Batch, Table};
 use crate::wire::Secret;
 

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
+use super::controls::ControlOutcome;
 use super::core::Gateway;
-use super::door::{ControlAction, ControlOutcome};
 use super::version::VersionTrial;
 use super::view::View;
 use super::waking::Reachability;
 use crate::cwmp::{CwmpVersion, EventCode};
 use crate::device::Mark;
+use crate::mapping::{ControlAction, Means};
 use crate::native::Mac;
 
 /// What the gateway knows of a device beyond its record. All of it may be lost with the process.
@@ -49,6 +50,12 @@ pub(super) struct Live {
 pub(super) struct Control {
     /// A person wants the phone to fetch, whether or not it has to.
     pub(super) resync_is_wanted: bool,
+    /// A person wants the phone to forget what was set at it.
+    pub(super) reset_is_wanted: bool,
+    /// The phone has refused every try so far to make it restart, as far as it has answered.
+    pub(super) restart_is_unheard: bool,
+    /// The means of those tries.
+    pub(super) tried: Vec<Arc<Means>>,
     /// Tries so far.
     pub(super) tries: u32,
     /// The id of the last job.
@@ -60,11 +67,13 @@ pub(super) struct Control {
 }
 
 /// What a control job tells a phone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Told {
     pub(super) action: ControlAction,
     /// The desired revision when the job was made.
     pub(super) revision: u64,
+    /// By what.
+    pub(super) means: Arc<Means>,
 }
 
 /// A session that is under way.
@@ -130,13 +139,15 @@ impl Control {
 
     /// A person waits for the phone to be told.
     pub(super) fn is_asked_for(&self) -> bool {
-        self.resync_is_wanted || !self.waiters.is_empty()
+        self.resync_is_wanted || self.reset_is_wanted || !self.waiters.is_empty()
     }
 
     /// There is nothing to tell, or nobody to tell it to.
     pub(super) fn give_up(&mut self) {
         self.resync_is_wanted = false;
+        self.reset_is_wanted = false;
         self.tries = 0;
+        self.tried.clear();
         self.waiters.clear();
     }
 

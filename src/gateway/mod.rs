@@ -101,11 +101,15 @@ pub use access::{
 pub use acs_choice::{Acs, AcsNumber, AcsRule, DeviceMatch, MacPrefix, MacPrefixError};
 pub use check::{Progress, check};
 pub use clock::Clock;
+pub use controls::{
+    ControlJob, ControlOutcome, ControlSettings, MeansTried, Rate, RateError, SipAim, SipRoute,
+    SipTransportChoice, SipVia, WebAim, WebLoginRule,
+};
 pub use convert::{ConvertError, ConvertRequest, ConvertedFile};
 pub use door::{
-    AcsEndpoint, ConnectionRequestTarget, ControlAction, ControlJob, ControlOutcome, Delivery,
-    FetchAnswer, FetchReceipt, FetchRequest, GatewayError, OpenSession, PendingCall,
-    SessionOutcome, Shown, TransferDirection, TransferJob, Transport,
+    AcsEndpoint, ConnectionRequestTarget, Delivery, FetchAnswer, FetchReceipt, FetchRequest,
+    GatewayError, OpenSession, PendingCall, SessionOutcome, Shown, TransferDirection, TransferJob,
+    Transport,
 };
 pub use edit_report::{EditReport, SetReport};
 pub use explain::PhoneExplanation;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::AccessSummary;
 use super::closed::if_open;
+use super::controls::MeansTried;
 use super::core::Gateway;
 use super::door::GatewayError;
 use super::hand_over::{self, HandOverState};
@@ -85,6 +86,9 @@ pub struct DeviceDetail {
     pub reboots: u64,
     /// What it has to show when it fetches its file, and has shown.
     pub access: AccessSummary,
+    /// By which means it is made to act, in the order in which they are tried, and what became of
+    /// that on phones of its model and firmware.
+    pub means: Vec<MeansTried>,
 }
 
 /// A transfer in `device show`.
@@ -172,6 +176,7 @@ impl Gateway {
             retry_count: record.cpe.retry_count,
             reboots: record.delivery.reboot.keys.len() as u64,
             access: self.access_summary(mac, record),
+            means: self.means_tried(record),
         })
     }
 

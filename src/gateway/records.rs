@@ -243,7 +243,8 @@ mod tests {
         Access, FileContent, FileRole, RebootOrders, SeenBy, Served, SyslogEntry, SyslogSwitch,
         TokenHash,
     };
-    use crate::mapping::Rows;
+    use crate::gateway::controls::{MeansTried, Remembered};
+    use crate::mapping::{ControlAction, Rows};
     use crate::native::{Dialect, Mac};
     use crate::store::{decode, encode};
     use crate::wire::digest::PasswordHash;
@@ -386,6 +387,7 @@ mod tests {
             seen_by: SeenBy::default(),
             syslog: SyslogSwitch::default(),
             access,
+            control: Box::default(),
         };
         golden("device.v3", &record);
         // Those before knew nothing of who asks.
@@ -485,6 +487,16 @@ mod tests {
             connection_request_base: "http://192.0.2.1:7547".to_owned(),
         };
         golden("installation.v1", &installation);
+        let means = Remembered {
+            means: vec![MeansTried {
+                action: ControlAction::Reboot,
+                means: "notify check-sync;reboot=true".to_owned(),
+                tried: 7,
+                fetched: 5,
+            }],
+            used_at: at(20),
+        };
+        golden("means.v1", &means);
         let log = DeviceLog {
             text: "2026-11-21T17:00:00Z restarted\n".to_owned(),
         };

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::access::AccessSettings;
 use super::acs_choice::{Acs, AcsRule};
+use super::controls::ControlSettings;
 use super::file_passwords::FilePasswords;
 use super::misses::MissRules;
 use super::phone_uploads::UploadSettings;
@@ -45,6 +46,8 @@ pub struct GatewaySettings {
     pub misses: MissRules,
     /// What phones may send.
     pub uploads: UploadSettings,
+    /// How phones are made to act.
+    pub control: ControlSettings,
 }
 
 impl Default for GatewaySettings {
@@ -63,6 +66,7 @@ impl Default for GatewaySettings {
             access: AccessSettings::default(),
             misses: MissRules::default(),
             uploads: UploadSettings::default(),
+            control: ControlSettings::default(),
         }
     }
 }

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use jiff::Timestamp;
 
 use super::{
-    Acs, Clock, Delivery, FetchAnswer, FetchRequest, Gateway, GatewaySettings, ImportOptions,
-    MissRules, OpenSession, SessionOutcome,
+    Acs, Clock, ControlSettings, Delivery, FetchAnswer, FetchRequest, Gateway, GatewaySettings,
+    ImportOptions, MissRules, OpenSession, SessionOutcome,
 };
 use crate::cwmp::{
     AcsProfile, AcsRequest, CpeResponse, Download, EventCode, RetryAfter, SetAttribute, SetValue,
@@ -45,42 +45,36 @@ pub(super) struct Bench {
     folder: tempfile::TempDir,
 }
 
-fn open(folder: &Path, clock: &Arc<Hands>) -> Gateway {
-    open_with(folder, clock, Packs::embedded().unwrap())
-}
-
-fn open_with(folder: &Path, clock: &Arc<Hands>, packs: Packs) -> Gateway {
-    open_for(folder, clock, packs, AcsProfile::default())
-}
-
-fn open_for(folder: &Path, clock: &Arc<Hands>, packs: Packs, profile: AcsProfile) -> Gateway {
-    open_by(folder, clock, packs, profile, MissRules::default())
-}
-
-fn open_by(
-    folder: &Path,
-    clock: &Arc<Hands>,
+/// How a gateway is set up that a test starts.
+struct SetUp {
     packs: Packs,
-    profile: AcsProfile,
-    misses: MissRules,
-) -> Gateway {
+    settings: GatewaySettings,
+}
+
+impl Default for SetUp {
+    fn default() -> Self {
+        Self {
+            packs: Packs::embedded().unwrap(),
+            settings: GatewaySettings {
+                acs: Acs {
+                    url: Some("http://acs.example.net/".parse().unwrap()),
+                    periodic_inform_interval: 86_400,
+                    ..Acs::default()
+                },
+                ..GatewaySettings::default()
+            },
+        }
+    }
+}
+
+fn open(folder: &Path, clock: &Arc<Hands>, set_up: SetUp) -> Gateway {
     let store = SledStore::open(folder, StoreOptions::default()).unwrap();
     let assets = AssetStore::open(folder).unwrap();
-    let settings = GatewaySettings {
-        acs: Acs {
-            url: Some("http://acs.example.net/".parse().unwrap()),
-            periodic_inform_interval: 86_400,
-            profile: Arc::new(profile),
-            ..Acs::default()
-        },
-        misses,
-        ..GatewaySettings::default()
-    };
     Gateway::open(
         Arc::new(store),
         assets,
-        packs,
-        settings,
+        set_up.packs,
+        set_up.settings,
         Arc::clone(clock) as _,
     )
     .unwrap()
@@ -90,7 +84,7 @@ impl Bench {
     pub(super) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(Hands(AtomicI64::new(1_800_000_000)));
-        let gateway = open(folder.path(), &clock);
+        let gateway = open(folder.path(), &clock, SetUp::default());
         let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tree");
         gateway
             .import(&tree, ImportOptions::default(), &|_, _| {})
@@ -105,54 +99,42 @@ impl Bench {
 
     /// The process ends and starts again.
     pub(super) async fn restart(self) -> Self {
-        self.restart_with(Packs::embedded().unwrap()).await
+        self.restart_set_up(|_| ()).await
     }
 
     /// The process ends and starts again with other packs.
     pub(super) async fn restart_with(self, packs: Packs) -> Self {
-        let Self {
-            gateway,
-            clock,
-            folder,
-        } = self;
-        drop(gateway);
-        let gateway = open_with(folder.path(), &clock, packs);
-        gateway.start().await.unwrap();
-        Self {
-            gateway,
-            clock,
-            folder,
-        }
+        self.restart_set_up(|set_up| set_up.packs = packs).await
     }
 
     /// The process ends and starts again for an ACS of another profile.
     pub(super) async fn restart_for(self, profile: AcsProfile) -> Self {
-        let Self {
-            gateway,
-            clock,
-            folder,
-        } = self;
-        drop(gateway);
-        let packs = Packs::embedded().unwrap();
-        let gateway = open_for(folder.path(), &clock, packs, profile);
-        gateway.start().await.unwrap();
-        Self {
-            gateway,
-            clock,
-            folder,
-        }
+        self.restart_set_up(|set_up| set_up.settings.acs.profile = Arc::new(profile))
+            .await
     }
 
     /// The process ends and starts again with other rules for misses.
     pub(super) async fn restart_by(self, misses: MissRules) -> Self {
+        self.restart_set_up(|set_up| set_up.settings.misses = misses)
+            .await
+    }
+
+    /// The process ends and starts again, and makes phones act in another way.
+    pub(super) async fn restart_with_control(self, control: ControlSettings) -> Self {
+        self.restart_set_up(|set_up| set_up.settings.control = control)
+            .await
+    }
+
+    async fn restart_set_up(self, change: impl FnOnce(&mut SetUp)) -> Self {
         let Self {
             gateway,
             clock,
             folder,
         } = self;
         drop(gateway);
-        let packs = Packs::embedded().unwrap();
-        let gateway = open_by(folder.path(), &clock, packs, AcsProfile::default(), misses);
+        let mut set_up = SetUp::default();
+        change(&mut set_up);
+        let gateway = open(folder.path(), &clock, set_up);
         gateway.start().await.unwrap();
         Self {
             gateway,
@@ -190,6 +172,20 @@ impl Bench {
                 ..FetchRequest::new(FILE, SocketAddr::from(([192, 0, 2, 41], 40_000)))
             })
             .await;
+        let FetchAnswer::File { receipt, .. } = answer else {
+            panic!("no file");
+        };
+        self.gateway.fetched(receipt).await;
+    }
+
+    /// Another phone fetches its file.
+    pub(super) async fn fetch_from(&self, file: &str, user_agent: &str, address: [u8; 4]) {
+        let source = SocketAddr::from((address, 40_000));
+        let request = FetchRequest {
+            user_agent: Some(user_agent.to_owned()),
+            ..FetchRequest::new(file, source)
+        };
+        let answer = self.gateway.fetch(request).await;
         let FetchAnswer::File { receipt, .. } = answer else {
             panic!("no file");
         };
@@ -575,7 +571,7 @@ async fn a_restart_that_is_ordered_while_the_phone_is_told_to_fetch_is_told_next
     let bench = Bench::announced().await;
     bench.execute(set(DISPLAY_NAME, "changed")).await;
     let job = bench.gateway.next_control().await;
-    assert_eq!(job.action, super::ControlAction::Resync);
+    assert_eq!(job.action, crate::mapping::ControlAction::Resync);
     bench
         .execute(AcsRequest::Reboot {
             command_key: "R1".to_owned(),
@@ -585,5 +581,5 @@ async fn a_restart_that_is_ordered_while_the_phone_is_told_to_fetch_is_told_next
     bench.gateway.finish_control(MAC, job.id, accepted).await;
     bench.advance(60);
     let job = bench.gateway.next_control().await;
-    assert_eq!(job.action, super::ControlAction::Reboot);
+    assert_eq!(job.action, crate::mapping::ControlAction::Reboot);
 }

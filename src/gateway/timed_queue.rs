@@ -64,6 +64,18 @@ impl<K: Copy + Ord + Hash> TimedQueue<K> {
         }
     }
 
+    /// Takes out a key that is due, if there is one.
+    pub(super) fn take_due(&self, now: Timestamp) -> Option<K> {
+        let mut entries = self.lock();
+        let (due, key) = entries.order.first().copied()?;
+        if due > now {
+            return None;
+        }
+        entries.order.pop_first();
+        entries.due.remove(&key);
+        Some(key)
+    }
+
     /// How many keys wait.
     pub(super) fn len(&self) -> usize {
         self.lock().due.len()
@@ -78,17 +90,12 @@ impl<K: Copy + Ord + Hash> TimedQueue<K> {
     pub(super) async fn next(&self, clock: &dyn Clock) -> K {
         loop {
             let now = clock.now();
+            if let Some(key) = self.take_due(now) {
+                return key;
+            }
             let first = {
-                let mut entries = self.lock();
-                let first = entries.order.first().copied();
-                if let Some((due, key)) = first
-                    && due <= now
-                {
-                    entries.order.pop_first();
-                    entries.due.remove(&key);
-                    return key;
-                }
-                first
+                let entries = self.lock();
+                entries.order.first().copied()
             };
             match first {
                 None => self.earlier.notified().await,

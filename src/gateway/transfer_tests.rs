@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 
 use super::tests::{Bench, MAC, codes};
-use super::{ControlAction, ControlOutcome, Delivery, FetchAnswer, FetchRequest, OpenSession};
+use super::{ControlOutcome, Delivery, FetchAnswer, FetchRequest, OpenSession};
 use crate::cwmp::{
     AcsProfile, AcsRequest, CpeCall, CpeResponse, Download, EventCode, FaultCode, QueuedTransfer,
     QueuedTransferState, RequestDownload, ScheduleDownload, TimeWindow, TransferComplete,
     TransferFault, Upload,
 };
+use crate::mapping::ControlAction;
 use crate::wire::Secret;
 
 const OLD: &str = "Grandstream Model HW GXP2170 SW 1.0.11.16 DevId 000b82a1b2c3";

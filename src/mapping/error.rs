@@ -182,6 +182,15 @@ pub enum PackProblem {
         /// The name.
         name: NativeKey,
     },
+    /// Two means of one name that do the same.
+    #[error("`{seen}` is the name of two means that do the same; what works is remembered by it")]
+    SameMeans {
+        /// The name.
+        seen: String,
+    },
+    /// A means that says not at all, or twice, how the phone is told.
+    #[error("a means has either `sip` or `http`")]
+    OneWay,
     /// A regular expression that cannot be read.
     #[error("{0}")]
     Pattern(String),

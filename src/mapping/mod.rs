@@ -8,6 +8,8 @@
 mod alias;
 mod carry;
 mod change;
+mod control;
+mod control_file;
 mod convert;
 mod current;
 mod embedded;
@@ -72,6 +74,7 @@ mod view_tests;
 
 pub use carry::{CarriedOver, LeftBehind};
 pub use change::{Change, Effects, NativeEdit, Refusal, RefusalReason};
+pub use control::{ControlAction, HttpBody, HttpStep, Means, MeansWay, WebAccess};
 pub use current::{CurrentNative, CurrentValue, Origin};
 pub use error::{PackError, PackProblem};
 pub use explain::{

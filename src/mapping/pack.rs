@@ -161,16 +161,6 @@ impl Pack {
         self.vendor.local_wins
     }
 
-    /// The SIP event that makes a phone fetch its file.
-    pub fn resync_event(&self) -> &str {
-        &self.vendor.resync
-    }
-
-    /// The SIP event that restarts a phone.
-    pub fn reboot_event(&self) -> &str {
-        &self.vendor.reboot
-    }
-
     /// Whether the lenses hold for a model: vendors have models that read files of the same names,
     /// in which the same keys mean other things. A lens set of its own covers them.
     pub fn covers_model(&self, model: &str) -> bool {

@@ -115,6 +115,14 @@ impl Packs {
         Some(Arc::new(pack))
     }
 
+    /// The lenses by which a phone's accounts are known whatever data model is shown: those for
+    /// Device:1.
+    pub fn for_accounts(&self, vendor: &str, model: Option<&str>) -> Option<Arc<Pack>> {
+        let chosen = self.choose(vendor, model, Template::Device1)?;
+        let (vendor, set) = (Arc::clone(&chosen.vendor), Arc::clone(&chosen.set));
+        Some(Arc::new(Pack::new(vendor, set, model)))
+    }
+
     fn choose(&self, vendor: &str, model: Option<&str>, template: Template) -> Option<&Arc<Pack>> {
         let of_template = || {
             let sets = self.sets.iter().chain(&self.packs);

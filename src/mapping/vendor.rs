@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::control::{MeansRule, WebLogin};
 use super::handout::HandoutRule;
 use super::identity::Identity;
 use super::models::ModelPatterns;
@@ -24,8 +25,9 @@ pub(super) struct Vendor {
     pub(super) patch: bool,
     /// What a user set at the phone beats an unmarked value of a file.
     pub(super) local_wins: bool,
-    pub(super) resync: String,
-    pub(super) reboot: String,
+    /// By which means its phones are made to act, in the order in which they are tried.
+    pub(super) means: Vec<MeansRule>,
+    pub(super) web_login: WebLogin,
     pub(super) identity: Identity,
     /// Values that everybody knows.
     pub(super) default_passwords: HashMap<NativeKey, Vec<String>>,

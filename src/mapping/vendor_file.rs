@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::control_file::read_control;
 use super::error::{PackError, PackProblem};
 use super::handout_file::read_handouts;
 use super::identity::Identity;
@@ -17,7 +18,7 @@ use crate::native::{Dialect, FileRule, LayerKind, NativeKey, ReadingOrder};
 
 /// Reads what the lens sets of a vendor share.
 pub(super) fn read_vendor(top: &Section<'_>, head: &Section<'_>) -> Result<Vendor, PackError> {
-    let control = top.required("[control]", top.section("control", "[control]")?)?;
+    let (means, web_login) = read_control(top)?;
     let layers = top.required("[layers]", top.section("layers", "[layers]")?)?;
     let vendor = Vendor {
         name: required_text(head, "vendor")?,
@@ -27,8 +28,8 @@ pub(super) fn read_vendor(top: &Section<'_>, head: &Section<'_>) -> Result<Vendo
         name_keys: read_name_keys(top)?,
         patch: layers.flag("patch")?.unwrap_or(false),
         local_wins: layers.flag("local_wins")?.unwrap_or(false),
-        resync: required_text(&control, "resync")?,
-        reboot: required_text(&control, "reboot")?,
+        means,
+        web_login,
         identity: read_identity(top)?,
         default_passwords: read_default_passwords(head)?,
         new_files: read_new_files(top)?,
@@ -36,7 +37,6 @@ pub(super) fn read_vendor(top: &Section<'_>, head: &Section<'_>) -> Result<Vendo
         syslog: read_syslog(top)?,
         provisioning: read_provisioning(top)?,
     };
-    control.finish()?;
     layers.finish()?;
     Ok(vendor)
 }

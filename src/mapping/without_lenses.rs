@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::alias::Aliases;
+use super::control::WebLogin;
 use super::identity::Identity;
 use super::lens_set::{KeyState, LensSet, SecretKeys};
 use super::models::{Conditions, ModelPatterns};
@@ -25,8 +26,8 @@ impl Pack {
             name_keys: NameKeys::default(),
             patch: false,
             local_wins: false,
-            resync: String::new(),
-            reboot: String::new(),
+            means: Vec::new(),
+            web_login: WebLogin::default(),
             identity: Identity {
                 ouis: Vec::new(),
                 user_agents: Vec::new(),

@@ -21,7 +21,7 @@ mod upstream;
 
 pub use certificates::{CertificateError, CertificateFiles};
 pub use client_certificates::AuthoritiesError;
-pub use control::ControlSender;
+pub use control::{ControlSender, ControlSenderError, SipSettings};
 pub use replay::{
     BytesThere, LogLineError, LogPlace, LoggedRequest, MAX_LINE, NeitherHad, Replay, ReplayFinding,
     ReplayFindingKind, ReplayReport, ReplaySummary, ReplayedPhone,

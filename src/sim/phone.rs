@@ -462,15 +462,10 @@ mod tests {
 
     async fn notify(phone: &SimPhone, event: &str, password: Option<&str>) -> Outcome {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let notify = Notify {
-            target: phone.sip_address(),
-            user: "200".into(),
-            event: event.into(),
-            local: socket.local_addr().unwrap(),
-        };
+        let local = socket.local_addr().unwrap();
+        let notify = Notify::direct(phone.sip_address(), "200", event, local);
         let tokens = TransactionTokens {
             branch: format!("a{}", event.len()),
-            second_branch: format!("b{}", event.len()),
             tag: "t1".into(),
             call_id: "c1".into(),
             cnonce: "n1".into(),

@@ -28,6 +28,7 @@ mod bad_files;
 mod bootstrap;
 mod change;
 mod check;
+mod control;
 mod convert;
 mod corpus;
 mod corpus_aastra;

@@ -84,7 +84,7 @@ impl Gateway {
             (
                 own,
                 "NotificationsQueued",
-                length(self.inner.controls.len()),
+                length(self.inner.controls.len() + self.inner.pace.len()),
             ),
             (own, "PhonesAnnounced", count(&health.announced)),
             (own, "PhonesKnown", count(&health.known)),

@@ -104,6 +104,8 @@ impl Draft {
                 at: receipt.at,
             });
         }
+        self.record.control.has_fetched(revision);
+        gateway.note_means_worked(self.mac, now);
         // A phone that was told to restart and fetches its file has restarted (cwmp.md M83),
         // whether or not its answer has come through.
         let told_at = delivery.reboot.told_at;

@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer};
 
 use super::state::State;
+use crate::gateway::controls::ControlOutcome;
 use crate::gateway::core::Gateway;
-use crate::gateway::door::ControlOutcome;
 use crate::native::Mac;
 
 /// Devices whose admitted requests are counted before those that have become old are let go; later,
@@ -102,11 +102,11 @@ impl Gateway {
         let mut state = self.inner.waking.state();
         match outcome {
             ControlOutcome::NoAnswer => state.silent_phones.insert(mac),
-            ControlOutcome::Accepted | ControlOutcome::Refused { .. } => {
-                state.silent_phones.remove(&mac)
-            }
+            ControlOutcome::Accepted
+            | ControlOutcome::Refused { .. }
+            | ControlOutcome::Unexpected { .. } => state.silent_phones.remove(&mac),
             // That says nothing about the phone.
-            ControlOutcome::NotSent { .. } => false,
+            ControlOutcome::NotSent { .. } | ControlOutcome::NoMeans => false,
         };
     }
 

@@ -272,15 +272,14 @@ mod tests {
         };
         let mut server = NotifyServer::new(|event| event == "check-sync;reboot=true")
             .with_challenge(credentials("200", "verbena"), [9; 64]);
-        let notify = Notify {
-            target: "192.0.2.20:5060".parse().unwrap(),
-            user: "200".into(),
-            event: "check-sync;reboot=true".into(),
-            local: source(),
-        };
+        let notify = Notify::direct(
+            "192.0.2.20:5060".parse().unwrap(),
+            "200",
+            "check-sync;reboot=true",
+            source(),
+        );
         let tokens = TransactionTokens {
             branch: "b1".into(),
-            second_branch: "b2".into(),
             tag: "t1".into(),
             call_id: "c1".into(),
             cnonce: "n1".into(),

@@ -1,10 +1,11 @@
-//! The client's side of a NOTIFY over UDP: sending it again, waiting, and answering one challenge
-//! (RFC 3261 17.1.2 and 22).
+//! The client's side of a NOTIFY: sending it again, waiting, and answering challenges (RFC 3261
+//! 17.1.2 and 22).
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::message::{Message, StartLine};
-use super::notify::{Notify, TransactionTokens};
+use super::notify::{Notify, SipTransport, TransactionTokens};
 use crate::wire::digest::{Challenge, ClientState, Credentials};
 
 /// T1: estimate of a round trip, and the wait before the first repetition (RFC 3261 17.1.2.2).
@@ -22,7 +23,7 @@ const MAGIC_COOKIE: &str = "z9hG4bK";
 /// What the one who has the socket must do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Send this datagram to the phone, then poll again.
+    /// Send this message to where the NOTIFY goes, then poll again.
     Send(Vec<u8>),
     /// Wait for a response, at most until then, then poll again.
     Wait(Instant),
@@ -48,14 +49,42 @@ pub enum Outcome {
     NoAnswer,
 }
 
+/// What challenges are answered with.
+#[derive(Debug, Clone, Default)]
+pub struct NotifyCredentials {
+    /// Those of the phone's account.
+    pub phone: Option<Credentials>,
+    /// Those that the proxy wants; without them it is shown the phone's.
+    pub proxy: Option<Credentials>,
+}
+
+impl From<Option<Credentials>> for NotifyCredentials {
+    fn from(phone: Option<Credentials>) -> Self {
+        Self { phone, proxy: None }
+    }
+}
+
 /// One NOTIFY on its way. It knows no clock: every call says what time it is.
 #[derive(Debug)]
 pub struct NotifyTransaction {
     notify: Notify,
     tokens: TransactionTokens,
-    credentials: Option<Credentials>,
+    /// For 401 and for 407.
+    answers: [Answering; 2],
     attempt: Attempt,
     outcome: Option<Outcome>,
+}
+
+/// How challenges of one kind are answered.
+#[derive(Debug)]
+struct Answering {
+    asked: &'static str,
+    answered: &'static str,
+    /// Not shown yet, in the order in which they are: each is shown once, for who challenges again
+    /// does not want it.
+    untried: VecDeque<Credentials>,
+    /// The challenge and the credentials that it is answered with, from then on in every request.
+    current: Option<(ClientState, Credentials)>,
 }
 
 /// One request and its repetitions.
@@ -67,6 +96,7 @@ struct Attempt {
     send_at: Instant,
     /// The wait after the next sending.
     interval: Duration,
+    is_repeated: bool,
     give_up_at: Instant,
 }
 
@@ -75,14 +105,27 @@ impl NotifyTransaction {
     pub fn new(
         notify: Notify,
         tokens: TransactionTokens,
-        credentials: Option<Credentials>,
+        credentials: impl Into<NotifyCredentials>,
         now: Instant,
     ) -> Self {
-        let attempt = Attempt::new(&notify, &tokens, &tokens.branch, 1, None, now);
+        let attempt = Attempt::new(&notify, &tokens, 1, &[], now);
+        let NotifyCredentials { phone, proxy } = credentials.into();
+        // A PBX that stands between challenges by 401 as if it were the phone.
+        let for_phone = phone.iter().chain(&proxy).cloned().collect();
+        let for_proxy = proxy.or(phone).into_iter().collect();
+        let answering = |asked, answered, untried| Answering {
+            asked,
+            answered,
+            untried,
+            current: None,
+        };
         Self {
             notify,
             tokens,
-            credentials,
+            answers: [
+                answering("WWW-Authenticate", "Authorization", for_phone),
+                answering("Proxy-Authenticate", "Proxy-Authorization", for_proxy),
+            ],
             attempt,
             outcome: None,
         }
@@ -104,7 +147,9 @@ impl NotifyTransaction {
         let attempt = &mut self.attempt;
         if now >= attempt.send_at {
             attempt.send_at = now + attempt.interval;
-            attempt.interval = T2.min(attempt.interval * 2);
+            if attempt.is_repeated {
+                attempt.interval = T2.min(attempt.interval * 2);
+            }
             return Action::Send(attempt.datagram.clone());
         }
         Action::Wait(attempt.send_at.min(attempt.give_up_at))
@@ -123,54 +168,55 @@ impl NotifyTransaction {
         let StartLine::Response { status, .. } = message.start else {
             return;
         };
-        if self.outcome.is_some() || !self.attempt.is_answered_by(message) {
+        let is_ours = message.call_id() == Some(self.call_id());
+        if self.outcome.is_some() || !is_ours || !self.attempt.is_answered_by(message) {
             return;
         }
         match status {
             // RFC 3261 17.1.2.2: once it proceeds, the request is repeated every T2 only.
-            ..200 => self.attempt.interval = T2,
+            ..200 if self.attempt.is_repeated => self.attempt.interval = T2,
+            ..200 => {}
             200..300 => self.outcome = Some(Outcome::Accepted { status }),
-            401 | 407 => match self.answer_challenge(status, message) {
-                Some((name, value)) => {
-                    self.attempt = Attempt::new(
-                        &self.notify,
-                        &self.tokens,
-                        &self.tokens.second_branch,
-                        self.attempt.sequence + 1,
-                        Some((name, &value)),
-                        now,
-                    );
+            401 | 407 => {
+                if !self.take_challenge(status, message) {
+                    self.outcome = Some(Outcome::Refused { status });
+                    return;
                 }
-                None => self.outcome = Some(Outcome::Refused { status }),
-            },
+                let uri = self.notify.uri();
+                let body = self.notify.body_text();
+                let fields: Vec<(&str, String)> = self
+                    .answers
+                    .iter_mut()
+                    .filter_map(|answering| {
+                        let (state, credentials) = answering.current.as_mut()?;
+                        let cnonce = &self.tokens.cnonce;
+                        let value = state.answer("NOTIFY", &uri, &body, credentials, cnonce);
+                        Some((answering.answered, value))
+                    })
+                    .collect();
+                let sequence = self.attempt.sequence + 1;
+                self.attempt = Attempt::new(&self.notify, &self.tokens, sequence, &fields, now);
+            }
             _ => self.outcome = Some(Outcome::Refused { status }),
         }
     }
 
-    /// Name and value of the field that answers a challenge. The credentials are used up by it: a
-    /// phone that challenges again does not want them.
-    fn answer_challenge(
-        &mut self,
-        status: u16,
-        message: &Message,
-    ) -> Option<(&'static str, String)> {
-        let credentials = self.credentials.take()?;
-        let (asked, answered) = match status {
-            407 => ("Proxy-Authenticate", "Proxy-Authorization"),
-            _ => ("WWW-Authenticate", "Authorization"),
-        };
+    /// Chooses what a challenge is answered with; whether there is something.
+    fn take_challenge(&mut self, status: u16, message: &Message) -> bool {
+        let [of_phone, of_proxy] = &mut self.answers;
+        let answering = if status == 401 { of_phone } else { of_proxy };
         // Basic must not be used with SIP (RFC 3261 22): it would give the password away.
-        let digests = Challenge::parse_all(message.headers.all(asked))
+        let digests = Challenge::parse_all(message.headers.all(answering.asked))
             .into_iter()
             .filter(|challenge| matches!(challenge, Challenge::Digest(_)));
-        let value = ClientState::new(Challenge::strongest(digests)?).answer(
-            "NOTIFY",
-            &self.notify.uri(),
-            b"",
-            &credentials,
-            &self.tokens.cnonce,
-        );
-        Some((answered, value))
+        let Some(challenge) = Challenge::strongest(digests) else {
+            return false;
+        };
+        let Some(credentials) = answering.untried.pop_front() else {
+            return false;
+        };
+        answering.current = Some((ClientState::new(challenge), credentials));
+        true
     }
 }
 
@@ -178,19 +224,27 @@ impl Attempt {
     fn new(
         notify: &Notify,
         tokens: &TransactionTokens,
-        branch: &str,
         sequence: u32,
-        credentials: Option<(&str, &str)>,
+        credentials: &[(&str, String)],
         now: Instant,
     ) -> Self {
-        let branch = format!("{MAGIC_COOKIE}{branch}");
+        let first = &tokens.branch;
+        let branch = match sequence {
+            1 => format!("{MAGIC_COOKIE}{first}"),
+            _ => format!("{MAGIC_COOKIE}{first}{sequence}"),
+        };
         let request = notify.request(tokens, &branch, sequence, credentials);
         Self {
             branch,
             sequence,
             datagram: request.encode(),
             send_at: now,
-            interval: T1,
+            // What goes by a stream arrives, or the stream breaks (RFC 3261 17.1.2.2).
+            interval: match notify.transport {
+                SipTransport::Udp => T1,
+                SipTransport::Tcp => GIVE_UP,
+            },
+            is_repeated: notify.transport == SipTransport::Udp,
             give_up_at: now + GIVE_UP,
         }
     }
@@ -213,24 +267,33 @@ mod tests {
     use crate::wire::Secret;
 
     fn transaction(username: Option<&str>, now: Instant) -> NotifyTransaction {
-        let notify = Notify {
-            target: "192.0.2.20:5060".parse().unwrap(),
-            user: "200".into(),
-            event: "resync".into(),
-            local: "192.0.2.1:40000".parse().unwrap(),
-        };
-        let tokens = TransactionTokens {
+        let credentials = username.map(|username| credentials(username, "verbena"));
+        NotifyTransaction::new(notify(), tokens(), credentials, now)
+    }
+
+    fn notify() -> Notify {
+        Notify::direct(
+            "192.0.2.20:5060".parse().unwrap(),
+            "200",
+            "resync",
+            "192.0.2.1:40000".parse().unwrap(),
+        )
+    }
+
+    fn credentials(username: &str, password: &str) -> Credentials {
+        Credentials {
+            username: username.into(),
+            password: Secret::new(password),
+        }
+    }
+
+    fn tokens() -> TransactionTokens {
+        TransactionTokens {
             branch: "first".into(),
-            second_branch: "second".into(),
             tag: "t1".into(),
             call_id: "c1".into(),
             cnonce: "0a4f113b".into(),
-        };
-        let credentials = username.map(|username| Credentials {
-            username: username.into(),
-            password: Secret::new("verbena"),
-        });
-        NotifyTransaction::new(notify, tokens, credentials, now)
+        }
     }
 
     fn response(status: &str, branch: &str, sequence: &str, more: &str) -> Vec<u8> {
@@ -327,6 +390,10 @@ mod tests {
             response("200 OK", "z9hG4bKfirst", "2 NOTIFY", ""),
             response("200 OK", "z9hG4bKfirst", "1 OPTIONS", ""),
             b"SIP/2.0 200 OK\r\n\r\n".to_vec(),
+            String::from_utf8(response("200 OK", "z9hG4bKfirst", "1 NOTIFY", ""))
+                .unwrap()
+                .replace("c1", "c2")
+                .into_bytes(),
             b"OPTIONS sip:a SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bKfirst\r\nCSeq: 1 NOTIFY\r\n\r\n".to_vec(),
             b"\r\n\r\n".to_vec(),
         ] {
@@ -352,7 +419,7 @@ mod tests {
             later,
         );
         let second = sent(&mut transaction, later);
-        assert_eq!(second.top_via().unwrap().branch(), Some("z9hG4bKsecond"));
+        assert_eq!(second.top_via().unwrap().branch(), Some("z9hG4bKfirst2"));
         assert_eq!(second.sequence(), Some((2, "NOTIFY")));
         assert_eq!(second.call_id(), Some("c1"));
         let answer = second.headers.first("Authorization").unwrap();
@@ -378,7 +445,7 @@ mod tests {
             "times begin anew"
         );
         transaction.on_datagram(
-            &response("401 Unauthorized", "z9hG4bKsecond", "2 NOTIFY", CHALLENGE),
+            &response("401 Unauthorized", "z9hG4bKfirst2", "2 NOTIFY", CHALLENGE),
             later,
         );
         assert_eq!(
@@ -423,5 +490,74 @@ mod tests {
                 "{username:?} {challenge}"
             );
         }
+    }
+
+    #[test]
+    fn a_proxy_and_the_phone_behind_it_are_each_shown_their_own() {
+        let now = Instant::now();
+        let credentials = NotifyCredentials {
+            phone: Some(credentials("200", "verbena")),
+            proxy: Some(credentials("gateway", "mooring")),
+        };
+        let mut transaction = NotifyTransaction::new(notify(), tokens(), credentials, now);
+        sent(&mut transaction, now);
+        let of_proxy = CHALLENGE.replace("WWW-", "Proxy-");
+        transaction.on_datagram(
+            &response("407 Asks", "z9hG4bKfirst", "1 NOTIFY", &of_proxy),
+            now,
+        );
+        let second = sent(&mut transaction, now);
+        let of = |message: &Message, name: &str| message.headers.first(name).map(str::to_owned);
+        let shown = of(&second, "Proxy-Authorization").unwrap();
+        assert!(shown.contains("username=\"gateway\""), "{shown}");
+        assert_eq!(of(&second, "Authorization"), None);
+        transaction.on_datagram(
+            &response("401 No", "z9hG4bKfirst2", "2 NOTIFY", CHALLENGE),
+            now,
+        );
+        let third = sent(&mut transaction, now);
+        let shown = of(&third, "Proxy-Authorization").unwrap();
+        assert!(shown.contains("nc=00000002"), "{shown}");
+        let shown = of(&third, "Authorization").unwrap();
+        assert!(shown.contains("username=\"200\""), "{shown}");
+        // It may have been the proxy that asked: its own are shown too, and then no more.
+        for sequence in [3, 4] {
+            transaction.on_datagram(
+                &response(
+                    "401 No",
+                    &format!("z9hG4bKfirst{sequence}"),
+                    &format!("{sequence} NOTIFY"),
+                    CHALLENGE,
+                ),
+                now,
+            );
+            if sequence == 3 {
+                let shown = of(&sent(&mut transaction, now), "Authorization").unwrap();
+                assert!(shown.contains("username=\"gateway\""), "{shown}");
+            }
+        }
+        assert_eq!(
+            transaction.poll(now),
+            Action::Done(Outcome::Refused { status: 401 })
+        );
+    }
+
+    #[test]
+    fn what_goes_by_a_stream_is_sent_once() {
+        let start = Instant::now();
+        let notify = Notify {
+            transport: SipTransport::Tcp,
+            ..notify()
+        };
+        let mut transaction = NotifyTransaction::new(notify, tokens(), None, start);
+        sent(&mut transaction, start);
+        for _ in 0..3 {
+            transaction.on_datagram(
+                &response("100 Trying", "z9hG4bKfirst", "1 NOTIFY", ""),
+                start,
+            );
+        }
+        assert_eq!(run(&mut transaction, start, start), [32_000]);
+        assert_eq!(transaction.poll(start), Action::Done(Outcome::NoAnswer));
     }
 }
