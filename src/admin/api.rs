@@ -51,8 +51,8 @@ pub struct AdminServer {
 }
 
 #[derive(Clone)]
-struct Shared {
-    gateway: Gateway,
+pub(super) struct Shared {
+    pub(super) gateway: Gateway,
     token: Secret,
     /// Long work goes on the gateway's threads, not on the one that answers requests.
     runtime: Handle,
@@ -105,6 +105,7 @@ impl AdminServer {
                     .route("/v1/import", web::post().to(import))
                     .route("/v1/verify", web::post().to(verify))
                     .route("/v1/export", web::post().to(export))
+                    .configure(super::delivery::routes)
                     .default_service(web::to(|| async {
                         refusal(StatusCode::NOT_FOUND, "there is no such resource")
                     }))
@@ -364,13 +365,13 @@ async fn export(shared: web::Data<Shared>, request: web::Json<ExportRequest>) ->
 }
 
 #[expect(clippy::result_large_err, reason = "the error is the answer")]
-fn parse(mac: &str) -> Result<Mac, HttpResponse> {
+pub(super) fn parse(mac: &str) -> Result<Mac, HttpResponse> {
     mac.parse().map_err(|error: crate::native::MacError| {
         refusal(StatusCode::BAD_REQUEST, error.to_string())
     })
 }
 
-fn reply<T: Serialize>(outcome: Result<T, GatewayError>) -> HttpResponse {
+pub(super) fn reply<T: Serialize>(outcome: Result<T, GatewayError>) -> HttpResponse {
     match outcome {
         Ok(value) => HttpResponse::Ok().json(value),
         Err(error) => {
@@ -408,7 +409,7 @@ fn reply_to_work<T: Serialize, E: std::error::Error>(
     }
 }
 
-fn refusal(status: StatusCode, error: impl Into<String>) -> HttpResponse {
+pub(super) fn refusal(status: StatusCode, error: impl Into<String>) -> HttpResponse {
     HttpResponse::build(status).json(ErrorReply {
         error: error.into(),
         code: None,

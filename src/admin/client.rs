@@ -223,7 +223,7 @@ impl AdminClient {
         self.ask(Method::POST, "/v1/export", request).await
     }
 
-    async fn ask<B: Serialize + Sync, T: DeserializeOwned>(
+    pub(super) async fn ask<B: Serialize + Sync, T: DeserializeOwned>(
         &self,
         method: Method,
         target: &str,

@@ -2,6 +2,7 @@
 
 mod api;
 mod client;
+mod delivery;
 mod key;
 mod protocol;
 

@@ -1,6 +1,7 @@
 //! `[phones]` of the settings file.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 use url::Url;
@@ -30,6 +31,9 @@ pub struct PhonesSection {
     pub url: Option<Url>,
     /// What a phone must show before it gets secrets; `open` is the one that is offered.
     pub proof: String,
+    /// Seconds that a phone may take to fetch a change of its file before it is overdue; 0: as many as
+    /// it likes.
+    pub delivery_deadline: u32,
     /// Passwords of encrypted files: `[[phones.file_password]]`.
     pub file_password: Vec<FilePassword>,
 }
@@ -45,6 +49,7 @@ impl Default for PhonesSection {
             tftp: String::new(),
             url: None,
             proof: "open".to_owned(),
+            delivery_deadline: 86_400,
             file_password: Vec::new(),
         }
     }
@@ -58,6 +63,12 @@ impl PhonesSection {
         }
         offered("phones.tftp", &self.tftp, "", "leave it empty")?;
         offered("phones.proof", &self.proof, "open", "write \"open\"")
+    }
+
+    /// How long a phone may take to fetch a change; `None` for as long as it likes.
+    pub(super) fn delivery_deadline(&self) -> Option<Duration> {
+        let seconds = u64::from(self.delivery_deadline);
+        (seconds > 0).then(|| Duration::from_secs(seconds))
     }
 
     /// What the listeners for phones need.

@@ -291,6 +291,7 @@ impl Settings {
             file_passwords: self.file_passwords(),
             phones_url: self.phones.url.clone(),
             firmware_deadline: self.transfers.deadline(),
+            delivery_deadline: self.phones.delivery_deadline(),
             max_transfer_bytes: self.transfers.max_file_bytes(),
         })
     }

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use url::Url;
 
+use super::delivery::DeadlineArgument;
 use super::exit::{CommandError, ERROR, Ending};
 use super::temporary::Temporary;
 use super::{check, convert, demo, device, explain, export, import, mapping_check, serve, verify};
@@ -307,6 +308,16 @@ pub(super) enum DeviceCommand {
         /// Arguments for the ACS
         #[arg(value_name = "NAME=VALUE", value_parser = assignment)]
         arguments: Vec<(String, String)>,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// How long a phone may take to fetch a change of its file before it is overdue
+    Deadline {
+        /// Twelve hex digits
+        mac: Mac,
+        /// Such as 90s, 30m, 2h or 3d; none; or usual for [phones] delivery_deadline
+        #[arg(value_name = "TIME")]
+        deadline: DeadlineArgument,
         #[command(flatten)]
         place: Place,
     },

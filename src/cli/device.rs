@@ -5,9 +5,13 @@ use comfy_table::{Table, presets};
 use super::access::Access;
 use super::arguments::{DeviceCommand, Format};
 use super::exit::{CommandError, Ending};
-use super::{output, trace};
+use super::{delivery, output, trace};
 use crate::admin::{ControlReply, WishRequest};
-use crate::gateway::{ControlOutcome, DeviceDetail, DeviceSummary, ParameterLine, SetReport};
+use crate::app::SystemClock;
+use crate::device::DeliveryStatus;
+use crate::gateway::{
+    Clock as _, ControlOutcome, DeviceDetail, DeviceSummary, ParameterLine, SetReport,
+};
 
 pub(super) async fn run(command: DeviceCommand) -> Result<Ending, CommandError> {
     match command {
@@ -95,6 +99,11 @@ pub(super) async fn run(command: DeviceCommand) -> Result<Ending, CommandError> 
                 Format::Text => lines.iter().for_each(|line| output::line(line)),
             }
         }
+        DeviceCommand::Deadline {
+            mac,
+            deadline,
+            place,
+        } => return delivery::set_deadline(mac, deadline, &place).await,
         DeviceCommand::RequestDownload {
             mac,
             file_type,
@@ -142,7 +151,7 @@ fn print_list(devices: &[DeviceSummary]) {
                 .map(|address| address.to_string())
                 .unwrap_or_default(),
             device.file.clone(),
-            delivery(device),
+            delivery_of(device),
             acs_state(device).to_owned(),
         ]);
     }
@@ -161,11 +170,16 @@ fn acs_state(device: &DeviceSummary) -> &'static str {
 }
 
 /// What is wanted, what the phone has, and whether it is seen to work, in one word or two.
-fn delivery(device: &DeviceSummary) -> String {
+fn delivery_of(device: &DeviceSummary) -> String {
+    let overdue = match device.status {
+        DeliveryStatus::Overdue => "overdue: ",
+        _ => "",
+    };
     match device.served {
         None => format!("revision {} not fetched yet", device.desired),
         Some(served) if served < device.desired => {
-            format!("revision {} waits, phone has {served}", device.desired)
+            let desired = device.desired;
+            format!("{overdue}revision {desired} waits, phone has {served}")
         }
         Some(_) if device.confirmed == Some(device.desired) => "confirmed".to_owned(),
         Some(_) => "served".to_owned(),
@@ -224,6 +238,10 @@ fn print_detail(detail: &DeviceDetail) {
         ("failed sessions", detail.retry_count.to_string()),
         ("restarts ordered", detail.reboots.to_string()),
     ];
+    lines.extend(delivery::lines(
+        &detail.delivery,
+        SystemClock::default().now(),
+    ));
     for transfer in &detail.transfers {
         let state = match (transfer.finished, transfer.fault) {
             (false, _) if transfer.installing => "the phone has to take it".to_owned(),

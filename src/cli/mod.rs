@@ -4,6 +4,7 @@ mod access;
 mod arguments;
 mod check;
 mod convert;
+mod delivery;
 mod demo;
 mod device;
 mod exit;

@@ -1,5 +1,6 @@
 //! The record of a device: a phone as trestle knows it. Plain types, no I/O.
 
+mod change_set;
 mod cpe;
 mod delivery;
 mod events;
@@ -11,6 +12,7 @@ mod transfer;
 mod tree_path;
 mod waking;
 
+pub use change_set::{ChangeAuthor, ChangeSet, ChangeSets, DeliveryDeadline};
 pub use cpe::{AcsOverride, Attribute, CpeState, ScheduledInform};
 pub use delivery::{Contact, DeliveryState, DeliveryStatus, RebootOrders, Served};
 pub use events::{EventQueue, Mark};

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::change_set::ChangeSets;
 use super::cpe::CpeState;
-use super::delivery::{Contact, DeliveryState};
+use super::delivery::{Contact, DeliveryState, DeliveryStatus};
 use super::tree_path::TreePath;
 use crate::cwmp::DeviceId;
 use crate::datamodel::ParameterPath;
@@ -42,6 +43,8 @@ pub struct DeviceRecord {
     pub kept: BTreeMap<ParameterPath, String>,
     /// Scheme, host and port by which the phone has reached the gateway for its own file.
     pub reached_by: Option<String>,
+    /// What became of the last changes of its file.
+    pub changes: ChangeSets,
 }
 
 impl DeviceRecord {
@@ -61,6 +64,16 @@ impl DeviceRecord {
             lenses: String::new(),
             kept: BTreeMap::new(),
             reached_by: None,
+            changes: ChangeSets::default(),
+        }
+    }
+
+    /// How far the delivery of the desired revision has come, in one word.
+    pub fn delivery_status(&self) -> DeliveryStatus {
+        if self.changes.overdue_since.is_some() {
+            DeliveryStatus::Overdue
+        } else {
+            self.delivery.status()
         }
     }
 }

@@ -50,6 +50,8 @@ pub(super) struct Inner {
     pub(super) periods: TimedQueue<Mac>,
     pub(super) transfers: TimedQueue<(Mac, u64)>,
     pub(super) controls: TimedQueue<Mac>,
+    /// Phones that have to have fetched their file by then.
+    pub(super) deliveries: TimedQueue<Mac>,
     /// Devices whose next lightweight notification is due.
     pub(super) lightweight: TimedQueue<Mac>,
     pub(super) waking: Waking,
@@ -126,6 +128,7 @@ impl Gateway {
                 periods: TimedQueue::new(),
                 transfers: TimedQueue::new(),
                 controls: TimedQueue::new(),
+                deliveries: TimedQueue::new(),
                 lightweight: TimedQueue::new(),
                 waking: Waking::new(),
                 scheduled_informs: TimedQueue::new(),

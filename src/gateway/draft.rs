@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::closed::if_open;
 use super::core::Gateway;
 use super::documents::Documents;
@@ -16,7 +18,9 @@ use super::schedule::after;
 use super::view::{View, provisional_identity};
 use crate::cwmp::{DeviceId, Event, EventCode};
 use crate::datamodel::ParameterPath;
-use crate::device::{DeviceRecord, FileRecord, FileRole, Mark, StoredParameters, TreePath};
+use crate::device::{
+    ChangeAuthor, DeviceRecord, FileRecord, FileRole, Mark, StoredParameters, TreePath,
+};
 use crate::mapping::{Change, NativeEdit, Pack, Parameter, Refusal, ValueState};
 use crate::native::{Document, Mac, Seal};
 use crate::store::{Batch, Record, Table, Ticket, decode, encode};
@@ -49,6 +53,10 @@ pub(super) struct Draft {
     pub(super) other_files: Vec<(TreePath, Option<FileRecord>)>,
     /// The phone is about to be given its own file: it need not be told to fetch it.
     pub(super) phone_is_here: bool,
+    /// Who changes the phone's file.
+    pub(super) author: ChangeAuthor,
+    /// What is changed in it, in one line; made when it is written.
+    what: String,
 }
 
 /// What a commit leaves to do.
@@ -83,6 +91,8 @@ impl Draft {
             set_by_acs: BTreeSet::new(),
             other_files: Vec::new(),
             phone_is_here: false,
+            author: ChangeAuthor::Import,
+            what: String::new(),
         }
     }
 
@@ -193,6 +203,28 @@ impl Draft {
         }
     }
 
+    /// Notes what the change means for what the phone has and should have.
+    fn follow_delivery(&mut self, now: Timestamp) {
+        let after = &self.record;
+        if after.delivery.desired == 0 {
+            // No phone stands behind the gateway's own CPE.
+            return;
+        }
+        let before = self.before.as_deref();
+        let booted_before = before.and_then(|before| before.booted_at);
+        let restarted = after
+            .booted_at
+            .filter(|booted| booted_before.is_some_and(|before| before != *booted));
+        let made = || (self.author, std::mem::take(&mut self.what));
+        self.record.changes.follow(
+            before.map(|before| &before.delivery),
+            &self.record.delivery,
+            made,
+            restarted,
+            now,
+        );
+    }
+
     /// The record as it was loaded; `None` for a new device.
     pub(super) fn before(&self) -> Option<&DeviceRecord> {
         self.before.as_deref()
@@ -238,6 +270,8 @@ impl Gateway {
             set_by_acs: BTreeSet::new(),
             other_files: Vec::new(),
             phone_is_here: false,
+            author: ChangeAuthor::RollOut,
+            what: String::new(),
         };
         // Rows and parameters of other lenses mean nothing to these. A file that can't be read is
         // told where it is needed.
@@ -337,6 +371,7 @@ impl Gateway {
             self.meet_another_tree(&mut draft, &before)?;
         }
         self.identify(&mut draft);
+        draft.follow_delivery(self.inner.clock.now());
         self.note_own_changes(&mut draft, derived.as_ref())?;
         let desired_before = draft.before.as_ref().map(|before| before.delivery.desired);
         if desired_before != Some(draft.record.delivery.desired) && live.control.in_flight.is_none()
@@ -472,7 +507,8 @@ impl Gateway {
             let stored_at = documents.moved_from.as_ref().unwrap_or(&path);
             self.keep_imported(stored_at, own_file, content_hash)?;
         }
-        if is_known && content_hash != own_file.content_hash {
+        let is_new = content_hash != own_file.content_hash || documents.a_layer_has_changed;
+        if is_known && is_new {
             own_file.revision += 1;
         }
         own_file.content_hash = content_hash;
@@ -485,6 +521,7 @@ impl Gateway {
             batch.delete(Table::Document, from.as_str().as_bytes());
         }
         let revision = documents.own_file.revision;
+        draft.what = documents.what_has_changed();
         let delivery = &mut draft.record.delivery;
         if delivery.desired != revision {
             delivery.desired = revision;

@@ -11,6 +11,7 @@ mod controls;
 mod convert;
 mod core;
 mod cpe_parameters;
+mod deliveries;
 mod device_log;
 mod documents;
 mod door;
@@ -80,6 +81,7 @@ pub use acs_choice::{Acs, AcsNumber, AcsRule, DeviceMatch, MacPrefix, MacPrefixE
 pub use check::{Progress, check};
 pub use clock::Clock;
 pub use convert::{ConvertError, ConvertRequest, ConvertedFile};
+pub use deliveries::DeliveryDetail;
 pub use door::{
     AcsEndpoint, ConnectionRequestTarget, ControlAction, ControlJob, ControlOutcome, Delivery,
     FetchAnswer, FetchReceipt, FetchRequest, GatewayError, OpenSession, PendingCall,

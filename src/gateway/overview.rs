@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::closed::if_open;
 use super::core::Gateway;
+use super::deliveries::DeliveryDetail;
 use super::door::GatewayError;
 use super::values::ChangeError;
 use super::view::provisional_identity;
 use crate::datamodel::PathQuery;
-use crate::device::{DeviceRecord, TransferState};
+use crate::device::{DeliveryStatus, DeviceRecord, TransferState};
 use crate::mapping::ValueState;
 use crate::native::Mac;
 
@@ -45,6 +46,8 @@ pub struct DeviceSummary {
     pub served: Option<u64>,
     /// The revision that is seen to be in effect.
     pub confirmed: Option<u64>,
+    /// How far the desired revision has come.
+    pub status: DeliveryStatus,
     /// Its own file in the tree.
     pub file: String,
 }
@@ -78,6 +81,8 @@ pub struct DeviceDetail {
     pub retry_count: u32,
     /// Restarts that it has been ordered and has not carried out.
     pub reboots: u64,
+    /// What became of the last changes of its file.
+    pub delivery: DeliveryDetail,
 }
 
 /// A transfer in `device show`.
@@ -164,6 +169,7 @@ impl Gateway {
             transfers: record.cpe.transfers.iter().map(transfer_summary).collect(),
             retry_count: record.cpe.retry_count,
             reboots: record.delivery.reboot.keys.len() as u64,
+            delivery: self.delivery_detail(record),
         })
     }
 
@@ -244,6 +250,7 @@ impl Gateway {
                 .as_ref()
                 .map(|served| served.revision),
             confirmed: record.delivery.confirmed,
+            status: record.delivery_status(),
             file: record.own_file.to_string(),
         }
     }

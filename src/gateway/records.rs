@@ -218,7 +218,7 @@ mod tests {
 
     use super::*;
     use crate::cwmp::{Event, EventCode, FaultCode, Notification, TransferFault};
-    use crate::device::{FileContent, FileRole, RebootOrders, Served};
+    use crate::device::{ChangeSets, FileContent, FileRole, RebootOrders, Served};
     use crate::mapping::Rows;
     use crate::native::{Dialect, Mac};
     use crate::store::{decode, encode};
@@ -345,6 +345,7 @@ mod tests {
                 "ntp.example.net".to_owned(),
             )]),
             reached_by: None,
+            changes: ChangeSets::default(),
         };
         golden("device.v3", &record);
         let old = std::fs::read(fixture("device.v2")).unwrap();

@@ -65,6 +65,7 @@ impl Gateway {
             self.plan_scheduled_informs(mac, &record, from);
             self.plan_transfers(mac, &record, &Live::default());
             self.plan_control(mac, &record, now, true);
+            self.plan_delivery(mac, &record);
         }
         self.start_own_cpe().await
     }
@@ -114,6 +115,12 @@ impl Gateway {
                     if let Err(error) = self.scheduled_inform_is_due(mac).await {
                         tracing::error!(%mac, %error, "a scheduled inform is late");
                         self.try_again(&self.inner.scheduled_informs, mac, &error);
+                    }
+                }
+                mac = self.inner.deliveries.next(&*self.inner.clock) => {
+                    if let Err(error) = self.delivery_is_due(mac).await {
+                        tracing::error!(%mac, %error, "a late phone can't be noted");
+                        self.try_again(&self.inner.deliveries, mac, &error);
                     }
                 }
                 // The session that waits for it is planned besides.
@@ -175,6 +182,7 @@ impl Gateway {
             self.plan_lightweight(mac, record, schema, now);
         }
         self.plan_scheduled_informs(mac, record, Timestamp::MIN);
+        self.plan_delivery(mac, record);
         if live.session.is_some() {
             return;
         }

@@ -18,8 +18,8 @@ use super::orders::unknown_file_type;
 use super::outcome::{Content, transfer_fault};
 use crate::cwmp::{Fault, FaultCode, TransferFault};
 use crate::device::{
-    DeviceRecord, FileContent, FileRecord, FileRole, Installing, Transfer, TransferKind,
-    TransferOrder, TransferState, TreePath,
+    ChangeAuthor, DeviceRecord, FileContent, FileRecord, FileRole, Installing, Transfer,
+    TransferKind, TransferOrder, TransferState, TreePath,
 };
 use crate::mapping::{HandoutKind, HandoutPlace, HandoutRule, Pack};
 use crate::native::Mac;
@@ -225,6 +225,7 @@ impl Draft {
             Ok(pointers) => pointers,
             Err(error) => return failed(error.to_string()),
         };
+        self.author = ChangeAuthor::Firmware;
         let file = FileRecord {
             role: FileRole::Handout { mac: self.mac },
             content: FileContent::Asset,
@@ -406,6 +407,7 @@ impl Draft {
         gateway: &Gateway,
         installing: &Installing,
     ) -> Result<(), GatewayError> {
+        self.author = ChangeAuthor::Firmware;
         let pack = Arc::clone(&self.pack);
         match if_open(self.documents(gateway))? {
             Some(documents) => {
