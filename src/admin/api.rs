@@ -55,7 +55,7 @@ pub(super) struct Shared {
     pub(super) gateway: Gateway,
     token: Secret,
     /// Long work goes on the gateway's threads, not on the one that answers requests.
-    runtime: Handle,
+    pub(super) runtime: Handle,
 }
 
 impl AdminServer {
@@ -106,6 +106,7 @@ impl AdminServer {
                     .route("/v1/verify", web::post().to(verify))
                     .route("/v1/export", web::post().to(export))
                     .configure(super::delivery::routes)
+                    .configure(super::firmware::routes)
                     .default_service(web::to(|| async {
                         refusal(StatusCode::NOT_FOUND, "there is no such resource")
                     }))

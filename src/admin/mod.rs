@@ -3,6 +3,7 @@
 mod api;
 mod client;
 mod delivery;
+mod firmware;
 mod key;
 mod protocol;
 

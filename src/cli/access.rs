@@ -292,7 +292,7 @@ async fn with_control_sender<T>(
 }
 
 /// The running gateway may have another working directory.
-fn absolute(path: &Path) -> Result<PathBuf, CommandError> {
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, CommandError> {
     Ok(std::path::absolute(path)?)
 }
 

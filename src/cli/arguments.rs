@@ -10,8 +10,11 @@ use url::Url;
 
 use super::delivery::DeadlineArgument;
 use super::exit::{CommandError, ERROR, Ending};
+use super::firmware::FirmwareCommand;
 use super::temporary::Temporary;
-use super::{check, convert, demo, device, explain, export, import, mapping_check, serve, verify};
+use super::{
+    check, convert, demo, device, explain, export, firmware, import, mapping_check, serve, verify,
+};
 use crate::app::{Settings, SystemClock, start_telemetry};
 use crate::gateway::FindingKind;
 use crate::native::Mac;
@@ -192,6 +195,9 @@ enum Command {
     /// Look at mapping packs
     #[command(subcommand)]
     Mapping(MappingCommand),
+    /// Firmware images: keep them, and let phones take them
+    #[command(subcommand)]
+    Firmware(FirmwareCommand),
     /// Look at phones and change them
     #[command(subcommand)]
     Device(DeviceCommand),
@@ -442,6 +448,7 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
                 let folder = mappings.as_deref().or(settings.mappings.path.as_deref());
                 mapping_check::run(folder, format)
             }
+            Command::Firmware(command) => firmware::run(command).await,
             Command::Device(command) => device::run(command).await,
         }
     });

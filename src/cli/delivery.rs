@@ -25,12 +25,28 @@ impl FromStr for DeadlineArgument {
             "usual" => return Ok(Self(DeliveryDeadline::Usual)),
             _ => {}
         }
-        let wrong = || {
-            format!(
-                "`{text}` is no deadline: write a number with s, m, h or d, such as 2h; or none, or \
-                 usual"
-            )
-        };
+        match text.parse() {
+            Ok(Span(seconds)) => Ok(Self(DeliveryDeadline::Seconds(seconds))),
+            Err(why) => Err(format!("{why}; or none, or usual")),
+        }
+    }
+}
+
+/// A span of time as it is written on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span(u32);
+
+impl Span {
+    pub(super) fn seconds(self) -> u32 {
+        self.0
+    }
+}
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no time: write a number with s, m, h or d, such as 2h");
         let unit = text.chars().last().ok_or_else(wrong)?;
         let factor = match unit {
             's' => 1,
@@ -42,8 +58,7 @@ impl FromStr for DeadlineArgument {
         let number = text.strip_suffix(unit).ok_or_else(wrong)?;
         let number: u32 = number.parse().map_err(|_| wrong())?;
         let seconds = number.checked_mul(factor).filter(|seconds| *seconds > 0);
-        let seconds = seconds.ok_or_else(wrong)?;
-        Ok(Self(DeliveryDeadline::Seconds(seconds)))
+        seconds.map(Self).ok_or_else(wrong)
     }
 }
 

@@ -11,6 +11,7 @@ mod exit;
 mod explain;
 mod explain_text;
 mod export;
+mod firmware;
 mod import;
 mod mapping_check;
 mod output;

@@ -13,6 +13,7 @@ use super::own_cpe::{self, OwnCpe};
 use super::settings::GatewaySettings;
 use super::timed_queue::TimedQueue;
 use super::trace::Traces;
+use super::transfers::SharedFetches;
 use super::waking::Waking;
 use crate::device::{DeviceRecord, FileRecord, StoredParameters, TreePath};
 use crate::mapping::{Pack, Packs};
@@ -61,6 +62,7 @@ pub(super) struct Inner {
     /// Devices that open no session for active notifications alone until this moment
     /// (cwmp.md A7).
     pub(super) throttled: TimedQueue<Mac>,
+    pub(super) shared_fetches: SharedFetches,
     pub(super) phase_key: u64,
     pub(super) own_cpe: OwnCpe,
     /// Lenses by vendor and model: a model's are put together once.
@@ -134,6 +136,7 @@ impl Gateway {
                 scheduled_informs: TimedQueue::new(),
                 heartbeats: TimedQueue::new(),
                 throttled: TimedQueue::new(),
+                shared_fetches: SharedFetches::default(),
                 phase_key: installation.phase_key,
                 own_cpe,
                 known_lenses: Mutex::new(HashMap::new()),

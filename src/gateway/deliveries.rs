@@ -82,7 +82,7 @@ impl Gateway {
         self.change(mac, |draft, _| {
             let record = &mut draft.record;
             // It may have fetched, or been given more time, just before.
-            if !self.delivery_due(record).is_some_and(|due| due <= now) {
+            if self.delivery_due(record).is_none_or(|due| due > now) {
                 return Ok(());
             }
             record.changes.be_overdue(now);

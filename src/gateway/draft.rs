@@ -19,7 +19,8 @@ use super::view::{View, provisional_identity};
 use crate::cwmp::{DeviceId, Event, EventCode};
 use crate::datamodel::ParameterPath;
 use crate::device::{
-    ChangeAuthor, DeviceRecord, FileRecord, FileRole, Mark, StoredParameters, TreePath,
+    ChangeAuthor, DeviceRecord, FileRecord, FileRole, Mark, StoredParameters, TransferOrder,
+    TreePath,
 };
 use crate::mapping::{Change, NativeEdit, Pack, Parameter, Refusal, ValueState};
 use crate::native::{Document, Mac, Seal};
@@ -55,6 +56,8 @@ pub(super) struct Draft {
     pub(super) phone_is_here: bool,
     /// Who changes the phone's file.
     pub(super) author: ChangeAuthor,
+    /// An image that the phone has taken, and the version that it says it runs since.
+    pub(super) proven_firmware: Option<(ContentHash, String)>,
     /// What is changed in it, in one line; made when it is written.
     what: String,
 }
@@ -92,6 +95,7 @@ impl Draft {
             other_files: Vec::new(),
             phone_is_here: false,
             author: ChangeAuthor::Import,
+            proven_firmware: None,
             what: String::new(),
         }
     }
@@ -187,7 +191,9 @@ impl Draft {
     /// (cwmp.md G1, V3).
     pub(super) fn begin_with_a_new_acs(&mut self) {
         let cpe = &mut self.record.cpe;
-        cpe.transfers.clear();
+        let is_of_a_person = |order: &TransferOrder| matches!(order, TransferOrder::Assigned(_));
+        cpe.transfers
+            .retain(|transfer| is_of_a_person(&transfer.order));
         cpe.autonomous_reports.clear();
         cpe.wishes.clear();
         cpe.scheduled_informs.clear();
@@ -271,6 +277,7 @@ impl Gateway {
             other_files: Vec::new(),
             phone_is_here: false,
             author: ChangeAuthor::RollOut,
+            proven_firmware: None,
             what: String::new(),
         };
         // Rows and parameters of other lenses mean nothing to these. A file that can't be read is
@@ -390,6 +397,13 @@ impl Gateway {
                 Some(file) => batch.put(Table::File, key, encode(&file)?),
                 None => batch.delete(Table::File, key),
             }
+        }
+        if let Some((image, version)) = draft.proven_firmware.take()
+            && let Some(mut known) = self.firmware_record(&image)?
+            && known.version.is_none()
+        {
+            known.version = Some(version);
+            batch.put(Table::Firmware, image.bytes(), encode(&known)?);
         }
         let record = encode(&draft.record)?;
         if draft.original.as_ref() != Some(&record) {

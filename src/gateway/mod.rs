@@ -22,6 +22,7 @@ mod export;
 mod factory_reset;
 mod file_index;
 mod file_passwords;
+mod firmware;
 mod import;
 mod inform_parameters;
 mod inform_values;
@@ -62,6 +63,8 @@ mod error_tests;
 #[cfg(test)]
 mod event_tests;
 #[cfg(test)]
+mod firmware_tests;
+#[cfg(test)]
 mod layer_tests;
 #[cfg(test)]
 mod lens_set_tests;
@@ -83,13 +86,14 @@ pub use clock::Clock;
 pub use convert::{ConvertError, ConvertRequest, ConvertedFile};
 pub use deliveries::DeliveryDetail;
 pub use door::{
-    AcsEndpoint, ConnectionRequestTarget, ControlAction, ControlJob, ControlOutcome, Delivery,
-    FetchAnswer, FetchReceipt, FetchRequest, GatewayError, OpenSession, PendingCall,
+    AcsEndpoint, Carried, ConnectionRequestTarget, ControlAction, ControlJob, ControlOutcome,
+    Delivery, FetchAnswer, FetchReceipt, FetchRequest, GatewayError, OpenSession, PendingCall,
     SessionOutcome, Shown, TransferDirection, TransferJob, Transport,
 };
 pub use edit_report::{EditReport, SetReport};
 pub use explain::PhoneExplanation;
 pub use file_passwords::{FilePassword, FilePasswords, ModelPattern};
+pub use firmware::{Assigned, Assignment, Chosen, FirmwareAddition, FirmwareError, FirmwareView};
 pub use import::{ImportError, ImportOptions};
 pub use lightweight::LightweightJob;
 pub use overview::{DeviceDetail, DeviceSummary, ParameterLine, TransferSummary};

@@ -13,7 +13,8 @@ use crate::cwmp::{DeviceId, TransferComplete};
 use crate::datamodel::ParameterPath;
 use crate::device::{
     AcsOverride, Attribute, Contact, CpeState, DeliveryState, DeviceLog, DeviceRecord, EventQueue,
-    FileRecord, StoredParameters, Transfer, TransferKind, TransferOrder, TransferState, TreePath,
+    FileRecord, FirmwareRecord, StoredParameters, Transfer, TransferKind, TransferOrder,
+    TransferState, TreePath,
 };
 use crate::mapping::FixedRows;
 use crate::store::{Record, RecordError, decode_body};
@@ -207,6 +208,11 @@ impl Record for DeviceLog {
     const KIND: &'static str = "log";
 }
 
+impl Record for FirmwareRecord {
+    const VERSION: u8 = 1;
+    const KIND: &'static str = "firmware";
+}
+
 impl Record for Installation {
     const VERSION: u8 = 1;
     const KIND: &'static str = "installation";
@@ -218,7 +224,7 @@ mod tests {
 
     use super::*;
     use crate::cwmp::{Event, EventCode, FaultCode, Notification, TransferFault};
-    use crate::device::{ChangeSets, FileContent, FileRole, RebootOrders, Served};
+    use crate::device::{ChangeSets, FileContent, FileRole, FirmwareSource, RebootOrders, Served};
     use crate::mapping::Rows;
     use crate::native::{Dialect, Mac};
     use crate::store::{decode, encode};
@@ -417,5 +423,17 @@ mod tests {
             text: "2026-11-21T17:00:00Z restarted\n".to_owned(),
         };
         golden("log.v1", &log);
+        let firmware = FirmwareRecord {
+            file_name: "gxp2170fw.bin".to_owned(),
+            length: 12,
+            vendor: Some("vendor".to_owned()),
+            version: Some("1.2.3".to_owned()),
+            source: FirmwareSource::Download {
+                url: "http://files.example.net/gxp2170fw.bin".to_owned(),
+                entity_tag: Some("\"tag\"".to_owned()),
+            },
+            added_at: at(15),
+        };
+        golden("firmware.v1", &firmware);
     }
 }

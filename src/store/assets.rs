@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::StoreError;
@@ -133,6 +134,44 @@ impl AssetStore {
     /// Whether a content is there; it is not verified.
     pub fn exists(&self, hash: &ContentHash) -> bool {
         self.place(hash).1.is_file()
+    }
+
+    /// Every content that is there, with the moment at which it was written.
+    ///
+    /// # Errors
+    /// [`AssetError::Files`].
+    pub fn list(&self) -> Result<Vec<(ContentHash, Timestamp)>, AssetError> {
+        let mut found = Vec::new();
+        let entries = |path: &Path| fs::read_dir(path).map_err(StoreError::io(path));
+        for directory in entries(&self.root)? {
+            let directory = directory.map_err(StoreError::io(&self.root))?.path();
+            if directory == self.unfinished() || !directory.is_dir() {
+                continue;
+            }
+            for file in entries(&directory)? {
+                let file = file.map_err(StoreError::io(&directory))?;
+                let first = directory.file_name().unwrap_or_default().to_string_lossy();
+                let name = format!("{first}{}", file.file_name().to_string_lossy());
+                // What has another name was not put here by us.
+                let Ok(hash) = name.parse() else { continue };
+                let path = file.path();
+                let written = file.metadata().and_then(|facts| facts.modified());
+                let written = written.map_err(StoreError::io(&path))?;
+                found.push((hash, Timestamp::try_from(written).unwrap_or(Timestamp::MAX)));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Removes a content. Whether something refers to it, the caller knows.
+    ///
+    /// # Errors
+    /// [`AssetError`].
+    pub fn remove(&self, hash: &ContentHash) -> Result<(), AssetError> {
+        let (directory, path) = self.place(hash);
+        fs::remove_file(&path).map_err(|error| failure(hash, &path, error))?;
+        sync_directory(&directory)?;
+        Ok(())
     }
 
     /// The directory and the file of a content: `ab/cdef…`. Only a hash leads to a path.

@@ -34,6 +34,7 @@ mod corpus_grandstream;
 mod corpus_htek;
 mod corpus_sealed;
 mod corpus_tr069;
+mod deliveries;
 mod delivery;
 mod devices;
 mod explain;

@@ -31,7 +31,7 @@ const RESTART_WAIT: Duration = Duration::from_secs(60);
 const WRITING_TIME: Duration = Duration::from_secs(600);
 
 /// FileType of firmware.
-pub(super) const FIRMWARE: &str = "1 Firmware Upgrade Image";
+pub(in crate::gateway) const FIRMWARE: &str = "1 Firmware Upgrade Image";
 
 /// How a phone was seen to take a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ struct Base {
 }
 
 /// How a file will be handed out.
-pub(super) struct HandoutPlan<'p> {
+pub(in crate::gateway) struct HandoutPlan<'p> {
     pub(super) kind: HandoutKind,
     rule: &'p HandoutRule,
     base: Base,
@@ -74,7 +74,7 @@ pub(super) struct HandoutPlan<'p> {
 
 impl Gateway {
     /// Whether and how a phone can be given a file. Nothing is changed.
-    pub(super) fn plan_handout<'p>(
+    pub(in crate::gateway) fn plan_handout<'p>(
         &self,
         pack: &'p Pack,
         record: &DeviceRecord,
@@ -180,7 +180,7 @@ impl Gateway {
 
 impl Draft {
     /// Lays a file out for the phone, and points it there.
-    pub(super) fn hand_out(
+    pub(in crate::gateway) fn hand_out(
         &mut self,
         gateway: &Gateway,
         transfer: &Transfer,
@@ -237,7 +237,7 @@ impl Draft {
         self.other_files.push((path.clone(), Some(file)));
         let deadline = after(now, gateway.inner.settings.firmware_deadline);
         let deadline = match &transfer.order {
-            TransferOrder::Once => deadline,
+            TransferOrder::Once | TransferOrder::Assigned(_) => deadline,
             TransferOrder::Within(windows) => windows
                 .first()
                 .map_or(deadline, |window| window.end.min(deadline)),
@@ -365,6 +365,14 @@ impl Draft {
             })
             .map(|transfer| transfer.id)
             .collect();
+        for transfer in &self.record.cpe.transfers {
+            if let TransferState::Installing(installing) = &transfer.state
+                && installed.contains(&transfer.id)
+                && installing.fetched_at.is_some()
+            {
+                self.proven_firmware = Some((installing.content, version.clone()));
+            }
+        }
         if installed.is_empty() {
             self.report_own_upgrade(now);
         }
@@ -425,7 +433,7 @@ impl Draft {
 }
 
 /// The name of a file, as the ACS gave it or as it stands in the URL.
-fn given_name(transfer: &Transfer) -> &str {
+pub(super) fn given_name(transfer: &Transfer) -> &str {
     if !transfer.target_file_name.is_empty() {
         return &transfer.target_file_name;
     }
