@@ -25,6 +25,8 @@ pub(super) enum FirmwareCommand {
         format: Format,
     },
     /// Keep a firmware image, so that phones can be given it
+    // --version is the image's here.
+    #[command(disable_version_flag = true)]
     Add {
         /// The image, under the name that the maker gave it
         file: PathBuf,

@@ -54,7 +54,7 @@ async fn a_change_is_followed_from_its_author_to_the_phone_of_each_vendor() {
     fs::write(bench.tree().join(AKUVOX.own_file()), AKUVOX_FILE).unwrap();
     let gateway = bench.serve();
     let server = gateway.phones_http();
-    for phone in PHONES.into_iter().chain([AKUVOX]) {
+    for phone in PHONES {
         let (mut running, mut managed) = Managed::switched_on(&bench, &gateway, phone, None).await;
         let shown = bench.show(phone.mac);
         assert_eq!(last_change(&shown)["author"], "import", "{shown:#}");
@@ -88,6 +88,18 @@ async fn a_change_is_followed_from_its_author_to_the_phone_of_each_vendor() {
         );
         assert!(text.stdout.contains("2 by ACS: "), "{text:#?}");
     }
+    // One that comes on its own.
+    let mut managed = Managed::first_seen(&bench, &gateway, AKUVOX).await;
+    managed.set(&gateway, DISPLAY_NAME, "Followed").await;
+    bench.show_once(AKUVOX.mac, |shown| shown["delivery"]["status"] == "pending");
+    AKUVOX.fetch(&bench, server).await;
+    let shown = bench.show_once(AKUVOX.mac, |shown| shown["delivery"]["status"] == "fetched");
+    let last = last_change(&shown);
+    assert_eq!(
+        last["what"], "config.account1.general.displayname",
+        "{last}"
+    );
+    assert_eq!(last["told"], json!(null));
 }
 
 #[tokio::test(flavor = "multi_thread")]
