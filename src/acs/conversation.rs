@@ -14,6 +14,8 @@ use crate::wire::digest::BodyPieces;
 
 /// Largest body of a challenge or redirect that is read to keep the connection.
 const MAX_ASIDE_BYTES: usize = 256 * 1024;
+/// Longest entity tag that is remembered.
+const MAX_ENTITY_TAG: usize = 256;
 /// Time for such a body.
 const ASIDE_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -39,6 +41,8 @@ pub(super) struct Answer {
     pub(super) body: Bytes,
     /// When the server wants to be asked again.
     pub(super) retry_after: Option<RetryAfter>,
+    /// What the server calls this state of what it has sent.
+    pub(super) entity_tag: Option<String>,
 }
 
 fn retry_after(headers: &[(String, String)]) -> Option<RetryAfter> {
@@ -46,6 +50,13 @@ fn retry_after(headers: &[(String, String)]) -> Option<RetryAfter> {
         .iter()
         .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))
         .and_then(|(_, value)| RetryAfter::parse(value))
+}
+
+fn entity_tag(headers: &[(String, String)]) -> Option<String> {
+    let mut headers = headers.iter();
+    let found = headers.find(|(name, _)| name.eq_ignore_ascii_case("etag"));
+    let tag = found.map(|(_, value)| value.trim().to_owned());
+    tag.filter(|tag| tag.len() <= MAX_ENTITY_TAG)
 }
 
 /// What an answer may cost.
@@ -90,6 +101,11 @@ impl<'a> Conversation<'a> {
         let content = body.cloned().map(Content::Whole);
         let answer = self.exchange(content.as_ref(), limits).await?;
         Ok((answer.status, answer.body))
+    }
+
+    /// The same for a file, without a body of its own.
+    pub(super) async fn fetch(&mut self, limits: Limits) -> Result<Answer, ConversationFailure> {
+        self.exchange(None, limits).await
     }
 
     /// The same with a message, which is written anew each time that it is sent.
@@ -140,6 +156,7 @@ impl<'a> Conversation<'a> {
                         status,
                         body,
                         retry_after: retry_after(&headers),
+                        entity_tag: entity_tag(&headers),
                     });
                 }
                 Verdict::Repeat { new_connection } => {

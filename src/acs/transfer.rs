@@ -8,12 +8,12 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use super::connect::{BodyFailure, ConnectFailure, Connector, SendFailure};
-use super::conversation::{Conversation, ConversationFailure, Limits};
+use super::conversation::{Answer, Conversation, ConversationFailure, Limits};
 use super::settings::{AcsSettings, AllowedTarget, TransferSettings};
 use super::trust::ConnectorError;
 use super::work::{contained, run_jobs};
 use crate::cwmp::{Exchange, ExchangeFailure, FaultCode, TransferFault};
-use crate::gateway::{Gateway, TransferDirection, TransferJob};
+use crate::gateway::{Carried, Gateway, TransferDirection, TransferJob};
 
 /// Transfers under way at once.
 const MAX_TRANSFERS: u16 = 4;
@@ -115,12 +115,12 @@ struct Failed {
 }
 
 impl Carrier {
-    /// The fetched file, `None` for an upload. What may pass is tried again some times.
-    async fn carry(&self, job: &TransferJob) -> Result<Option<Bytes>, TransferFault> {
+    /// What may pass is tried again some times.
+    async fn carry(&self, job: &TransferJob) -> Result<Carried, TransferFault> {
         let mut waits = self.repeat_waits.iter().filter(|_| job.may_repeat);
         loop {
             let failed = match self.carry_once(job).await {
-                Ok(file) => return Ok(file),
+                Ok(carried) => return Ok(carried),
                 Err(failed) => failed,
             };
             let Some(wait) = waits.next().filter(|_| failed.may_pass) else {
@@ -134,27 +134,35 @@ impl Carrier {
         }
     }
 
-    /// The fetched file, `None` for an upload.
-    async fn carry_once(&self, job: &TransferJob) -> Result<Option<Bytes>, Failed> {
+    async fn carry_once(&self, job: &TransferJob) -> Result<Carried, Failed> {
         let credentials = job.credentials.clone();
         let rule = |host: &str, address: IpAddr| self.allows(host, address);
         let url = job.url.clone();
         match &job.direction {
-            TransferDirection::Download { file_size } => {
-                let exchange = Exchange::download(url, credentials);
+            TransferDirection::Download { file_size, known } => {
+                let exchange = Exchange::download(url, credentials).unless(known.clone());
                 let limits = Limits {
                     bytes: self.max_file_bytes,
                     deadline: FILE_DEADLINE,
                 };
                 let answer = Conversation::new(&self.connector, &rule, exchange)
-                    .ask(None, limits)
+                    .fetch(limits)
                     .await;
                 match answer {
-                    Ok((200, file)) => of_announced_size(file, *file_size).map(Some),
+                    Ok(Answer {
+                        status: 200,
+                        body,
+                        entity_tag,
+                        ..
+                    }) => of_announced_size(body, *file_size).map(|content| Carried::File {
+                        content,
+                        entity_tag,
+                    }),
+                    Ok(Answer { status: 304, .. }) if known.is_some() => Ok(Carried::Unchanged),
                     Err(failure @ ConversationFailure::Body { status: 200, .. }) => {
                         Err(Failed::new(download_code(&failure), &failure))
                     }
-                    Ok((status, _)) | Err(ConversationFailure::Body { status, .. }) => {
+                    Ok(Answer { status, .. }) | Err(ConversationFailure::Body { status, .. }) => {
                         Err(Failed::with_status(FaultCode::FileInaccessible, status))
                     }
                     Err(failure) => Err(Failed::new(download_code(&failure), &failure)),
@@ -174,7 +182,7 @@ impl Carrier {
                     Ok((200..=299, _))
                     | Err(ConversationFailure::Body {
                         status: 200..=299, ..
-                    }) => Ok(None),
+                    }) => Ok(Carried::Sent),
                     Ok((status, _)) | Err(ConversationFailure::Body { status, .. }) => {
                         Err(Failed::with_status(FaultCode::UploadFailure, status))
                     }
@@ -351,18 +359,30 @@ mod tests {
         }
     }
 
-    async fn download(url: Url) -> Result<Option<Bytes>, TransferFault> {
-        let job = job(url, TransferDirection::Download { file_size: 0 });
-        carrier(&["127.0.0.0/8"]).carry(&job).await
+    /// Any file, in any state.
+    fn whole() -> TransferDirection {
+        TransferDirection::Download {
+            file_size: 0,
+            known: None,
+        }
     }
 
-    async fn upload(url: Url) -> Result<Option<Bytes>, TransferFault> {
+    async fn download(url: Url) -> Result<Option<Bytes>, TransferFault> {
+        let job = job(url, whole());
+        let carried = carrier(&["127.0.0.0/8"]).carry(&job).await?;
+        Ok(match carried {
+            Carried::File { content, .. } => Some(content),
+            Carried::Sent | Carried::Unchanged => None,
+        })
+    }
+
+    async fn upload(url: Url) -> Result<Carried, TransferFault> {
         let content = Bytes::from_static(b"the file");
         let job = job(url, TransferDirection::Upload { content });
         carrier(&["127.0.0.0/8"]).carry(&job).await
     }
 
-    fn code(result: Result<Option<Bytes>, TransferFault>) -> u16 {
+    fn code<T>(result: Result<T, TransferFault>) -> u16 {
         result.map_or_else(|fault| fault.code.number(), |_| 0)
     }
 
@@ -388,6 +408,37 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_file_that_is_known_is_wanted_only_in_another_state() {
+        let server = Scripted::start(None, |number, _| match number {
+            0 => answer(200, "ETag: \"one\"\r\n", "image"),
+            1 => answer(304, "ETag: \"one\"\r\n", ""),
+            _ => answer(304, "", ""),
+        })
+        .await;
+        let url = server.url("/image");
+        let carrier = carrier(&["127.0.0.0/8"]);
+        let first = carrier.carry(&job(url.clone(), whole())).await.unwrap();
+        let entity_tag = Some("\"one\"".to_owned());
+        let content = Bytes::from_static(b"image");
+        let wanted = Carried::File {
+            content,
+            entity_tag: entity_tag.clone(),
+        };
+        assert_eq!(first, wanted);
+        let again = TransferDirection::Download {
+            file_size: 0,
+            known: entity_tag,
+        };
+        let again = carrier.carry(&job(url.clone(), again)).await;
+        assert_eq!(again, Ok(Carried::Unchanged));
+        let seen = server.seen();
+        assert_eq!(seen[0].header("if-none-match"), None);
+        assert_eq!(seen[1].header("if-none-match"), Some("\"one\""));
+        // Nobody has asked for that.
+        assert_eq!(code(carrier.carry(&job(url, whole())).await), 9016);
+    }
+
+    #[tokio::test]
     async fn c143_failed_downloads_have_the_code_of_their_cause() {
         for (status, expected) in [(404, 9016), (403, 9016), (500, 9016), (204, 9016)] {
             let server = Scripted::start(None, move |_, _| answer(status, "", "")).await;
@@ -410,10 +461,7 @@ mod tests {
         let (_, acceptor) = certificate("localhost");
         let server = Scripted::start(Some(acceptor), |_, _| answer(200, "", "x")).await;
         let url = format!("https://localhost:{}/f", server.address.port());
-        let job = job(
-            url.parse().unwrap(),
-            TransferDirection::Download { file_size: 0 },
-        );
+        let job = job(url.parse().unwrap(), whole());
         assert_eq!(code(carrier(&["localhost"]).carry(&job).await), 9015);
         assert_eq!(server.seen().len(), 0);
     }
@@ -422,7 +470,13 @@ mod tests {
     async fn c146_a_file_of_another_size_than_announced_is_not_taken() {
         let server = Scripted::start(None, |_, _| answer(200, "", "four")).await;
         for (file_size, expected) in [(4, 0), (5, 9018), (0, 0)] {
-            let job = job(server.url("/f"), TransferDirection::Download { file_size });
+            let job = job(
+                server.url("/f"),
+                TransferDirection::Download {
+                    file_size,
+                    known: None,
+                },
+            );
             assert_eq!(code(carrier(&["127.0.0.1"]).carry(&job).await), expected);
         }
     }
@@ -435,7 +489,7 @@ mod tests {
             _ => answer(507, "", ""),
         })
         .await;
-        assert_eq!(upload(server.url("/up")).await, Ok(None));
+        assert_eq!(upload(server.url("/up")).await, Ok(Carried::Sent));
         let seen = server.seen();
         assert!(seen[1].head.starts_with("PUT /up HTTP/1.1\r\n"));
         assert_eq!(seen[1].body, "the file");
@@ -445,7 +499,7 @@ mod tests {
     #[tokio::test]
     async fn internal_addresses_are_refused_unless_allowed_also_after_a_redirect() {
         let inside = Scripted::start(None, |_, _| answer(200, "", "secret")).await;
-        let download = |url| job(url, TransferDirection::Download { file_size: 0 });
+        let download = |url| job(url, whole());
         for url in [
             inside.url("/"),
             format!("http://localhost:{}/", inside.address.port())

@@ -116,6 +116,8 @@ impl AdminServer {
                     .configure(super::upstream::routes)
                     .configure(super::credentials::routes)
                     .configure(super::quarantine::routes)
+                    .configure(super::delivery::routes)
+                    .configure(super::firmware::routes)
                     .default_service(web::to(|| async {
                         refusal(StatusCode::NOT_FOUND, "there is no such resource")
                     }))

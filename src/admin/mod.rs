@@ -3,6 +3,8 @@
 mod api;
 mod client;
 mod credentials;
+mod delivery;
+mod firmware;
 mod hand_over;
 mod key;
 mod protocol;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::de::{IntoDeserializer as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -80,6 +81,9 @@ pub struct PhonesSection {
     pub group: Vec<GroupSection>,
     /// What phones may send: `[phones.uploads]`.
     pub uploads: UploadSettings,
+    /// Seconds that a phone may take to fetch a change of its file before it is overdue; 0: as many as
+    /// it likes.
+    pub delivery_deadline: u32,
     /// Passwords of encrypted files: `[[phones.file_password]]`.
     pub file_password: Vec<FilePassword>,
     /// How many misses are borne: `[phones.misses]`.
@@ -134,6 +138,7 @@ impl Default for PhonesSection {
             client_ca: phones.client_ca,
             max_connections: phones.max_connections,
             uploads: UploadSettings::default(),
+            delivery_deadline: 86_400,
             file_password: Vec::new(),
             misses: MissBudgets::default(),
             decoys: Vec::new(),
@@ -245,6 +250,12 @@ impl PhonesSection {
             budgets: self.misses.clone(),
             decoys: self.decoys.clone(),
         }
+    }
+
+    /// How long a phone may take to fetch a change; `None` for as long as it likes.
+    pub(super) fn delivery_deadline(&self) -> Option<Duration> {
+        let seconds = u64::from(self.delivery_deadline);
+        (seconds > 0).then(|| Duration::from_secs(seconds))
     }
 
     /// What the listeners for phones need.

@@ -105,6 +105,8 @@ impl Server {
     /// # Errors
     /// As for [`Server::start`].
     pub async fn start_with(gateway: Gateway, settings: &Settings) -> Result<Self, ServeError> {
+        // Nothing else works on the store yet.
+        gateway.sweep_assets()?;
         let acss = settings.acs.connections();
         let files = PhoneFiles::new(gateway.clone(), settings.phones.upstream().as_ref())?;
         let phones = PhoneServer::bind(&settings.phones.listeners(), files.clone())?;

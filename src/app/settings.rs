@@ -317,6 +317,7 @@ impl Settings {
             file_passwords: self.file_passwords(),
             phones_url: self.phones.url.clone(),
             firmware_deadline: self.transfers.deadline(),
+            delivery_deadline: self.phones.delivery_deadline(),
             max_transfer_bytes: self.transfers.max_file_bytes(),
             syslog_keep_bytes: self.syslog.keep_bytes(),
             syslog_port: self.syslog.port(),

@@ -240,7 +240,7 @@ impl Access {
 }
 
 /// The running gateway may have another working directory.
-fn absolute(path: &Path) -> Result<PathBuf, CommandError> {
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, CommandError> {
     Ok(std::path::absolute(path)?)
 }
 

@@ -9,12 +9,14 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::credentials::CredentialsArguments;
+use super::delivery::DeadlineArgument;
 use super::exit::{CommandError, ERROR, Ending};
+use super::firmware::FirmwareCommand;
 use super::quarantine::QuarantineCommand;
 use super::temporary::Temporary;
 use super::{
-    check, convert, demo, device, explain, export, handover, import, mapping_check, quarantine,
-    replay, serve, syslog, upstream, verify,
+    check, convert, demo, device, explain, export, firmware, handover, import, mapping_check,
+    quarantine, replay, serve, syslog, upstream, verify,
 };
 use crate::app::{Settings, SystemClock, start_telemetry};
 use crate::gateway::FindingKind;
@@ -238,6 +240,9 @@ enum Command {
     /// Look at the old server, as far as it was asked
     #[command(subcommand)]
     Upstream(UpstreamCommand),
+    /// Firmware images: keep them, and let phones take them
+    #[command(subcommand)]
+    Firmware(FirmwareCommand),
     /// Look at phones and change them
     #[command(subcommand)]
     Device(DeviceCommand),
@@ -410,6 +415,16 @@ pub(super) enum DeviceCommand {
     },
     /// Give phones something to show when they fetch their files, through these files
     Credentials(CredentialsArguments),
+    /// How long a phone may take to fetch a change of its file before it is overdue
+    Deadline {
+        /// Twelve hex digits
+        mac: Mac,
+        /// Such as 90s, 30m, 2h or 3d; none; or usual for [phones] delivery_deadline
+        #[arg(value_name = "TIME")]
+        deadline: DeadlineArgument,
+        #[command(flatten)]
+        place: Place,
+    },
     /// Tell a phone to restart
     Reboot {
         /// Twelve hex digits
@@ -560,6 +575,7 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
             Command::Upstream(UpstreamCommand::Report { place, format }) => {
                 upstream::report(&place, format).await
             }
+            Command::Firmware(command) => firmware::run(command).await,
             Command::Device(command) => device::run(command).await,
             Command::Quarantine(command) => quarantine::run(command).await,
         }

@@ -6,10 +6,13 @@ use super::access::Access;
 use super::arguments::{DeviceCommand, Format};
 use super::exit::{CommandError, Ending};
 use super::uploads::UploadsAction;
-use super::{control, credentials, output, syslog, trace, uploads};
+use super::{control, credentials, delivery, output, syslog, trace, uploads};
 use crate::admin::WishRequest;
+use crate::app::SystemClock;
+use crate::device::DeliveryStatus;
 use crate::gateway::{
-    AccessSummary, DeviceDetail, DeviceSummary, HandOverState, MeansTried, ParameterLine, SetReport,
+    AccessSummary, Clock as _, DeviceDetail, DeviceSummary, HandOverState, MeansTried,
+    ParameterLine, SetReport,
 };
 use crate::mapping::ControlAction;
 
@@ -121,6 +124,11 @@ pub(super) async fn run(command: DeviceCommand) -> Result<Ending, CommandError> 
             let action = UploadsAction::new(get, remove);
             return uploads::run(mac, action, &place, format).await;
         }
+        DeviceCommand::Deadline {
+            mac,
+            deadline,
+            place,
+        } => return delivery::set_deadline(mac, deadline, &place).await,
         DeviceCommand::RequestDownload {
             mac,
             file_type,
@@ -168,7 +176,7 @@ fn print_list(devices: &[DeviceSummary]) {
                 .map(|address| address.to_string())
                 .unwrap_or_default(),
             device.file.clone(),
-            delivery(device),
+            delivery_of(device),
             acs_state(device).to_owned(),
         ]);
     }
@@ -193,11 +201,16 @@ fn acs_state(device: &DeviceSummary) -> &'static str {
 }
 
 /// What is wanted, what the phone has, and whether it is seen to work, in one word or two.
-fn delivery(device: &DeviceSummary) -> String {
+fn delivery_of(device: &DeviceSummary) -> String {
+    let overdue = match device.status {
+        DeliveryStatus::Overdue => "overdue: ",
+        _ => "",
+    };
     match device.served {
         None => format!("revision {} not fetched yet", device.desired),
         Some(served) if served < device.desired => {
-            format!("revision {} waits, phone has {served}", device.desired)
+            let desired = device.desired;
+            format!("{overdue}revision {desired} waits, phone has {served}")
         }
         Some(_) if device.confirmed == Some(device.desired) => "confirmed".to_owned(),
         Some(_) => "served".to_owned(),
@@ -257,6 +270,10 @@ fn print_detail(detail: &DeviceDetail) {
         ("restarts ordered", detail.reboots.to_string()),
     ];
     lines.extend(access_lines(&detail.access));
+    lines.extend(delivery::lines(
+        &detail.delivery,
+        SystemClock::default().now(),
+    ));
     for transfer in &detail.transfers {
         let state = match (transfer.finished, transfer.fault) {
             (false, _) if transfer.installing => "the phone has to take it".to_owned(),

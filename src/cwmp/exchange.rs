@@ -29,6 +29,8 @@ pub struct Exchange {
     answered: bool,
     /// Redirects that the request under way has followed.
     redirects: u8,
+    /// A file is wanted only in another state than the one with this entity tag.
+    if_none_match: Option<String>,
 }
 
 /// A request to be sent.
@@ -106,6 +108,12 @@ impl Exchange {
         Self::for_purpose(Purpose::Download, url, credentials)
     }
 
+    /// The same, but only if the file is not in the state with this entity tag (RFC 9110 13.1.2).
+    pub fn unless(mut self, entity_tag: Option<String>) -> Self {
+        self.if_none_match = entity_tag;
+        self
+    }
+
     /// Sends a file by PUT (cwmp.md M110).
     pub fn upload(url: Url, credentials: Credentials) -> Self {
         Self::for_purpose(Purpose::Upload, url, credentials)
@@ -121,6 +129,7 @@ impl Exchange {
             authentication: None,
             answered: false,
             redirects: 0,
+            if_none_match: None,
         }
     }
 
@@ -149,7 +158,11 @@ impl Exchange {
             (Purpose::Session | Purpose::Upload, None) => {
                 headers.push(("Content-Length", "0".to_owned()));
             }
-            (Purpose::Download, _) => {}
+            (Purpose::Download, _) => {
+                if let Some(tag) = &self.if_none_match {
+                    headers.push(("If-None-Match", tag.clone()));
+                }
+            }
         }
         if let Some(cookies) = self.cookies.header(&self.url) {
             headers.push(("Cookie", cookies));

@@ -45,7 +45,8 @@ pub struct DeliveryState {
 }
 
 /// How far the delivery of the desired revision has come, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DeliveryStatus {
     /// The phone has not fetched it, and has not been told to.
     Pending,
@@ -55,7 +56,8 @@ pub enum DeliveryStatus {
     Fetched,
     /// The phone has it and has come back with it.
     Confirmed,
-    /// The phone was told in vain so often that it is told no more; it may still fetch on its own.
+    /// The phone has not fetched it by its deadline, or was told in vain so often that it is told no
+    /// more; it may still fetch on its own.
     Overdue,
 }
 
@@ -106,7 +108,7 @@ impl DeliveryState {
             .is_none_or(|served| served.revision < self.desired)
     }
 
-    /// How far the delivery of the desired revision has come.
+    /// How far the delivery of the desired revision has come, deadlines aside.
     pub fn status(&self) -> DeliveryStatus {
         if self.confirmed == Some(self.desired) {
             DeliveryStatus::Confirmed

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::access::Access;
+use super::change_set::ChangeSets;
 use super::control::ControlState;
 use super::cpe::CpeState;
-use super::delivery::{Contact, DeliveryState};
+use super::delivery::{Contact, DeliveryState, DeliveryStatus};
 use super::hand_over::HandOver;
 use super::seen_by::SeenBy;
 use super::syslog::SyslogSwitch;
@@ -57,6 +58,8 @@ pub struct DeviceRecord {
     pub access: Access,
     /// What it can be told with, and how far its restarts are.
     pub control: Box<ControlState>,
+    /// What became of the last changes of its file.
+    pub changes: ChangeSets,
 }
 
 impl DeviceRecord {
@@ -81,6 +84,16 @@ impl DeviceRecord {
             syslog: SyslogSwitch::default(),
             access: Access::default(),
             control: Box::default(),
+            changes: ChangeSets::default(),
+        }
+    }
+
+    /// How far the delivery of the desired revision has come, in one word.
+    pub fn delivery_status(&self) -> DeliveryStatus {
+        if self.changes.overdue_since.is_some() {
+            DeliveryStatus::Overdue
+        } else {
+            self.delivery.status()
         }
     }
 }

@@ -79,6 +79,8 @@ pub enum TransferOrder {
     Once,
     /// ScheduleDownload.
     Within(Vec<ScheduledWindow>),
+    /// None: a person has given the phone this image.
+    Assigned(ContentHash),
 }
 
 /// A window of a ScheduleDownload.

@@ -18,6 +18,7 @@ use super::settings::GatewaySettings;
 use super::syslog::{Addresses, Intake};
 use super::timed_queue::TimedQueue;
 use super::trace::Traces;
+use super::transfers::SharedFetches;
 use super::upload_store::UploadStore;
 use super::waking::Waking;
 use crate::device::{DeviceRecord, FileRecord, StoredParameters, TreePath};
@@ -60,6 +61,8 @@ pub(super) struct Inner {
     pub(super) pace: Pace,
     /// What made phones fetch.
     pub(super) memory: Memory,
+    /// Phones that have to have fetched their file by then.
+    pub(super) deliveries: TimedQueue<Mac>,
     /// Devices whose next lightweight notification is due.
     pub(super) lightweight: TimedQueue<Mac>,
     pub(super) waking: Waking,
@@ -71,6 +74,7 @@ pub(super) struct Inner {
     pub(super) throttled: TimedQueue<Mac>,
     /// Hand-overs on trial, by the end of it.
     pub(super) hand_overs: TimedQueue<Mac>,
+    pub(super) shared_fetches: SharedFetches,
     pub(super) phase_key: u64,
     pub(super) own_cpe: OwnCpe,
     pub(super) access: AccessState,
@@ -157,12 +161,14 @@ impl Gateway {
                 controls: TimedQueue::new(),
                 pace,
                 memory,
+                deliveries: TimedQueue::new(),
                 lightweight: TimedQueue::new(),
                 waking: Waking::new(),
                 scheduled_informs: TimedQueue::new(),
                 heartbeats: TimedQueue::new(),
                 throttled: TimedQueue::new(),
                 hand_overs: TimedQueue::new(),
+                shared_fetches: SharedFetches::default(),
                 phase_key: installation.phase_key,
                 own_cpe,
                 access,

@@ -150,3 +150,145 @@ async fn a_fetch_is_told_at_once_to_an_acs_that_watches_it() {
         "a poll that shows nothing new is not told"
     );
 }
+
+impl Bench {
+    /// Lets whatever is due now happen, sessions aside.
+    async fn let_pass(&self) {
+        let wait = std::time::Duration::from_millis(300);
+        let _ = tokio::time::timeout(wait, self.gateway.next_session()).await;
+    }
+
+    async fn detail(&self) -> super::DeliveryDetail {
+        self.gateway.show(MAC).await.unwrap().delivery
+    }
+
+    async fn answer_control(&self, outcome: ControlOutcome) {
+        let job = self.gateway.next_control().await;
+        self.gateway.finish_control(MAC, job.id, outcome).await;
+    }
+
+    /// Seconds until the phone is late.
+    fn time_left(&self) -> Option<i64> {
+        let due = self.gateway.inner.deliveries.due(&MAC)?;
+        let now = super::Clock::now(&*self.clock);
+        Some(due.as_second() - now.as_second())
+    }
+}
+
+#[tokio::test]
+async fn each_change_set_says_who_what_and_when() {
+    let bench = Bench::announced().await;
+    bench.fetch().await;
+    rename(&bench, "Desk").await;
+    bench.advance(10);
+    bench.answer_control(ControlOutcome::Accepted).await;
+    bench.advance(10);
+    let bench = bench.restart().await;
+    bench.fetch().await;
+    bench.advance(10);
+    bench.fetch().await;
+    let path = vec![(DISPLAY_NAME.to_owned(), "Hall".to_owned())];
+    bench.gateway.set_by_operator(MAC, path).await.unwrap();
+    let changes = bench.detail().await.changes;
+    let authors: Vec<String> = changes.iter().map(|set| set.author.to_string()).collect();
+    assert_eq!(authors, ["import", "ACS", "operator"]);
+    assert!(
+        changes[0].what.ends_with(" settings"),
+        "{}",
+        changes[0].what
+    );
+    assert_eq!(changes[1].what, "P3");
+    let after =
+        |at: Option<jiff::Timestamp>| at.map(|at| at.as_second() - changes[1].queued.as_second());
+    let set = &changes[1];
+    assert_eq!(after(set.told), Some(10));
+    assert_eq!(after(set.fetched), Some(20));
+    assert_eq!(after(set.confirmed), Some(30));
+    assert_eq!(set.superseded, None);
+    let wanted = crate::device::DeliveryStatus::Pending;
+    assert_eq!(bench.detail().await.status, wanted);
+    rename(&bench, "Attic").await;
+    let changes = bench.detail().await.changes;
+    assert!(changes[2].superseded.is_some() && changes[2].fetched.is_none());
+    assert_eq!(value(&bench, "ChangedBy").await, "ACS");
+}
+
+#[tokio::test]
+async fn a_phone_that_does_not_fetch_by_the_deadline_is_overdue_and_the_acs_hears_it() {
+    let bench = Bench::announced().await;
+    bench.fetch().await;
+    let watch = SetAttribute {
+        name: format!("{OBJECT}Status"),
+        notification: Some(2),
+        access_list: None,
+    };
+    let request = AcsRequest::SetParameterAttributes(vec![watch]);
+    bench.gateway.execute(MAC, request).await.unwrap();
+    assert_eq!(bench.time_left(), None, "it owes nothing");
+    rename(&bench, "Desk").await;
+    bench.session().await;
+    let inform = Delivery::Inform;
+    bench.gateway.delivered(MAC, inform).await.unwrap();
+    bench.end().await;
+    assert_eq!(bench.time_left(), Some(86_400));
+    bench.advance(80_000);
+    rename(&bench, "Attic").await;
+    let bench = bench.restart().await;
+    assert_eq!(bench.time_left(), Some(6_400), "neither moved it");
+    bench.gateway.inner.sessions.disarm(&MAC);
+    bench.advance(6_400);
+    bench.let_pass().await;
+    assert_eq!(value(&bench, "Status").await, "Overdue");
+    assert_ne!(value(&bench, "OverdueSince").await, "0001-01-01T00:00:00Z");
+    let health = &bench.gateway.inner.own_cpe.health;
+    assert!(format!("{health:?}").contains("overdue: 1"));
+    let session = bench.session().await;
+    assert_eq!(session.inform.events[0].code, EventCode::ValueChange);
+    bench.end().await;
+    let log = bench.gateway.log_file(MAC).unwrap();
+    assert!(log.contains("overdue: revision 3"), "{log}");
+    let bench = bench.restart().await;
+    assert_eq!(value(&bench, "Status").await, "Overdue");
+    assert_eq!(bench.time_left(), None, "once is enough");
+    bench.fetch().await;
+    assert_eq!(value(&bench, "Status").await, "Fetched");
+    let detail = bench.detail().await;
+    assert_eq!(detail.overdue_since, None);
+    assert!(detail.changes.last().unwrap().overdue.is_some());
+}
+
+#[tokio::test]
+async fn a_phone_may_have_a_deadline_of_its_own_or_none() {
+    let bench = Bench::announced().await;
+    rename(&bench, "Desk").await;
+    let deadline = crate::device::DeliveryDeadline::Seconds(7_200);
+    let set = bench.gateway.set_delivery_deadline(MAC, deadline);
+    set.await.unwrap();
+    assert_eq!(bench.time_left(), Some(7_200));
+    bench.advance(7_200);
+    bench.gateway.inner.sessions.disarm(&MAC);
+    bench.let_pass().await;
+    assert_eq!(value(&bench, "Status").await, "Overdue");
+    let never = crate::device::DeliveryDeadline::Never;
+    let set = bench.gateway.set_delivery_deadline(MAC, never);
+    set.await.unwrap();
+    assert_eq!(value(&bench, "Status").await, "Pending");
+    assert_eq!(bench.time_left(), None);
+    let bench = bench.restart().await;
+    assert_eq!(bench.detail().await.deadline, never);
+}
+
+#[tokio::test]
+async fn a_restart_is_noted_with_the_change_that_the_phone_restarted_with() {
+    let bench = Bench::announced().await;
+    rename(&bench, "Desk").await;
+    let key = "K".to_owned();
+    bench.gateway.order_reboot(MAC, key).await.unwrap();
+    bench.answer_control(ControlOutcome::Accepted).await;
+    bench.advance(40);
+    bench.fetch().await;
+    let changes = bench.detail().await.changes;
+    let last = changes.last().unwrap();
+    let now = super::Clock::now(&*bench.clock);
+    assert_eq!((last.rebooted, last.fetched), (Some(now), Some(now)));
+}

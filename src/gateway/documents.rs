@@ -1,12 +1,18 @@
 //! The files of one phone, opened for a change.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::tree::sealed;
 use crate::device::{FileContent, FileRecord, FileRole, TreePath};
 use crate::mapping::Pack;
 use crate::native::{Document, Layers, Seal};
 use crate::wire::ContentHash;
+
+/// Keys that are named; more of them are counted only.
+const MAX_NAMED_KEYS: usize = 4;
+/// Characters of a key that are shown.
+const MAX_KEY_LENGTH: usize = 60;
 
 /// The files that a phone reads, opened for a change.
 pub(super) struct Documents {
@@ -18,6 +24,11 @@ pub(super) struct Documents {
     pub(super) is_changed: bool,
     /// Where the own document stood before, when it has moved.
     pub(super) moved_from: Option<TreePath>,
+    /// Another file that the phone reads has changed: what the phone has is not what it should have,
+    /// although its own file is the same.
+    pub(super) a_layer_has_changed: bool,
+    /// The own document before its first change.
+    before: Option<Document>,
 }
 
 impl Documents {
@@ -28,6 +39,8 @@ impl Documents {
             seal,
             is_changed: false,
             moved_from: None,
+            a_layer_has_changed: false,
+            before: None,
         }
     }
 
@@ -60,6 +73,7 @@ impl Documents {
 
     /// Lets `work` change what the phone's own file says.
     pub(super) fn edit<T>(&mut self, work: impl FnOnce(&mut Layers) -> T) -> T {
+        self.keep_before();
         let before = self.own_text().to_vec();
         let outcome = work(&mut self.layers);
         self.is_changed |= self.own_text() != before;
@@ -77,6 +91,7 @@ impl Documents {
         if self.own_bytes() != sealed(&document, seal.as_ref()) {
             self.is_changed = true;
         }
+        self.keep_before();
         self.seal = seal;
         if let Some(own) = self.layers.own_mut() {
             *own = document;
@@ -91,10 +106,72 @@ impl Documents {
         self.is_changed = true;
     }
 
+    /// Another file that the phone reads has changed.
+    pub(super) fn layer_has_changed(&mut self) {
+        self.a_layer_has_changed = true;
+        self.is_changed = true;
+    }
+
+    /// What is other in the phone's own file than it was, in one line, without values.
+    pub(super) fn what_has_changed(&self) -> String {
+        let Some(own) = self.layers.own() else {
+            return String::new();
+        };
+        match &self.before {
+            Some(before) => changed_keys(before, &own.document),
+            None if self.a_layer_has_changed => "a file that it shares with others".to_owned(),
+            None => count_of_settings(own.document.setting_count()),
+        }
+    }
+
+    fn keep_before(&mut self) {
+        if self.before.is_none() {
+            self.before = self.layers.own().map(|own| own.document.clone());
+        }
+    }
+
     /// The own file stands elsewhere in the tree now.
     pub(super) fn move_own(&mut self, from: TreePath, role: FileRole) {
         self.own_file.role = role;
         self.moved_from = Some(from);
         self.is_changed = true;
+    }
+}
+
+/// The keys whose last value is another one: a phone takes the last.
+fn changed_keys(before: &Document, after: &Document) -> String {
+    let values = |document: &Document| -> BTreeMap<String, String> {
+        let settings = document.settings();
+        settings
+            .map(|one| (one.key.as_str().to_owned(), one.value.into_owned()))
+            .collect()
+    };
+    let (before, after) = (values(before), values(after));
+    let changed: BTreeSet<&str> = before
+        .iter()
+        .filter(|(key, value)| after.get(*key) != Some(value))
+        .chain(after.iter().filter(|(key, _)| !before.contains_key(*key)))
+        .map(|(key, _)| key.as_str())
+        .collect();
+    if changed.is_empty() {
+        return "nothing that is a setting".to_owned();
+    }
+    let named: Vec<String> = changed
+        .iter()
+        .take(MAX_NAMED_KEYS)
+        .map(|key| key.escape_debug().take(MAX_KEY_LENGTH).collect())
+        .collect();
+    let named = named.join(", ");
+    if changed.len() > MAX_NAMED_KEYS {
+        let count = count_of_settings(changed.len());
+        return format!("{count}: {named} and others");
+    }
+    named
+}
+
+fn count_of_settings(count: usize) -> String {
+    match count {
+        1 => "1 setting".to_owned(),
+        count => format!("{count} settings"),
     }
 }

@@ -169,12 +169,40 @@ pub enum TransferDirection {
     Download {
         /// Bytes that the ACS announced; 0 is "not known".
         file_size: u32,
+        /// The entity tag of the state that is here already: the file is wanted only in another one.
+        known: Option<String>,
     },
     /// To the file server, by PUT.
     Upload {
         /// What to send.
         content: Bytes,
     },
+}
+
+/// What a transfer has brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Carried {
+    /// The upload is done.
+    Sent,
+    /// The file.
+    File {
+        /// All of it.
+        content: Bytes,
+        /// What the file server calls this state of it.
+        entity_tag: Option<String>,
+    },
+    /// The file is as it was when it was fetched last.
+    Unchanged,
+}
+
+impl Carried {
+    /// A file whose state has no name.
+    pub fn file(content: impl Into<Bytes>) -> Self {
+        Self::File {
+            content: content.into(),
+            entity_tag: None,
+        }
+    }
 }
 
 /// A transfer that is due now.

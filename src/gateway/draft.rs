@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::closed::if_open;
 use super::core::Gateway;
 use super::documents::Documents;
@@ -16,7 +18,10 @@ use super::schedule::after;
 use super::view::{View, provisional_identity};
 use crate::cwmp::{DeviceId, Event, EventCode};
 use crate::datamodel::ParameterPath;
-use crate::device::{DeviceRecord, FileRecord, FileRole, Mark, StoredParameters, TreePath};
+use crate::device::{
+    ChangeAuthor, DeviceRecord, FileRecord, FileRole, Mark, StoredParameters, TransferOrder,
+    TreePath,
+};
 use crate::mapping::{Change, NativeEdit, Pack, Parameter, Refusal, ValueState};
 use crate::native::{Document, Mac, Seal};
 use crate::store::{Batch, Record, Table, Ticket, decode, encode};
@@ -49,6 +54,12 @@ pub(super) struct Draft {
     pub(super) other_files: Vec<(TreePath, Option<FileRecord>)>,
     /// The phone is about to be given its own file: it need not be told to fetch it.
     pub(super) phone_is_here: bool,
+    /// Who changes the phone's file.
+    pub(super) author: ChangeAuthor,
+    /// An image that the phone has taken, and the version that it says it runs since.
+    pub(super) proven_firmware: Option<(ContentHash, String)>,
+    /// What is changed in it, in one line; made when it is written.
+    what: String,
 }
 
 /// What a commit leaves to do.
@@ -83,6 +94,9 @@ impl Draft {
             set_by_acs: BTreeSet::new(),
             other_files: Vec::new(),
             phone_is_here: false,
+            author: ChangeAuthor::Import,
+            proven_firmware: None,
+            what: String::new(),
         }
     }
 
@@ -177,7 +191,9 @@ impl Draft {
     /// (cwmp.md G1, V3).
     pub(super) fn begin_with_a_new_acs(&mut self) {
         let cpe = &mut self.record.cpe;
-        cpe.transfers.clear();
+        let is_of_a_person = |order: &TransferOrder| matches!(order, TransferOrder::Assigned(_));
+        cpe.transfers
+            .retain(|transfer| is_of_a_person(&transfer.order));
         cpe.autonomous_reports.clear();
         cpe.wishes.clear();
         cpe.scheduled_informs.clear();
@@ -191,6 +207,28 @@ impl Draft {
         if ordered.iter().any(Option::is_some) {
             *ordered = vec![None];
         }
+    }
+
+    /// Notes what the change means for what the phone has and should have.
+    fn follow_delivery(&mut self, now: Timestamp) {
+        let after = &self.record;
+        if after.delivery.desired == 0 {
+            // No phone stands behind the gateway's own CPE.
+            return;
+        }
+        let before = self.before.as_deref();
+        let booted_before = before.and_then(|before| before.booted_at);
+        let restarted = after
+            .booted_at
+            .filter(|booted| booted_before.is_some_and(|before| before != *booted));
+        let made = || (self.author, std::mem::take(&mut self.what));
+        self.record.changes.follow(
+            before.map(|before| &before.delivery),
+            &self.record.delivery,
+            made,
+            restarted,
+            now,
+        );
     }
 
     /// The record as it was loaded; `None` for a new device.
@@ -238,6 +276,9 @@ impl Gateway {
             set_by_acs: BTreeSet::new(),
             other_files: Vec::new(),
             phone_is_here: false,
+            author: ChangeAuthor::RollOut,
+            proven_firmware: None,
+            what: String::new(),
         };
         // Rows and parameters of other lenses mean nothing to these. A file that can't be read is
         // told where it is needed.
@@ -341,6 +382,7 @@ impl Gateway {
             self.meet_another_tree(&mut draft, &before)?;
         }
         self.identify(&mut draft);
+        draft.follow_delivery(self.inner.clock.now());
         self.note_own_changes(&mut draft, derived.as_ref())?;
         if let Some(derived) = &derived {
             self.keep_access(&mut draft, derived)?;
@@ -363,6 +405,13 @@ impl Gateway {
                 Some(file) => batch.put(Table::File, key, encode(&file)?),
                 None => batch.delete(Table::File, key),
             }
+        }
+        if let Some((image, version)) = draft.proven_firmware.take()
+            && let Some(mut known) = self.firmware_record(&image)?
+            && known.version.is_none()
+        {
+            known.version = Some(version);
+            batch.put(Table::Firmware, image.bytes(), encode(&known)?);
         }
         let record = encode(&draft.record)?;
         if draft.original.as_ref() != Some(&record) {
@@ -484,7 +533,8 @@ impl Gateway {
             let stored_at = documents.moved_from.as_ref().unwrap_or(&path);
             self.keep_imported(stored_at, own_file, content_hash)?;
         }
-        if is_known && content_hash != own_file.content_hash {
+        let is_new = content_hash != own_file.content_hash || documents.a_layer_has_changed;
+        if is_known && is_new {
             own_file.revision += 1;
         }
         own_file.content_hash = content_hash;
@@ -497,6 +547,7 @@ impl Gateway {
             batch.delete(Table::Document, from.as_str().as_bytes());
         }
         let revision = documents.own_file.revision;
+        draft.what = documents.what_has_changed();
         let delivery = &mut draft.record.delivery;
         if delivery.desired != revision {
             delivery.desired = revision;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::tests::{Bench, MAC, codes, set};
-use super::{ControlOutcome, Delivery, GatewayError, OpenSession};
+use super::{Carried, ControlOutcome, Delivery, GatewayError, OpenSession};
 use crate::cwmp::{AcsRequest, Download, EventCode};
 use crate::mapping::ControlAction;
 use crate::store::{Batch, Table};
@@ -93,7 +93,7 @@ async fn firmware_that_cannot_be_given_up_does_not_keep_the_gateway_busy() {
         }))
         .await;
     let job = bench.gateway.next_transfer().await;
-    let image = Ok(Some(Bytes::from_static(b"an image")));
+    let image = Ok(Carried::file(Bytes::from_static(b"an image")));
     bench.gateway.finish_transfer(MAC, job.id, image).await;
     bench.lose_own_file().await;
     bench.advance(86_400 * 30);

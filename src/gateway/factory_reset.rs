@@ -12,7 +12,7 @@ use super::file_passwords::Whose;
 use super::live::Live;
 use super::random;
 use crate::cwmp::{Event, EventCode, Fault};
-use crate::device::{CpeState, FileRecord, FileRole, RebootOrders, TreePath};
+use crate::device::{ChangeAuthor, CpeState, FileRecord, FileRole, RebootOrders, TreePath};
 use crate::mapping::Rows;
 use crate::native::{Document, Mac, Seal};
 use crate::store::AssetError;
@@ -100,6 +100,7 @@ impl Gateway {
         let before = self.inner.assets.put(&self.content_bytes(&path, &file)?)?;
         let pack = Arc::clone(&draft.pack);
         let (document, seal) = imported;
+        draft.author = ChangeAuthor::Acs;
         draft.documents(self)?.replace_own(&pack, document, seal);
         tracing::warn!(
             %mac, file = %path, asset = %before,

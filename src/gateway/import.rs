@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::check::Progress;
+use super::closed::if_open;
 use super::core::Gateway;
 use super::documents::Documents;
 use super::door::GatewayError;
@@ -20,7 +21,9 @@ use super::tree::{
     Candidate, Classified, Reader, TreeError, TreeFile, choose, classify, sealed, walk,
 };
 use super::tree_merge::{TreeMerge, collision_findings, merged_finding};
-use crate::device::{CpeState, DeviceRecord, FileContent, FileRecord, FileRole, TreePath};
+use crate::device::{
+    ChangeAuthor, CpeState, DeviceRecord, FileContent, FileRecord, FileRole, TreePath,
+};
 use crate::native::{Document, Mac, Seal, Side};
 use crate::store::{Batch, StoreError, Table, encode};
 use crate::wire::{ContentHash, Secret};
@@ -87,7 +90,7 @@ impl Gateway {
         let affixes = Arc::new(affixes);
         let mut done = 0;
         let mut own_files: BTreeMap<Mac, Vec<Candidate>> = BTreeMap::new();
-        let mut stale = BTreeSet::new();
+        let mut stale: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         // Shared files first: phones are derived from them.
         for file in files {
             // A running gateway has other things to do as well.
@@ -114,7 +117,8 @@ impl Gateway {
                 .await;
             let outcome = report.note(&file.path, None, imported)?;
             if concerns_phones && matches!(outcome, Outcome::Added | Outcome::Updated) {
-                stale.insert(file.path.folder().to_owned());
+                let changed = stale.entry(file.path.folder().to_owned()).or_default();
+                changed.insert(file.path.to_string());
             }
         }
         report.summary.phones = own_files.len() as u64;
@@ -337,6 +341,7 @@ impl Gateway {
             return Ok(Imported::failed(FindingKind::SeveralFiles, path, why));
         }
         let mut draft = self.draft(mac)?;
+        draft.author = ChangeAuthor::Import;
         let pack = Arc::clone(&draft.pack);
         let documents = match draft.documents(self) {
             Ok(documents) => documents,
@@ -472,10 +477,12 @@ impl Gateway {
         Ok(Draft::of_tree(mac, record, original, pack, documents))
     }
 
-    /// Derives the parameters of all phones anew that read a shared file in one of these folders.
+    /// Derives the parameters of all phones anew that may read a shared file in one of these folders.
+    /// A phone that reads one of the changed files has to fetch its files again: for it this is a
+    /// new revision.
     pub(super) async fn derive_all(
         &self,
-        stale: &BTreeSet<String>,
+        stale: &BTreeMap<String, BTreeSet<String>>,
         fresh: &BTreeSet<Mac>,
         report: &mut ImportReport,
     ) -> Result<(), GatewayError> {
@@ -483,14 +490,24 @@ impl Gateway {
             .devices()
             .filter_map(Result::ok)
             .filter(|(mac, record)| {
-                !fresh.contains(mac) && stale.contains(record.own_file.folder())
+                !fresh.contains(mac) && stale.contains_key(record.own_file.folder())
             })
             .map(|(mac, record)| (mac, record.own_file))
             .collect();
         for (mac, path) in concerned {
+            let Some(changed) = stale.get(path.folder()) else {
+                continue;
+            };
             let derived = self
                 .change(mac, |draft, _| {
                     draft.derive_anew = true;
+                    draft.author = ChangeAuthor::Import;
+                    if let Some(documents) = if_open(draft.documents(self))? {
+                        let mut read = documents.layers.counting().iter();
+                        if read.any(|layer| changed.contains(&layer.path)) {
+                            documents.layer_has_changed();
+                        }
+                    }
                     Ok::<(), GatewayError>(())
                 })
                 .await;

@@ -12,6 +12,7 @@ mod controls;
 mod convert;
 mod core;
 mod cpe_parameters;
+mod deliveries;
 mod device_log;
 mod documents;
 mod door;
@@ -22,6 +23,7 @@ mod export;
 mod factory_reset;
 mod file_index;
 mod file_passwords;
+mod firmware;
 mod hand_over;
 mod import;
 mod inform_parameters;
@@ -72,6 +74,8 @@ mod event_tests;
 #[cfg(test)]
 mod fetch_tests;
 #[cfg(test)]
+mod firmware_tests;
+#[cfg(test)]
 mod hand_over_tests;
 #[cfg(test)]
 mod layer_tests;
@@ -106,14 +110,16 @@ pub use controls::{
     SipTransportChoice, SipVia, WebAim, WebLoginRule,
 };
 pub use convert::{ConvertError, ConvertRequest, ConvertedFile};
+pub use deliveries::DeliveryDetail;
 pub use door::{
-    AcsEndpoint, ConnectionRequestTarget, Delivery, FetchAnswer, FetchReceipt, FetchRequest,
-    GatewayError, OpenSession, PendingCall, SessionOutcome, Shown, TransferDirection, TransferJob,
-    Transport,
+    AcsEndpoint, Carried, ConnectionRequestTarget, Delivery, FetchAnswer, FetchReceipt,
+    FetchRequest, GatewayError, OpenSession, PendingCall, SessionOutcome, Shown, TransferDirection,
+    TransferJob, Transport,
 };
 pub use edit_report::{EditReport, SetReport};
 pub use explain::PhoneExplanation;
 pub use file_passwords::{FilePassword, FilePasswords, ModelPattern};
+pub use firmware::{Assigned, Assignment, Chosen, FirmwareAddition, FirmwareError, FirmwareView};
 pub use hand_over::{HandOverError, HandOverOrder, HandOverState, HandOverSummary, HandedOver};
 pub use import::{ImportError, ImportOptions};
 pub use lightweight::LightweightJob;

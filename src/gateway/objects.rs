@@ -7,6 +7,7 @@ use super::inform_parameters::{self, INFORM_PARAMETERS};
 use super::rpc::{printable, unknown_name};
 use crate::cwmp::{CpeResponse, Fault, FaultCode};
 use crate::datamodel::{Entry, ObjectPath, ParameterPath};
+use crate::device::ChangeAuthor;
 use crate::mapping::{Pack, RowProblem, Rows};
 use crate::native::{Layers, Mac};
 
@@ -19,6 +20,7 @@ impl Gateway {
     ) -> Result<CpeResponse, Fault> {
         let table = read_object(object_name)?;
         self.change(mac, |draft, live| {
+            draft.author = ChangeAuthor::Acs;
             // Refuses a model whose keys mean other things, as setting values does.
             self.view(mac, live)?;
             let added = if draft.is_own_table(&table) {
@@ -47,6 +49,7 @@ impl Gateway {
     ) -> Result<CpeResponse, Fault> {
         let row = read_object(object_name)?;
         self.change(mac, |draft, live| {
+            draft.author = ChangeAuthor::Acs;
             self.view(mac, live)?;
             let is_own = row.parent().is_some_and(|table| draft.is_own_table(&table));
             let deleted = if is_own {

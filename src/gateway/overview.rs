@@ -9,12 +9,13 @@ use super::access::AccessSummary;
 use super::closed::if_open;
 use super::controls::MeansTried;
 use super::core::Gateway;
+use super::deliveries::DeliveryDetail;
 use super::door::GatewayError;
 use super::hand_over::{self, HandOverState};
 use super::values::ChangeError;
 use super::view::provisional_identity;
 use crate::datamodel::PathQuery;
-use crate::device::{DeviceRecord, TransferState};
+use crate::device::{DeliveryStatus, DeviceRecord, TransferState};
 use crate::mapping::ValueState;
 use crate::native::Mac;
 
@@ -48,6 +49,8 @@ pub struct DeviceSummary {
     pub served: Option<u64>,
     /// The revision that is seen to be in effect.
     pub confirmed: Option<u64>,
+    /// How far the desired revision has come.
+    pub status: DeliveryStatus,
     /// Its own file in the tree.
     pub file: String,
     /// How far it is with its own TR-069 client, when it is handed over to that.
@@ -89,6 +92,8 @@ pub struct DeviceDetail {
     /// By which means it is made to act, in the order in which they are tried, and what became of
     /// that on phones of its model and firmware.
     pub means: Vec<MeansTried>,
+    /// What became of the last changes of its file.
+    pub delivery: DeliveryDetail,
 }
 
 /// A transfer in `device show`.
@@ -177,6 +182,7 @@ impl Gateway {
             reboots: record.delivery.reboot.keys.len() as u64,
             access: self.access_summary(mac, record),
             means: self.means_tried(record),
+            delivery: self.delivery_detail(record),
         })
     }
 
@@ -257,6 +263,7 @@ impl Gateway {
                 .as_ref()
                 .map(|served| served.revision),
             confirmed: record.delivery.confirmed,
+            status: record.delivery_status(),
             file: record.own_file.to_string(),
             hand_over: record.hand_over.as_ref().map(hand_over::state),
         }

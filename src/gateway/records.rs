@@ -13,8 +13,8 @@ use crate::cwmp::{DeviceId, TransferComplete};
 use crate::datamodel::ParameterPath;
 use crate::device::{
     AcsOverride, Attribute, Contact, CpeState, DeliveryState, DeviceLog, DeviceRecord, EventQueue,
-    FileRecord, StoredParameters, SyslogPiece, SyslogRing, Transfer, TransferKind, TransferOrder,
-    TransferState, TreePath, UnknownPhone, UploadRecord,
+    FileRecord, FirmwareRecord, StoredParameters, SyslogPiece, SyslogRing, Transfer, TransferKind,
+    TransferOrder, TransferState, TreePath, UnknownPhone, UploadRecord,
 };
 use crate::mapping::FixedRows;
 use crate::store::{Record, RecordError, decode_body};
@@ -228,6 +228,11 @@ impl Record for UploadRecord {
     const KIND: &'static str = "upload";
 }
 
+impl Record for FirmwareRecord {
+    const VERSION: u8 = 1;
+    const KIND: &'static str = "firmware";
+}
+
 impl Record for Installation {
     const VERSION: u8 = 1;
     const KIND: &'static str = "installation";
@@ -240,8 +245,8 @@ mod tests {
     use super::*;
     use crate::cwmp::{Event, EventCode, FaultCode, Notification, TransferFault};
     use crate::device::{
-        Access, FileContent, FileRole, RebootOrders, SeenBy, Served, SyslogEntry, SyslogSwitch,
-        TokenHash,
+        Access, ChangeSets, FileContent, FileRole, FirmwareSource, RebootOrders, SeenBy, Served,
+        SyslogEntry, SyslogSwitch, TokenHash,
     };
     use crate::gateway::controls::{MeansTried, Remembered};
     use crate::mapping::{ControlAction, Rows};
@@ -383,6 +388,7 @@ mod tests {
                 "ntp.example.net".to_owned(),
             )]),
             reached_by: None,
+            changes: ChangeSets::default(),
             hand_over: None,
             seen_by: SeenBy::default(),
             syslog: SyslogSwitch::default(),
@@ -509,5 +515,17 @@ mod tests {
             content_hash: ContentHash::of(b"now"),
         };
         golden("upload.v1", &upload);
+        let firmware = FirmwareRecord {
+            file_name: "gxp2170fw.bin".to_owned(),
+            length: 12,
+            vendor: Some("vendor".to_owned()),
+            version: Some("1.2.3".to_owned()),
+            source: FirmwareSource::Download {
+                url: "http://files.example.net/gxp2170fw.bin".to_owned(),
+                entity_tag: Some("\"tag\"".to_owned()),
+            },
+            added_at: at(15),
+        };
+        golden("firmware.v1", &firmware);
     }
 }

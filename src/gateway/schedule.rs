@@ -69,6 +69,7 @@ impl Gateway {
             self.plan_scheduled_informs(mac, &record, from);
             self.plan_transfers(mac, &record, &Live::default());
             self.plan_control(mac, &record, now, true);
+            self.plan_delivery(mac, &record);
         }
         self.start_own_cpe().await
     }
@@ -132,6 +133,12 @@ impl Gateway {
                         tracing::error!(%error, "unknown phones can't be written down");
                     }
                 }
+                mac = self.inner.deliveries.next(&*self.inner.clock) => {
+                    if let Err(error) = self.delivery_is_due(mac).await {
+                        tracing::error!(%mac, %error, "a late phone can't be noted");
+                        self.try_again(&self.inner.deliveries, mac, &error);
+                    }
+                }
                 // The session that waits for it is planned besides.
                 _ = self.inner.throttled.next(&*self.inner.clock) => {}
             }
@@ -192,6 +199,7 @@ impl Gateway {
             self.plan_lightweight(mac, record, schema, now);
         }
         self.plan_scheduled_informs(mac, record, Timestamp::MIN);
+        self.plan_delivery(mac, record);
         if live.session.is_some() {
             return;
         }

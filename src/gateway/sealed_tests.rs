@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use md5::{Digest as _, Md5};
 
 use super::{
-    Acs, Clock, FetchAnswer, FetchRequest, FilePasswords, Finding, FindingKind, Gateway,
+    Acs, Carried, Clock, FetchAnswer, FetchRequest, FilePasswords, Finding, FindingKind, Gateway,
     GatewaySettings, ImportOptions, check,
 };
 use crate::cwmp::{AcsRequest, CpeResponse, Download, Fault, FaultCode, SetValue};
@@ -171,7 +171,7 @@ async fn download(gateway: &Gateway, content: Vec<u8>) -> Option<(FaultCode, Str
     let request = AcsRequest::Download(download);
     gateway.execute(MAC, request).await.unwrap();
     let job = gateway.next_transfer().await;
-    let content = Ok(Some(content.into()));
+    let content = Ok(Carried::file(content));
     gateway.finish_transfer(MAC, job.id, content).await;
     let (record, _) = gateway.load(MAC).unwrap().unwrap();
     let mut transfers = record.cpe.transfers.into_iter();

@@ -501,5 +501,7 @@ fn method_event(transfer: &Transfer) -> EventCode {
             | TransferKind::DownloadFirmware
             | TransferKind::DownloadFile,
         ) => EventCode::Download,
+        // No report of it waits here: it is told as one that the ACS has not ordered.
+        (TransferOrder::Assigned(_), _) => EventCode::AutonomousTransferComplete,
     }
 }

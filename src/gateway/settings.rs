@@ -34,6 +34,9 @@ pub struct GatewaySettings {
     pub phones_url: Option<Url>,
     /// How long a phone may take to run firmware, or to fetch another file, that it was given.
     pub firmware_deadline: Duration,
+    /// How long a phone may take to fetch a change of its file before it is overdue; `None`: as long
+    /// as it likes.
+    pub delivery_deadline: Option<Duration>,
     /// Largest file of a Download, in bytes.
     pub max_transfer_bytes: u64,
     /// Lines of syslog that are kept of each phone, in bytes.
@@ -60,6 +63,7 @@ impl Default for GatewaySettings {
             file_passwords: FilePasswords::default(),
             phones_url: None,
             firmware_deadline: Duration::from_secs(1800),
+            delivery_deadline: Some(Duration::from_secs(86_400)),
             max_transfer_bytes: 64 << 20,
             syslog_keep_bytes: 64 << 10,
             syslog_port: None,

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use jiff::Timestamp;
 
 use super::{
-    Acs, Clock, ControlSettings, Delivery, FetchAnswer, FetchRequest, Gateway, GatewaySettings,
-    ImportOptions, MissRules, OpenSession, SessionOutcome,
+    Acs, Carried, Clock, ControlSettings, Delivery, FetchAnswer, FetchRequest, Gateway,
+    GatewaySettings, ImportOptions, MissRules, OpenSession, SessionOutcome,
 };
 use crate::cwmp::{
     AcsProfile, AcsRequest, CpeResponse, Download, EventCode, RetryAfter, SetAttribute, SetValue,
@@ -504,7 +504,7 @@ async fn a_report_that_the_acs_ignores_is_repeated_more_and_more_slowly() {
     let (_, own) = bench.gateway.own_file(MAC).unwrap();
     bench
         .gateway
-        .finish_transfer(MAC, job.id, Ok(Some(own.into())))
+        .finish_transfer(MAC, job.id, Ok(Carried::file(own)))
         .await;
     let bench = bench.restart().await;
     assert!(

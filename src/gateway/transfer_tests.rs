@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 
 use super::tests::{Bench, MAC, codes};
-use super::{ControlOutcome, Delivery, FetchAnswer, FetchRequest, OpenSession};
+use super::{Carried, ControlOutcome, Delivery, FetchAnswer, FetchRequest, OpenSession};
 use crate::cwmp::{
     AcsProfile, AcsRequest, CpeCall, CpeResponse, Download, EventCode, FaultCode, QueuedTransfer,
     QueuedTransferState, RequestDownload, ScheduleDownload, TimeWindow, TransferComplete,
@@ -73,7 +73,7 @@ impl Bench {
         let job = self.gateway.next_transfer().await;
         let content = Bytes::from_static(content);
         self.gateway
-            .finish_transfer(MAC, job.id, Ok(Some(content)))
+            .finish_transfer(MAC, job.id, Ok(Carried::file(content)))
             .await;
     }
 
@@ -115,7 +115,7 @@ impl Bench {
     }
 
     /// The path at which the phone is pointed for its firmware.
-    fn image_path(&self) -> String {
+    pub(super) fn image_path(&self) -> String {
         let text = self.own_text();
         let start = text.find("192.0.2.1:8080/").expect("a pointer") + "192.0.2.1:8080/".len();
         let folder = text[start..].split('<').next().unwrap();

@@ -64,7 +64,7 @@ impl UploadStore {
             }
         }
         if all_read {
-            for hash in contents.hashes()? {
+            for (hash, _) in contents.list()? {
                 if !totals.references.contains_key(&hash) {
                     contents.remove(&hash)?;
                 }

@@ -68,7 +68,7 @@ fn names(gateway: &Gateway) -> Vec<String> {
 /// Files in the folder of contents.
 fn contents(folder: &Path) -> usize {
     let uploads = AssetStore::open(folder).unwrap().beside("uploads").unwrap();
-    uploads.hashes().unwrap().len()
+    uploads.list().unwrap().len()
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn what_a_known_phone_sends_is_kept_beside_the_tree() {
     let content = gateway.upload_content(MAC, "000b82a1b2c3local.cfg");
     assert_eq!(content.unwrap().unwrap(), b"local");
     assert!(gateway.upload_content(MAC, "other.cfg").unwrap().is_none());
-    let log = gateway.device_log(MAC).unwrap();
+    let log = gateway.log_file(MAC).unwrap();
     assert!(
         log.contains("has sent logs/000B82A1B2C3_1.log, 5 bytes, from 192.0.2.7"),
         "{log}"
@@ -164,7 +164,7 @@ async fn quotas_hold_and_a_refusal_disturbs_nothing() {
         names(&gateway),
         ["000b82a1b2c3-a.log", "000b82a1b2c3-b.log"]
     );
-    let log = gateway.device_log(MAC).unwrap();
+    let log = gateway.log_file(MAC).unwrap();
     assert!(
         log.contains(
             "000b82a1b2c3-c.log from 192.0.2.7, which is not kept: the phone's uploads are full"

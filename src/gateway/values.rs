@@ -15,6 +15,7 @@ use super::unique_keys::{self, Wanted};
 use super::view::{Shown, View};
 use crate::cwmp::{Fault, FaultCode, ParameterFault, SetValue};
 use crate::datamodel::{ParameterPath, ValueProblem, ValueType};
+use crate::device::ChangeAuthor;
 use crate::mapping::{Change, Refusal, RefusalReason};
 use crate::native::Mac;
 
@@ -69,6 +70,7 @@ impl Gateway {
             let view = self.view_naming(mac, live, names, false)?;
             let checked = self.check(draft, &view, &parameters)?;
             draft.set_by_acs = checked.paths();
+            draft.author = ChangeAuthor::Acs;
             let report = self.apply(draft, checked)?;
             draft.record.cpe.parameter_key = parameter_key;
             Ok(report.applied_later)
@@ -95,6 +97,7 @@ impl Gateway {
             .collect();
         self.change(mac, |draft, live| {
             let view = self.view(mac, live)?;
+            draft.author = ChangeAuthor::Operator;
             Ok(self.set_on(draft, &view, &parameters)?)
         })
         .await
@@ -124,6 +127,7 @@ impl Gateway {
         paths: Vec<String>,
     ) -> Result<SetReport, ChangeError> {
         self.change(mac, |draft, live| {
+            draft.author = ChangeAuthor::Operator;
             // Refuses a model whose keys mean other things, as setting does.
             let view = self.view(mac, live)?;
             let mut in_files = Vec::new();

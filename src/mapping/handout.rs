@@ -202,6 +202,15 @@ impl Pack {
         })
     }
 
+    /// Whether a phone of this pack may ask for firmware by this name.
+    pub fn names_firmware(&self, file_name: &str) -> bool {
+        self.vendor.handouts.iter().any(|rule| {
+            let names = rule.names.as_ref();
+            rule.kind == HandoutKind::Firmware
+                && names.is_some_and(|names| names.is_match(file_name))
+        })
+    }
+
     /// Points a phone's own file at a file, all settings or none. The result takes it back.
     ///
     /// # Errors

@@ -38,7 +38,10 @@ pub(super) trait FileSource: Clone + Send + Sync + 'static {
 
     /// Takes note that the body of an answer has left.
     fn fetched(&self, receipt: FetchReceipt) -> impl Future<Output = ()> + Send;
+}
 
+/// Where files go that phones send: the gateway, and in tests something smaller.
+pub(super) trait UploadTarget: Clone + Send + Sync + 'static {
     /// Whether a file may come.
     fn admit_upload(
         &self,
@@ -66,7 +69,9 @@ impl FileSource for Gateway {
     fn fetched(&self, receipt: FetchReceipt) -> impl Future<Output = ()> + Send {
         self.fetched(receipt)
     }
+}
 
+impl UploadTarget for Gateway {
     fn admit_upload(
         &self,
         request: &FetchRequest,
@@ -112,7 +117,7 @@ impl<S: FileSource> Files<S> {
 }
 
 /// Answers any request: GET and HEAD of a file, PUT of one; other methods are not for phones.
-pub(super) async fn answer<S: FileSource>(
+pub(super) async fn answer<S: FileSource + UploadTarget>(
     request: HttpRequest,
     body: web::Payload,
     files: web::Data<Files<S>>,
@@ -427,7 +432,9 @@ pub(super) mod tests {
             // A test that is over does not listen any more.
             let _ = self.fetched.send(receipt);
         }
+    }
 
+    impl UploadTarget for Stub {
         async fn admit_upload(
             &self,
             _: &FetchRequest,

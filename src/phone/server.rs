@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::certificates::CertificateFiles;
-use super::files::{FileSource, Files, answer};
+use super::files::{FileSource, Files, UploadTarget, answer};
 use super::own_end::OwnEnd;
 use super::stalled::Connections;
 use super::tls::{Clients, PhoneTls, TlsError, TlsFiles};
@@ -184,7 +184,7 @@ impl PhoneServer {
     }
 }
 
-pub(super) fn bind<S: FileSource>(
+pub(super) fn bind<S: FileSource + UploadTarget>(
     settings: &PhoneSettings,
     source: S,
 ) -> Result<PhoneServer, PhoneServerError> {

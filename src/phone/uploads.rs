@@ -8,7 +8,7 @@ use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, web};
 use tokio::sync::Semaphore;
 
-use super::files::{FileSource, fetch_request, not_found, unauthorized};
+use super::files::{UploadTarget, fetch_request, not_found, unauthorized};
 use crate::gateway::UploadRefusal;
 
 /// How long a body may take.
@@ -27,7 +27,7 @@ impl Default for Places {
 }
 
 /// Answers a PUT.
-pub(super) async fn take<S: FileSource>(
+pub(super) async fn take<S: UploadTarget>(
     request: &HttpRequest,
     body: web::Payload,
     source: &S,

@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::StoreError;
@@ -147,36 +148,46 @@ impl AssetStore {
         self.place(hash).1.is_file()
     }
 
-    /// Removes a content; one that is not there is no error.
+    /// Every content that is there, with the moment at which it was written.
     ///
     /// # Errors
     /// [`AssetError::Files`].
-    pub fn remove(&self, hash: &ContentHash) -> Result<(), AssetError> {
-        let path = self.place(hash).1;
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(StoreError::io(&path)(error).into())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The hashes of all contents, in no order; they are not verified.
-    ///
-    /// # Errors
-    /// [`AssetError::Files`].
-    pub fn hashes(&self) -> Result<Vec<ContentHash>, AssetError> {
-        let mut hashes = Vec::new();
-        for directory in names(&self.root)? {
-            if directory.len() != 2 {
+    pub fn list(&self) -> Result<Vec<(ContentHash, Timestamp)>, AssetError> {
+        let mut found = Vec::new();
+        let entries = |path: &Path| fs::read_dir(path).map_err(StoreError::io(path));
+        for directory in entries(&self.root)? {
+            let directory = directory.map_err(StoreError::io(&self.root))?.path();
+            if directory == self.unfinished() || !directory.is_dir() {
                 continue;
             }
-            for rest in names(&self.root.join(&directory))? {
-                // Nothing else is put there by us.
-                hashes.extend(format!("{directory}{rest}").parse::<ContentHash>());
+            for file in entries(&directory)? {
+                let file = file.map_err(StoreError::io(&directory))?;
+                let first = directory.file_name().unwrap_or_default().to_string_lossy();
+                let name = format!("{first}{}", file.file_name().to_string_lossy());
+                // What has another name was not put here by us.
+                let Ok(hash) = name.parse() else { continue };
+                let path = file.path();
+                let written = file.metadata().and_then(|facts| facts.modified());
+                let written = written.map_err(StoreError::io(&path))?;
+                found.push((hash, Timestamp::try_from(written).unwrap_or(Timestamp::MAX)));
             }
         }
-        Ok(hashes)
+        Ok(found)
+    }
+
+    /// Removes a content; one that is not there is no error. Whether something refers to it, the
+    /// caller knows.
+    ///
+    /// # Errors
+    /// [`AssetError`].
+    pub fn remove(&self, hash: &ContentHash) -> Result<(), AssetError> {
+        let (directory, path) = self.place(hash);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            removed => removed.map_err(StoreError::io(&path))?,
+        }
+        sync_directory(&directory)?;
+        Ok(())
     }
 
     /// The directory and the file of a content: `ab/cdef…`. Only a hash leads to a path.
@@ -191,14 +202,6 @@ impl AssetStore {
     fn unfinished(&self) -> PathBuf {
         self.root.join("unfinished")
     }
-}
-
-/// The names in a directory, as far as they are text.
-fn names(directory: &Path) -> Result<Vec<String>, StoreError> {
-    let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-    let entries = entries.map_err(StoreError::io(directory))?;
-    let names = entries.into_iter().map(|entry| entry.file_name());
-    Ok(names.filter_map(|name| name.into_string().ok()).collect())
 }
 
 fn failure(hash: &ContentHash, path: &Path, error: io::Error) -> AssetError {
@@ -263,9 +266,13 @@ mod tests {
         assert!(!assets.exists(&kept));
         uploads.remove(&removed).unwrap();
         uploads.remove(&removed).unwrap();
-        assert_eq!(uploads.hashes().unwrap(), [kept]);
+        let hashes = |store: &AssetStore| -> Vec<ContentHash> {
+            let listed = store.list().unwrap().into_iter();
+            listed.map(|(hash, _)| hash).collect()
+        };
+        assert_eq!(hashes(&uploads), [kept]);
         assert!(dir.path().join("uploads").is_dir());
-        assert_eq!(assets.hashes().unwrap(), []);
+        assert_eq!(hashes(&assets), []);
     }
 
     #[test]

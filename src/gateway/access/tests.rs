@@ -217,7 +217,7 @@ impl Bench {
     }
 
     fn log(&self, mac: Mac) -> String {
-        self.gateway.device_log(mac).unwrap()
+        self.gateway.log_file(mac).unwrap()
     }
 }
 

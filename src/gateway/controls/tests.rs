@@ -289,7 +289,7 @@ async fn an_order_to_restart_ends_when_its_time_is_over() {
     bench.advance(4_400);
     assert!(bench.is_quiet().await);
     assert_eq!(bench.restarts(), 0);
-    let log = bench.gateway.device_log(MAC).unwrap();
+    let log = bench.gateway.log_file(MAC).unwrap();
     assert!(log.contains("the order is at its end"), "{log}");
     bench.fetch().await;
     bench.gateway.wake(MAC).await;

@@ -17,7 +17,7 @@ pub(in crate::gateway) struct Health {
     announced: AtomicU64,
     /// The desired revision is not fetched yet.
     pending: AtomicU64,
-    /// Those of them that were told in vain.
+    /// Those of them that are late, or were told in vain.
     overdue: AtomicU64,
     sessions_running: AtomicU64,
     sessions_ended: AtomicU64,
@@ -36,7 +36,7 @@ impl Health {
             (&self.announced, |record| record.identity.is_some()),
             (&self.pending, |record| record.delivery.is_outstanding()),
             (&self.overdue, |record| {
-                record.delivery.status() == DeliveryStatus::Overdue
+                record.delivery_status() == DeliveryStatus::Overdue
             }),
         ] {
             match (before.is_some_and(is_counted), is_counted(after)) {

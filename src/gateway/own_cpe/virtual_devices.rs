@@ -221,7 +221,7 @@ impl Gateway {
         });
         let contact = record.as_ref().and_then(|record| record.contact.as_ref());
         let address = contact.map(|contact| contact.address.to_string());
-        let status = record.as_ref().map(|record| record.delivery.status());
+        let status = record.as_ref().map(|record| record.delivery_status());
         let text = |name: &str, value: String| (name.to_owned(), ValueType::String, value);
         // There is no table of hosts that `Host` and the references could point to.
         let columns = [

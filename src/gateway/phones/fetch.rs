@@ -16,6 +16,15 @@ use crate::mapping::Recognised;
 use crate::native::Mac;
 use crate::wire::ContentHash;
 
+/// The file that a request names.
+pub(in crate::gateway) struct Found<'r> {
+    /// Under its own name.
+    path: TreePath,
+    pub(in crate::gateway) file: FileRecord,
+    /// What stands before its name in the request and looks like a token.
+    token: Option<&'r str>,
+}
+
 /// A request for a file that is there, and what is known of who asks.
 pub(super) struct Asked<'r> {
     request: &'r FetchRequest,
@@ -170,7 +179,7 @@ impl Gateway {
     /// The file that is asked for, and the phone that seems to ask. `None` when there is no such
     /// file.
     fn asked<'r>(&self, request: &'r FetchRequest) -> Result<Option<Asked<'r>>, GatewayError> {
-        let Some(((path, file), token)) = self.find_wanted(request)? else {
+        let Some(Found { path, file, token }) = self.find_wanted(request)? else {
             return Ok(None);
         };
         let mut asked = Asked {
@@ -224,14 +233,19 @@ impl Gateway {
     pub(in crate::gateway) fn find_wanted<'r>(
         &self,
         request: &'r FetchRequest,
-    ) -> Result<Option<((TreePath, FileRecord), Option<&'r str>)>, GatewayError> {
-        if let Some(found) = self.find_file(&request.path)? {
-            return Ok(Some((found, None)));
+    ) -> Result<Option<Found<'r>>, GatewayError> {
+        if let Some((path, file)) = self.find_file(&request.path)? {
+            let token = None;
+            return Ok(Some(Found { path, file, token }));
         }
         match split_token(&request.path) {
             Some((token, path)) if request.transport != Transport::Tftp => {
                 let found = self.find_file(path)?;
-                Ok(found.map(|found| (found, Some(token))))
+                Ok(found.map(|(path, file)| Found {
+                    path,
+                    file,
+                    token: Some(token),
+                }))
             }
             _ => Ok(None),
         }

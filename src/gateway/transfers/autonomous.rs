@@ -13,8 +13,12 @@ const MAX_REPORTS: usize = 16;
 impl Draft {
     /// The phone has taken firmware that no Download gave it, and runs it.
     pub(super) fn report_own_upgrade(&mut self, now: Timestamp) {
+        self.report_autonomous(own_upgrade(now));
+    }
+
+    /// Tells the ACS of a transfer that it has not ordered, if it wants to hear of such.
+    pub(super) fn report_autonomous(&mut self, report: AutonomousTransferComplete) {
         let cpe = &mut self.record.cpe;
-        let report = own_upgrade(now);
         if !wants(&cpe.autonomous_policy, &report) {
             return;
         }

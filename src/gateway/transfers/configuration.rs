@@ -10,6 +10,7 @@ use super::super::draft::Draft;
 use super::super::file_passwords::Whose;
 use super::outcome::transfer_fault;
 use crate::cwmp::{Fault, FaultCode, TransferFault};
+use crate::device::ChangeAuthor;
 use crate::native::{Document, LayerKind, Seal};
 use crate::store::MAX_LONG_VALUE_BYTES;
 
@@ -88,6 +89,7 @@ impl Draft {
             Some(Ok(_)) | None => {}
         }
         documents.replace_own(&pack, document, seal);
+        self.author = ChangeAuthor::Acs;
         Ok(Ok(()))
     }
 }

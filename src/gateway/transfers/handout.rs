@@ -18,8 +18,8 @@ use super::orders::unknown_file_type;
 use super::outcome::{Content, transfer_fault};
 use crate::cwmp::{Fault, FaultCode, TransferFault};
 use crate::device::{
-    DeviceRecord, FileContent, FileRecord, FileRole, Installing, Transfer, TransferKind,
-    TransferOrder, TransferState, TreePath,
+    ChangeAuthor, DeviceRecord, FileContent, FileRecord, FileRole, Installing, Transfer,
+    TransferKind, TransferOrder, TransferState, TreePath,
 };
 use crate::mapping::{HandoutKind, HandoutPlace, HandoutRule, Pack};
 use crate::native::Mac;
@@ -31,7 +31,7 @@ const RESTART_WAIT: Duration = Duration::from_secs(60);
 const WRITING_TIME: Duration = Duration::from_secs(600);
 
 /// FileType of firmware.
-pub(super) const FIRMWARE: &str = "1 Firmware Upgrade Image";
+pub(in crate::gateway) const FIRMWARE: &str = "1 Firmware Upgrade Image";
 
 /// How a phone was seen to take a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ struct Base {
 }
 
 /// How a file will be handed out.
-pub(super) struct HandoutPlan<'p> {
+pub(in crate::gateway) struct HandoutPlan<'p> {
     pub(super) kind: HandoutKind,
     rule: &'p HandoutRule,
     base: Base,
@@ -74,7 +74,7 @@ pub(super) struct HandoutPlan<'p> {
 
 impl Gateway {
     /// Whether and how a phone can be given a file. Nothing is changed.
-    pub(super) fn plan_handout<'p>(
+    pub(in crate::gateway) fn plan_handout<'p>(
         &self,
         pack: &'p Pack,
         record: &DeviceRecord,
@@ -185,7 +185,7 @@ impl Gateway {
 
 impl Draft {
     /// Lays a file out for the phone, and points it there.
-    pub(super) fn hand_out(
+    pub(in crate::gateway) fn hand_out(
         &mut self,
         gateway: &Gateway,
         transfer: &Transfer,
@@ -230,6 +230,7 @@ impl Draft {
             Ok(pointers) => pointers,
             Err(error) => return failed(error.to_string()),
         };
+        self.author = ChangeAuthor::Firmware;
         let file = FileRecord {
             role: FileRole::Handout { mac: self.mac },
             content: FileContent::Asset,
@@ -241,7 +242,7 @@ impl Draft {
         self.other_files.push((path.clone(), Some(file)));
         let deadline = after(now, gateway.inner.settings.firmware_deadline);
         let deadline = match &transfer.order {
-            TransferOrder::Once => deadline,
+            TransferOrder::Once | TransferOrder::Assigned(_) => deadline,
             TransferOrder::Within(windows) => windows
                 .first()
                 .map_or(deadline, |window| window.end.min(deadline)),
@@ -369,6 +370,14 @@ impl Draft {
             })
             .map(|transfer| transfer.id)
             .collect();
+        for transfer in &self.record.cpe.transfers {
+            if let TransferState::Installing(installing) = &transfer.state
+                && installed.contains(&transfer.id)
+                && installing.fetched_at.is_some()
+            {
+                self.proven_firmware = Some((installing.content, version.clone()));
+            }
+        }
         if installed.is_empty() {
             self.report_own_upgrade(now);
         }
@@ -411,6 +420,7 @@ impl Draft {
         gateway: &Gateway,
         installing: &Installing,
     ) -> Result<(), GatewayError> {
+        self.author = ChangeAuthor::Firmware;
         let pack = Arc::clone(&self.pack);
         match if_open(self.documents(gateway))? {
             Some(documents) => {
@@ -428,7 +438,7 @@ impl Draft {
 }
 
 /// The name of a file, as the ACS gave it or as it stands in the URL.
-fn given_name(transfer: &Transfer) -> &str {
+pub(super) fn given_name(transfer: &Transfer) -> &str {
     if !transfer.target_file_name.is_empty() {
         return &transfer.target_file_name;
     }

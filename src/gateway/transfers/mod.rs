@@ -7,8 +7,11 @@ mod handout;
 mod orders;
 mod outcome;
 mod queue;
+mod shared_fetches;
 mod windows;
 mod wishes;
 
-pub(in crate::gateway) use handout::Take;
+pub(in crate::gateway) use handout::{FIRMWARE, Take};
+pub(in crate::gateway) use outcome::{Content, is_web_page, transfer_fault};
+pub(in crate::gateway) use shared_fetches::SharedFetches;
 pub use wishes::WishError;

@@ -137,7 +137,11 @@ impl Gateway {
 }
 
 impl Draft {
-    fn queue_transfer(&mut self, gateway: &Gateway, transfer: Transfer) -> Result<(), Fault> {
+    pub(in crate::gateway) fn queue_transfer(
+        &mut self,
+        gateway: &Gateway,
+        transfer: Transfer,
+    ) -> Result<(), Fault> {
         let cpe = &mut self.record.cpe;
         let is_waiting =
             |transfer: &&Transfer| matches!(transfer.state, TransferState::Waiting { .. });

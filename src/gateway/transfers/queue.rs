@@ -77,6 +77,10 @@ impl Gateway {
             // The phone has another such file to take; its end plans this one again.
             return Ok(None);
         }
+        if let TransferOrder::Assigned(image) = transfer.order {
+            Box::pin(self.lay_out_assigned(mac, id, image, &mut live)).await?;
+            return Ok(None);
+        }
         let Ok(url) = Url::parse(&transfer.url) else {
             return Ok(None);
         };
@@ -85,6 +89,7 @@ impl Gateway {
             | TransferKind::DownloadFirmware
             | TransferKind::DownloadFile => TransferDirection::Download {
                 file_size: transfer.file_size,
+                known: self.known_state(transfer)?,
             },
             TransferKind::UploadConfiguration => TransferDirection::Upload {
                 content: self.own_file_bytes(&record.own_file)?,
@@ -94,6 +99,14 @@ impl Gateway {
             },
         };
         live.running_transfers.insert(id);
+        let may_be_shared = matches!(
+            transfer.kind,
+            TransferKind::DownloadFirmware | TransferKind::DownloadFile
+        );
+        let acs = self.acs_number(mac);
+        if may_be_shared && !self.inner.shared_fetches.begin(mac, transfer, acs) {
+            return Ok(None);
+        }
         Ok(Some(TransferJob {
             mac,
             id,
@@ -106,6 +119,18 @@ impl Gateway {
             // Where the ACS counts the tries, they are counted here.
             may_repeat: transfer.order == TransferOrder::Once,
         }))
+    }
+
+    /// What the file server called the file when it was fetched from there before, if it can be what
+    /// is wanted.
+    fn known_state(&self, transfer: &Transfer) -> Result<Option<String>, GatewayError> {
+        if transfer.kind != TransferKind::DownloadFirmware {
+            return Ok(None);
+        }
+        let known = self.firmware_from(&transfer.url)?;
+        let size = u64::from(transfer.file_size);
+        let known = known.filter(|(_, record, _)| size == 0 || size == record.length);
+        Ok(known.map(|(_, _, tag)| tag))
     }
 
     fn own_file_bytes(&self, path: &crate::device::TreePath) -> Result<Bytes, GatewayError> {
@@ -161,7 +186,10 @@ impl Gateway {
     ) -> Result<Vec<QueuedTransfer>, Fault> {
         let live = self.hold(mac).await;
         let (record, _) = self.load(mac)?.ok_or(GatewayError::UnknownPhone(mac))?;
-        let ordered = record.cpe.transfers.iter().map(|transfer| QueuedTransfer {
+        let of_acs = |transfer: &&Transfer| !matches!(transfer.order, TransferOrder::Assigned(_));
+        let ordered = record.cpe.transfers.iter();
+        let ordered = ordered.filter(|one| all || of_acs(one));
+        let ordered = ordered.map(|transfer| QueuedTransfer {
             command_key: transfer.command_key.clone(),
             state: state_of(transfer, &live),
             is_download: transfer.kind.is_download(),
@@ -189,7 +217,10 @@ impl Gateway {
     ) -> Result<(), Fault> {
         self.change(mac, |draft, live| {
             let transfers = &mut draft.record.cpe.transfers;
-            let meant = |transfer: &Transfer| transfer.command_key == command_key;
+            let meant = |transfer: &Transfer| {
+                transfer.command_key == command_key
+                    && !matches!(transfer.order, TransferOrder::Assigned(_))
+            };
             let has_begun =
                 |transfer: &Transfer| state_of(transfer, live) != QueuedTransferState::Waiting;
             if transfers.iter().any(|one| meant(one) && has_begun(one)) {

@@ -1,6 +1,6 @@
 //! A file that the old server has given, taken over as an import of it would have done.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 
 use bytes::Bytes;
@@ -66,7 +66,7 @@ impl Gateway {
         }
         Ok(match self.find_wanted(request)? {
             None => FilePlace::Nowhere,
-            Some(((_, file), _)) if matches!(file.role, FileRole::Handout { .. }) => {
+            Some(found) if matches!(found.file.role, FileRole::Handout { .. }) => {
                 FilePlace::GatewayOnly
             }
             Some(_) => FilePlace::Tree,
@@ -151,7 +151,8 @@ impl Gateway {
             let mut imported = self.import_other(path, role, content, options).await?;
             imported.findings = classified.findings;
             if is_shared && matches!(imported.outcome, Outcome::Added | Outcome::Updated) {
-                let folder = BTreeSet::from([path.folder().to_owned()]);
+                let changed = BTreeSet::from([path.as_str().to_owned()]);
+                let folder = BTreeMap::from([(path.folder().to_owned(), changed)]);
                 let mut report = ImportReport::default();
                 Box::pin(self.derive_all(&folder, &BTreeSet::new(), &mut report)).await?;
             }

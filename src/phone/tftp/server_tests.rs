@@ -67,6 +67,10 @@ impl FileSource for Source {
         }
     }
 
+    fn is_no_news(&self, _: &FetchReceipt) -> bool {
+        false
+    }
+
     async fn fetched(&self, receipt: FetchReceipt) {
         // A test that is over does not listen any more.
         let _ = self.fetched.send(receipt);

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::{Instant, timeout};
 
-use super::super::files::FileSource;
+use super::super::files::{FileSource, UploadTarget};
 use super::breaker::Breaker;
 use super::catch_all::{CatchAll, Likeness, is_page};
 use super::old_server::{OldAnswer, OldServer, Patience, Question};
@@ -85,7 +85,9 @@ impl FileSource for PhoneFiles {
     fn fetched(&self, receipt: FetchReceipt) -> impl Future<Output = ()> + Send {
         self.gateway.fetched(receipt)
     }
+}
 
+impl UploadTarget for PhoneFiles {
     fn admit_upload(
         &self,
         request: &FetchRequest,
