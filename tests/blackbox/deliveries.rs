@@ -194,6 +194,11 @@ async fn firmware_that_a_person_gives_phones_is_taken_and_the_catalogue_tells() 
         let path = pointed_at(&bench, server, phone, name).await;
         let image = fetch(bench.address(7), server, &path, phone.user_agent).await;
         assert_eq!(image.body, format!("an image for {name}").as_bytes());
+        // It is noted when the last byte has left; no phone is back as fast as this one.
+        bench.show_once(phone.mac, |_| {
+            let log = bench.command(&["device", "log", phone.mac]);
+            log.stdout.contains("the phone has all of it")
+        });
         let target = format!("/{}", phone.own_file());
         let own = fetch(bench.address(7), server, &target, new).await;
         // A last line without an end has got one with the line that was added behind it.

@@ -145,9 +145,12 @@ async fn a_flood_is_dropped_and_counted_and_phones_are_served_meanwhile() {
     }
     flood.join().unwrap();
     let phone = bench.address(0);
-    send(phone, &gateway, "<11>after the flood");
-    let log = said_once(&bench, GRANDSTREAM.mac, |log| !log.is_empty());
-    assert_eq!(texts(&log), ["after the flood"]);
+    // As long as the flood stands in the system's buffer, more is lost.
+    let log = said_once(&bench, GRANDSTREAM.mac, |log| {
+        send(phone, &gateway, "<11>after the flood");
+        !log.is_empty()
+    });
+    assert!(texts(&log).iter().all(|text| *text == "after the flood"));
     let report = report(&bench);
     let count = |name: &str| report[name].as_u64().unwrap();
     assert!(count("of_nobody") >= 2000, "{report:#}");
