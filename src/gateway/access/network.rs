@@ -12,7 +12,7 @@ pub struct Network(IpNet);
 
 /// The text is no network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no network; write one as 192.0.2.0/24, or one address")]
+#[error("`{text}` is neither a network (192.0.2.0/24) nor an address (192.0.2.7)")]
 pub struct NetworkError {
     /// The text that was given, cut after 64 characters.
     pub text: String,

@@ -1,30 +1,16 @@
 //! From where requests are taken.
 
 use std::net::IpAddr;
-use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+
+use crate::gateway::Network;
 
 /// `phones.tftp_allow`: networks (`10.0.0.0/8`, `fd00::/8`) and addresses. Empty stands for private,
 /// loopback and link-local addresses: over TFTP nothing is shown of who asks, so a gateway that can
 /// be reached from the internet must not answer everybody because a line was left out.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 pub struct AllowedSources(Vec<Network>);
-
-/// One entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Network {
-    address: IpAddr,
-    /// Leading bits that count.
-    prefix: u8,
-}
-
-/// A text is no entry.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is neither a network (10.0.0.0/8) nor an address (192.0.2.7)")]
-struct NetworkError {
-    text: String,
-}
 
 impl AllowedSources {
     /// Whether a request from this address is taken.
@@ -33,7 +19,7 @@ impl AllowedSources {
         if self.0.is_empty() {
             return is_inside(address);
         }
-        self.0.iter().any(|network| network.contains(address))
+        self.0.iter().any(|network| network.holds(address))
     }
 }
 
@@ -45,55 +31,6 @@ fn is_inside(address: IpAddr) -> bool {
         IpAddr::V6(address) => {
             address.is_unique_local() || address.is_loopback() || address.is_unicast_link_local()
         }
-    }
-}
-
-impl Network {
-    fn contains(self, address: IpAddr) -> bool {
-        let prefix = u32::from(self.prefix);
-        match (self.address, address) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                let differing = network.to_bits() ^ address.to_bits();
-                differing.leading_zeros() >= prefix
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                let differing = network.to_bits() ^ address.to_bits();
-                differing.leading_zeros() >= prefix
-            }
-            _ => false,
-        }
-    }
-}
-
-impl FromStr for Network {
-    type Err = NetworkError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || NetworkError {
-            text: text.to_owned(),
-        };
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().map_err(|_| wrong())?;
-        let bits = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = match prefix {
-            Some(prefix) => prefix.parse().map_err(|_| wrong())?,
-            None => bits,
-        };
-        if prefix > bits {
-            return Err(wrong());
-        }
-        Ok(Self { address, prefix })
-    }
-}
-
-impl<'de> Deserialize<'de> for Network {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
     }
 }
 
