@@ -1,5 +1,6 @@
 //! An ACS that misbehaves towards one device: the others' sessions go on.
 
+use tokio::net::TcpSocket;
 use trestle::sim::acs::Reply;
 
 use crate::bench::Bench;
@@ -83,11 +84,12 @@ async fn rubbish_a_stall_or_a_close_fails_that_session_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_acs_that_is_not_there_costs_no_event_and_phones_are_served() {
-    let nowhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    // Bound and not listening: connections are refused, and nobody else gets the port.
+    let nowhere = TcpSocket::new_v4().unwrap();
+    nowhere.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = nowhere.local_addr().unwrap();
     let bench = Bench::set_with("", "url = \"http://127.0.0.1:7547\"").await;
     let url = format!("http://{address}/acs");
-    drop(nowhere);
     let gateway = bench.serve_towards(&url);
     let response = GRANDSTREAM.fetch(&bench, gateway.phones_http()).await;
     assert_eq!(response.body, bench.tree_file(GRANDSTREAM.own_file()));
@@ -95,8 +97,9 @@ async fn an_acs_that_is_not_there_costs_no_event_and_phones_are_served() {
         shown["retry_count"].as_u64() >= Some(1)
     });
     assert_eq!(gateway.terminate().code(), Some(0));
-    let gateway = bench.serve_again();
+    // Before the start: the Inform that is owed comes at once, and must find its script.
     let device = bench.acs.device(&GRANDSTREAM.serial());
+    let gateway = bench.serve_again();
     let managed = Managed::greet(device).await;
     assert_eq!(
         managed.first_inform.event_codes(),
