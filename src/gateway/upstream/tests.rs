@@ -112,6 +112,11 @@ async fn a_server_that_has_a_file_for_any_phone_lets_no_source_make_devices_with
     // Phones that are known, and those of others, are none of that.
     assert_eq!(lesson(0, 1).await, Lesson::Learned);
     assert_eq!(lesson(3, 2).await, Lesson::Learned);
+    // A person may let more in.
+    assert_eq!(lesson(4, 1).await, Lesson::Passed);
+    let back = gateway.give_budgets_back(Some([198, 51, 100, 1].into()));
+    assert!(back.had_spent);
+    assert_eq!(lesson(4, 1).await, Lesson::Learned);
 }
 
 #[tokio::test]
