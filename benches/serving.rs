@@ -30,8 +30,6 @@ const SIZES: [usize; 3] = [1024, 8 * 1024, 50 * 1024];
 const TURNS: usize = 3;
 const SECONDS: u32 = 5;
 const IDLE_CONNECTIONS: usize = 10_000;
-/// Set in the process that may open many files.
-const RAISED: &str = "TRESTLE_BENCH_RAISED";
 
 fn main() {
     for program in ["nginx", "wrk", "taskset"] {
@@ -42,18 +40,7 @@ fn main() {
             return;
         }
     }
-    if std::env::var_os(RAISED).is_none() {
-        // The limit of open files is inherited, and only a new process can be given another here.
-        let script = "ulimit -n \"$(ulimit -Hn)\"; exec \"$0\" \"$@\"";
-        let own = std::env::current_exe().expect("a path");
-        let mut raised = Command::new("sh");
-        raised
-            .args(["-c", script])
-            .arg(own)
-            .args(std::env::args().skip(1));
-        let ended = raised.env(RAISED, "1").status().expect("a shell");
-        std::process::exit(ended.code().unwrap_or(1));
-    }
+    raise_limit_of_files();
     let folder = tempfile::tempdir().expect("a folder");
     let tree = Tree::make(folder.path(), FILES, &SIZES);
     let trestle = trestle(folder.path(), &tree);
@@ -66,6 +53,13 @@ fn main() {
     }
     drop(nginx);
     idle(&tree, &trestle);
+}
+
+/// As many open files as this process may have; the servers inherit it.
+fn raise_limit_of_files() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("its own hard limit");
 }
 
 fn compare(tree: &Tree, size: usize, nginx: &Server, trestle: &Server) {
@@ -95,6 +89,6 @@ fn idle(tree: &Tree, trestle: &Server) {
         "{open} idle connections of {IDLE_CONNECTIONS}: {} MiB before, {} MiB with them, {} bytes each",
         before >> 20,
         after >> 20,
-        after.saturating_sub(before) / IDLE_CONNECTIONS as u64
+        after.saturating_sub(before) / open.max(1) as u64
     );
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::access::AccessState;
 use super::clock::Clock;
@@ -13,7 +13,7 @@ use super::file_index::FileIndex;
 use super::live::Live;
 use super::misses::{Misses, Whereabouts};
 use super::own_cpe::{self, OwnCpe};
-use super::phones::QuietPolls;
+use super::phones::{Contents, QuietPolls};
 use super::settings::GatewaySettings;
 use super::syslog::{Addresses, Intake};
 use super::timed_queue::TimedQueue;
@@ -25,7 +25,6 @@ use crate::device::{DeviceRecord, FileRecord, StoredParameters, TreePath};
 use crate::mapping::{Pack, Packs};
 use crate::native::Mac;
 use crate::store::{AssetStore, Batch, Store, Table, decode, encode};
-use crate::wire::ContentHash;
 
 /// The key of the record in [`Table::Meta`] that holds [`Installation`].
 const INSTALLATION_KEY: &[u8] = b"installation";
@@ -80,8 +79,8 @@ pub(super) struct Inner {
     pub(super) access: AccessState,
     /// Lenses by vendor and model: a model's are put together once.
     known_lenses: Mutex<HashMap<VendorAndModel, Arc<Pack>>>,
-    /// Assets that are being served.
-    pub(super) shared_assets: Mutex<HashMap<ContentHash, Weak<[u8]>>>,
+    /// Files that phones have fetched lately.
+    pub(super) contents: Contents,
     /// Lines of the phones' logs that are not written yet.
     pub(super) log_lines: WaitingLines,
     pub(super) traces: Traces,
@@ -173,7 +172,7 @@ impl Gateway {
                 own_cpe,
                 access,
                 known_lenses: Mutex::new(HashMap::new()),
-                shared_assets: Mutex::new(HashMap::new()),
+                contents: Contents::default(),
                 log_lines: WaitingLines::default(),
                 traces: Traces::default(),
                 addresses: Addresses::default(),

@@ -77,6 +77,37 @@ async fn a_fetch_that_ends_late_does_not_move_a_phone_back() {
 }
 
 #[tokio::test]
+async fn fetches_that_overlap_do_not_set_back_what_was_fetched_and_confirm_nothing() {
+    let bench = Bench::announced().await;
+    let ask = async || {
+        let request = FetchRequest {
+            user_agent: Some(USER_AGENT.to_owned()),
+            ..FetchRequest::new(FILE, SocketAddr::from(([192, 0, 2, 51], 40_000)))
+        };
+        match bench.gateway.fetch(request).await {
+            FetchAnswer::File { receipt, .. } => receipt,
+            other => panic!("{other:?}"),
+        }
+    };
+    let of_the_old = ask().await;
+    rename(&bench, "Desk").await;
+    let one = ask().await;
+    bench.advance(1);
+    let other = ask().await;
+    bench.advance(1);
+    let desired = value(&bench, "DesiredRevision").await;
+    bench.gateway.fetched(one).await;
+    bench.gateway.fetched(other).await;
+    bench.gateway.fetched(of_the_old).await;
+    assert_eq!(value(&bench, "ServedRevision").await, desired);
+    assert_eq!(value(&bench, "Status").await, "Fetched");
+    bench.advance(1);
+    bench.gateway.fetched(ask().await).await;
+    assert_eq!(value(&bench, "Status").await, "Confirmed");
+    assert_eq!(value(&bench, "ConfirmedRevision").await, desired);
+}
+
+#[tokio::test]
 async fn a_phone_that_is_told_in_vain_is_overdue_until_it_fetches() {
     let bench = Bench::announced().await;
     rename(&bench, "Desk").await;

@@ -226,9 +226,27 @@ impl Collected {
 }
 
 #[cfg(test)]
+use crate::mapping;
+
+#[cfg(test)]
+#[path = "../../tests/fuzz/laws/recognise.rs"]
+mod law;
+
+#[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::mapping::example::p_code_text;
+
+    #[test]
+    fn what_a_phone_is_taken_for_stands_in_what_it_says() {
+        let packs = Packs::embedded().unwrap();
+        let said = "(Grandstream Model HW GXP2170 SW |Aastra6731i MAC:|Akuvox R50P |Htek UC926 |\
+                    Sangoma S500 V|cfg)?[0-9]{0,2}[0-9.]{0,8}( DevId | V:|-SIP| |)\
+                    ([0-9a-fA-F]{2}[:.-]?){0,7}(\\.xml|\\.cfg|)\\PC{0,4}";
+        proptest!(|(text in said)| law::holds(&packs, &text));
+    }
 
     fn with_example() -> Packs {
         Packs::with_overrides([("example.toml".to_owned(), p_code_text())]).unwrap()

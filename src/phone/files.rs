@@ -129,15 +129,17 @@ pub(super) async fn answer<S: FileSource + UploadTarget>(
         respond(&request, &files).await
     };
     drop(turn);
-    let path = hide_token(request.uri().path());
-    let path: String = path.chars().take(MAXIMUM_LOGGED).collect();
-    tracing::info!(
-        source = request.peer_addr().map(tracing::field::display),
-        method = %request.method(),
-        path,
-        status = response.status().as_u16(),
-        "phone request"
-    );
+    if tracing::enabled!(tracing::Level::INFO) {
+        let path = hide_token(request.uri().path());
+        let path: String = path.chars().take(MAXIMUM_LOGGED).collect();
+        tracing::info!(
+            source = request.peer_addr().map(tracing::field::display),
+            method = %request.method(),
+            path,
+            status = response.status().as_u16(),
+            "phone request"
+        );
+    }
     response
 }
 

@@ -41,6 +41,8 @@ fn names_a_file(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -115,6 +117,18 @@ mod tests {
         }
         assert_eq!(undecoded_path(b"a\xff.cfg"), None);
         assert_eq!(undecoded_path("s".repeat(300).as_bytes()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_asked_for_leads_nowhere_else(asked in "/?(%[0-9a-fA-F]{2}|\\.|/|\\\\|[a-z]|\\PC){0,40}") {
+            for path in [tree_path(&asked), undecoded_path(asked.as_bytes())].into_iter().flatten() {
+                prop_assert!(!path.starts_with('/') && !path.contains(['\\', '\0']));
+                prop_assert!(path.split('/').all(|segment| !matches!(segment, "" | "." | "..")));
+                let below = std::path::Path::new("tree").join(&path);
+                prop_assert!(below.starts_with("tree") && below.components().count() > 1);
+            }
+        }
     }
 
     #[test]

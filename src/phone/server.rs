@@ -132,7 +132,6 @@ pub struct PhoneServer {
     /// Where HTTPS for old phones is listened for.
     pub https_legacy: Option<SocketAddr>,
     tls: Option<Arc<PhoneTls>>,
-    connections: Connections,
 }
 
 /// A way to have the certificates read anew while phones are served.
@@ -175,7 +174,6 @@ impl PhoneServer {
         let mut server = std::pin::pin!(self.server);
         tokio::select! {
             ended = &mut server => ended,
-            () = self.connections.watch() => Ok(()),
             () = shutdown.cancelled() => {
                 let (ended, ()) = tokio::join!(server, handle.stop(true));
                 ended
@@ -199,7 +197,7 @@ pub(super) fn bind<S: FileSource + UploadTarget>(
     };
     let files = Files::new(source, Handle::current());
     let connections = Connections::new(STALLED);
-    let greeting = (connections.clone(), tls.clone());
+    let greeting = (connections, tls.clone());
     let mut server = HttpServer::new(move || {
         App::new()
             .app_data(web::Data::new(files.clone()))
@@ -209,7 +207,8 @@ pub(super) fn bind<S: FileSource + UploadTarget>(
         let (connections, tls) = &greeting;
         greet(connections, tls.as_deref(), connection, data);
     })
-    // One thread serves several thousand phones a second (facts/rust-stack.md 3.4).
+    // One thread serves several thousand phones a second (facts/rust-stack.md 3.4). `Connections`
+    // rests on its being one.
     .workers(1)
     .client_request_timeout(REQUEST_TIMEOUT)
     .keep_alive(KEEP_ALIVE)
@@ -258,7 +257,6 @@ pub(super) fn bind<S: FileSource + UploadTarget>(
         https,
         https_legacy,
         tls,
-        connections,
     })
 }
 
@@ -277,8 +275,9 @@ fn greet(
     let secure = connection.downcast_ref::<TlsStream<TcpStream>>();
     let plain = connection.downcast_ref::<TcpStream>();
     let stream = plain.or_else(|| secure.map(|stream| stream.get_ref().0));
-    if let Some(connection) = stream.and_then(|stream| connections.add(stream)) {
-        data.insert(connection);
+    if let Some(stream) = stream {
+        connections.watch_here();
+        data.insert(connections.add(stream));
     }
     let chain = secure.and_then(|stream| stream.get_ref().1.peer_certificates());
     let (Some(tls), Some(chain), Some(now)) = (tls, chain, DefaultTimeProvider.current_time())

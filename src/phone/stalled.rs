@@ -1,32 +1,44 @@
 //! Ends connections on which nothing moves. The HTTP server knows a limit for the first request head
 //! of a connection and one for connections at rest. It knows none for a phone that sends a later head
 //! byte by byte, and none for one that does not read its answer.
+//!
+//! The thread that serves the connections also watches them. So a connection that is found here has
+//! not been closed, its handle is no other's yet, and no second handle of its socket is needed.
 
-use std::net::{Shutdown, TcpStream};
-use std::os::fd::AsFd as _;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd as _, RawFd};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use actix_web::rt;
+use nix::sys::socket::{Shutdown, shutdown};
 
 /// How often connections are looked at.
 const TURN: Duration = Duration::from_secs(2);
 
-/// All connections that are open.
+/// All connections that are open. They are served by one thread.
 #[derive(Debug, Clone)]
 pub(super) struct Connections {
-    open: Arc<Mutex<Vec<Weak<Connection>>>>,
+    open: Arc<Mutex<Open>>,
     since: Instant,
     /// Longest time without anything moving.
     limit: Duration,
 }
 
+#[derive(Debug, Default)]
+struct Open {
+    connections: Vec<Weak<Connection>>,
+    watched_by: Option<ThreadId>,
+}
+
 /// One connection: held by it, so that it ends with it.
 #[derive(Debug)]
 pub(super) struct Connection {
-    /// Another handle of the socket, to close it from outside.
-    socket: TcpStream,
+    /// The connection's own handle; only the thread that serves it may use it.
+    socket: RawFd,
+    peer: Option<SocketAddr>,
     since: Instant,
     /// When something moved last, in milliseconds.
     moved_at: AtomicU64,
@@ -48,33 +60,39 @@ impl Connections {
         }
     }
 
-    /// A connection is there. `None` when the system has no more handles: the HTTP server's own
-    /// limits have to do then.
-    pub(super) fn add(&self, stream: &rt::net::TcpStream) -> Option<Arc<Connection>> {
-        let socket = stream.as_fd().try_clone_to_owned().ok()?;
+    /// A connection is there, and is served by the thread that says so.
+    pub(super) fn add(&self, stream: &rt::net::TcpStream) -> Arc<Connection> {
         let connection = Arc::new(Connection {
-            socket: TcpStream::from(socket),
+            socket: stream.as_raw_fd(),
+            peer: stream.peer_addr().ok(),
             since: self.since,
             moved_at: AtomicU64::new(0),
             waiting: AtomicUsize::new(0),
         });
         connection.moved();
-        self.lock().push(Arc::downgrade(&connection));
-        Some(connection)
+        self.lock().connections.push(Arc::downgrade(&connection));
+        connection
     }
 
-    /// Ends what stands still, for ever.
-    pub(super) async fn watch(self) {
-        loop {
-            tokio::time::sleep(TURN).await;
-            self.end_stalled(Instant::now());
+    /// From now on this thread, which serves the connections, ends those that stand still.
+    pub(super) fn watch_here(&self) {
+        let here = thread::current().id();
+        if self.lock().watched_by.replace(here) == Some(here) {
+            return;
         }
+        let connections = self.clone();
+        rt::spawn(async move {
+            loop {
+                tokio::time::sleep(TURN).await;
+                connections.end_stalled(Instant::now());
+            }
+        });
     }
 
     fn end_stalled(&self, now: Instant) {
         let now = milliseconds(now.saturating_duration_since(self.since));
         let limit = milliseconds(self.limit);
-        self.lock().retain(|connection| {
+        self.lock().connections.retain(|connection| {
             let Some(connection) = connection.upgrade() else {
                 return false;
             };
@@ -84,20 +102,16 @@ impl Connections {
                 return true;
             }
             tracing::info!(
-                peer = connection
-                    .socket
-                    .peer_addr()
-                    .ok()
-                    .map(tracing::field::display),
+                peer = connection.peer.map(tracing::field::display),
                 "connection ended: nothing moves on it"
             );
             // One that is closed already is what is wanted.
-            let _ = connection.socket.shutdown(Shutdown::Both);
+            let _ = shutdown(connection.socket, Shutdown::Both);
             false
         });
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Weak<Connection>>> {
+    fn lock(&self) -> MutexGuard<'_, Open> {
         // No code that can panic runs under this lock.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -142,22 +156,26 @@ mod tests {
         let connections = Connections::new(Duration::from_secs(10));
         let mut phone = TcpStream::connect(address).await.unwrap();
         let (held, _) = listener.accept().await.unwrap();
-        let connection = connections.add(&held).unwrap();
+        let connection = connections.add(&held);
         let after = |seconds| Instant::now() + Duration::from_secs(seconds);
 
         connections.end_stalled(after(9));
         let turn = connection.our_turn();
         connections.end_stalled(after(20));
-        assert_eq!(connections.lock().len(), 1, "it waits for us");
+        assert_eq!(connections.lock().connections.len(), 1, "it waits for us");
         drop(turn);
         connections.end_stalled(after(11));
-        assert_eq!(connections.lock().len(), 0);
+        assert_eq!(connections.lock().connections.len(), 0);
         assert_eq!(phone.read(&mut [0; 1]).await.unwrap(), 0, "closed");
 
         let _phone = TcpStream::connect(address).await.unwrap();
         let (held, _) = listener.accept().await.unwrap();
         drop(connections.add(&held));
         connections.end_stalled(after(1));
-        assert_eq!(connections.lock().len(), 0, "it has ended by itself");
+        assert_eq!(
+            connections.lock().connections.len(),
+            0,
+            "it has ended by itself"
+        );
     }
 }

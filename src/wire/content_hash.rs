@@ -60,9 +60,14 @@ impl FromStr for ContentHash {
 
 impl fmt::Display for ContentHash {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
+        // Every fetch of a file writes one.
+        let digit = |nibble: u8| char::from(if nibble < 10 { b'0' } else { b'a' - 10 } + nibble);
+        let digits: String = self
+            .0
             .iter()
-            .try_for_each(|byte| write!(formatter, "{byte:02x}"))
+            .flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)])
+            .collect();
+        formatter.write_str(&digits)
     }
 }
 

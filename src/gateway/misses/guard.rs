@@ -27,6 +27,9 @@ pub(in crate::gateway) struct Misses {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) budgets: Budgets,
+    /// Phones that nobody knew and that became devices because another server had a file for them.
+    /// It is counted apart: a site that moves in is held back by nothing.
+    pub(super) newcomers: Budgets,
     pub(super) refusals: Refusals,
     pub(super) quarantine: Quarantine,
 }
@@ -48,6 +51,7 @@ impl Misses {
             decoys,
             state: Mutex::new(State {
                 budgets: Budgets::new(&rules.budgets),
+                newcomers: Budgets::new(&rules.budgets.of_sources()),
                 refusals: Refusals::default(),
                 quarantine: Quarantine::default(),
             }),

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::guard::Budgets;
 use super::refusals::{MissCount, MissedAttempts};
 use crate::device::TreePath;
 use crate::gateway::{Gateway, GatewayError};
@@ -107,10 +108,14 @@ impl Gateway {
     pub fn give_budgets_back(&self, address: Option<IpAddr>) -> Reopened {
         let now = self.inner.clock.now();
         let mut state = self.inner.misses.lock();
-        let had_spent = match address {
-            Some(address) => state.budgets.give_back(address),
-            None => state.budgets.give_all_back(now) > 0,
+        let give_back = |budgets: &mut Budgets| match address {
+            Some(address) => budgets.give_back(address),
+            None => budgets.give_all_back(now) > 0,
         };
-        Reopened { had_spent }
+        let of_misses = give_back(&mut state.budgets);
+        let of_newcomers = give_back(&mut state.newcomers);
+        Reopened {
+            had_spent: of_misses || of_newcomers,
+        }
     }
 }

@@ -115,6 +115,23 @@ impl Gateway {
         }
     }
 
+    /// Whether a phone that nobody knows may become a device, because another server has a file under
+    /// its name. A server that makes a file for any MAC must not let one source make devices without
+    /// end: it may bring as many new phones as it has misses.
+    pub(in crate::gateway) fn admits_newcomer(&self, mac: Mac, request: &FetchRequest) -> bool {
+        if self.inner.whereabouts.knows(mac) {
+            return true;
+        }
+        let now = self.inner.clock.now();
+        let source = Source::of(request.source.ip());
+        let mut state = self.inner.misses.lock();
+        if state.newcomers.used_up_until(source, mac, now).is_some() {
+            return false;
+        }
+        state.newcomers.spend(source, mac, now);
+        true
+    }
+
     /// Takes a miss from the budgets of a source, if they have room for it; whether they had.
     fn spend(&self, state: &mut State, source: Source, mac: Mac, now: Timestamp) -> bool {
         if state.budgets.used_up_until(source, mac, now).is_some() {

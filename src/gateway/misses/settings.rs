@@ -24,6 +24,17 @@ pub struct MissBudgets {
     pub refill: NonZeroU32,
 }
 
+impl MissBudgets {
+    /// Those of sources and networks alone.
+    pub(super) fn of_sources(&self) -> Self {
+        Self {
+            oui: 0,
+            all: 0,
+            ..self.clone()
+        }
+    }
+}
+
 impl Default for MissBudgets {
     fn default() -> Self {
         Self {

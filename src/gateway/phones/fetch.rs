@@ -11,10 +11,9 @@ use super::super::door::{FetchAnswer, FetchReceipt, FetchRequest, GatewayError, 
 use super::super::transfers::Take;
 use super::lookup::named_mac;
 use super::quiet_polls::Fingerprint;
-use crate::device::{Contact, FileContent, FileRecord, FileRole, TransferState, TreePath};
+use crate::device::{Contact, FileRecord, FileRole, TransferState, TreePath};
 use crate::mapping::Recognised;
 use crate::native::Mac;
-use crate::wire::ContentHash;
 
 /// The file that a request names.
 pub(in crate::gateway) struct Found<'r> {
@@ -126,8 +125,12 @@ impl Gateway {
             self.log_asking(mac, &asked).await?;
             self.note_if_poll(&asked);
         }
-        // Read after that: the file may have changed in the meantime.
-        let Some((file, body, hash)) = self.present_content(&asked.path, asked.file)? else {
+        // What is noted of a phone may change its file.
+        let known = match asked.is_poll() {
+            true => Some(asked.file),
+            false => self.load_file(&asked.path)?,
+        };
+        let Some((file, body)) = self.present_content(&asked.path, known)? else {
             return Ok(FetchAnswer::NotFound);
         };
         if let Some(owner) = owner {
@@ -136,7 +139,7 @@ impl Gateway {
         let revision = matches!(file.role, FileRole::Phone { .. }).then_some(file.revision);
         Ok(FetchAnswer::File {
             body,
-            etag: format!("\"{hash}\""),
+            etag: format!("\"{}\"", file.content_hash),
             receipt: FetchReceipt {
                 mac,
                 revision,
@@ -148,32 +151,21 @@ impl Gateway {
         })
     }
 
-    /// A file as it is now, its bytes, and their hash; `None` when it is there no more. `known` is
-    /// its record from a moment ago.
+    /// A file and its bytes; `None` when it is there no more. `known` is its record from a moment ago.
     fn present_content(
         &self,
         path: &TreePath,
-        known: FileRecord,
-    ) -> Result<Option<(FileRecord, Bytes, ContentHash)>, GatewayError> {
-        if known.content == FileContent::Document {
-            let bytes = self.content_bytes(path, &known)?;
-            // Its record is the same before and after, so the bytes are those that it tells of.
-            if self.load_file(path)?.as_ref() == Some(&known) {
-                let hash = known.content_hash;
-                return Ok(Some((known, Bytes::from(bytes), hash)));
+        known: Option<FileRecord>,
+    ) -> Result<Option<(FileRecord, Bytes)>, GatewayError> {
+        let mut known = known;
+        while let Some(file) = known {
+            if let Some(bytes) = self.present_bytes(path, &file)? {
+                return Ok(Some((file, bytes)));
             }
+            // Somebody has changed it in between.
+            known = self.load_file(path)?;
         }
-        let Some(file) = self.load_file(path)? else {
-            return Ok(None);
-        };
-        let (body, hash) = if file.content == FileContent::Asset {
-            (self.shared_asset(file.content_hash)?, file.content_hash)
-        } else {
-            let bytes = self.content_bytes(path, &file)?;
-            let hash = ContentHash::of(&bytes);
-            (Bytes::from(bytes), hash)
-        };
-        Ok(Some((file, body, hash)))
+        Ok(None)
     }
 
     /// The file that is asked for, and the phone that seems to ask. `None` when there is no such

@@ -1,12 +1,13 @@
 //! The side towards the phones: what they ask for, and what their asking tells.
 
 mod by_file_name;
+mod contents;
 mod fetch;
 mod lookup;
 mod quiet_polls;
-mod shared_assets;
 mod sightings;
 
+pub(super) use contents::Contents;
 pub(in crate::gateway) use lookup::mac_in_name;
 pub(super) use lookup::{named_mac, with_mac_of};
 pub(super) use quiet_polls::QuietPolls;

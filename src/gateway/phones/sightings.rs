@@ -70,20 +70,24 @@ impl Draft {
         live: &mut Live,
     ) -> Take {
         let delivery = &mut self.record.delivery;
-        let had_it = delivery
-            .served
-            .as_ref()
-            .is_some_and(|served| served.revision == revision);
         let before = delivery.clone();
-        if had_it {
-            // The phone has had this file before and has come back: it lives with it.
-            delivery.confirmed = Some(revision);
-        } else {
-            delivery.served = Some(Served {
-                revision,
-                at: now,
-                address: receipt.source,
-            });
+        match &delivery.served {
+            // The end of a fetch that began before a newer revision was there: the phone has that one.
+            Some(served) if served.revision > revision => {}
+            Some(served) if served.revision == revision => {
+                // The phone has had this file before it asked again: it lives with it. Two fetches of
+                // it that overlap are one. (A time to come is of a clock that was set back since.)
+                if served.at <= receipt.at || served.at > now {
+                    delivery.confirmed = Some(revision);
+                }
+            }
+            _ => {
+                delivery.served = Some(Served {
+                    revision,
+                    at: now,
+                    address: receipt.source,
+                });
+            }
         }
         if let Some(hand_over) = &mut self.record.hand_over
             && revision >= hand_over.revision

@@ -115,7 +115,11 @@ impl Gateway {
             self.note_upstream(&path, file, doubt).await?;
             return Ok(Lesson::Passed);
         }
-        let imported = Box::pin(self.take_over(&path, file.body)).await?;
+        let Some(imported) = Box::pin(self.take_over(&path, file)).await? else {
+            let note = UpstreamNote::TooManyNew;
+            self.note_upstream(&path, file, note).await?;
+            return Ok(Lesson::Passed);
+        };
         for finding in &imported.findings {
             tracing::info!(%path, %finding, "a file of the old server is not read as settings");
         }
@@ -141,7 +145,13 @@ impl Gateway {
             .await
     }
 
-    async fn take_over(&self, path: &TreePath, content: &[u8]) -> Result<Imported, GatewayError> {
+    /// `None` when it would make a device, and its source has brought too many of them.
+    async fn take_over(
+        &self,
+        path: &TreePath,
+        file: UpstreamFile<'_>,
+    ) -> Result<Option<Imported>, GatewayError> {
+        let content = file.body;
         let affixes = self.affixes_beside(path)?;
         let classified = self.classify(&affixes, path, content);
         let options = ImportOptions::default();
@@ -156,22 +166,24 @@ impl Gateway {
                 let mut report = ImportReport::default();
                 Box::pin(self.derive_all(&folder, &BTreeSet::new(), &mut report)).await?;
             }
-            return Ok(imported);
+            return Ok(Some(imported));
         };
         if self.has_another_file(mac, path)? {
             // Phones have one file of their own here; this one is served as it is.
-            return self
-                .import_other(path, FileRole::Other, content, options)
-                .await;
+            let as_it_is = self.import_other(path, FileRole::Other, content, options);
+            return as_it_is.await.map(Some);
+        }
+        if !self.admits_newcomer(mac, file.request) {
+            return Ok(None);
         }
         let is_there = |_: &TreePath| false;
         let taken = self.take_own(path, content, classified, mac, options, &is_there);
         match Box::pin(taken).await {
             Err(error) if is_too_large(&error) => {
-                self.import_other(path, FileRole::Other, content, options)
-                    .await
+                let as_it_is = self.import_other(path, FileRole::Other, content, options);
+                as_it_is.await.map(Some)
             }
-            taken => taken,
+            taken => taken.map(Some),
         }
     }
 

@@ -33,6 +33,8 @@ pub enum UpstreamNote {
     SameForAll,
     /// There is nothing in it.
     Empty,
+    /// It is of a phone that nobody knows, and whoever asked for it has brought many of those.
+    TooManyNew,
 }
 
 impl UpstreamNote {
@@ -46,6 +48,10 @@ impl UpstreamNote {
                 Some("the old server gives it to any phone, also to none of this world")
             }
             Self::Empty => Some("empty"),
+            Self::TooManyNew => Some(
+                "of an unknown phone, and as many of those have come from that address as \
+                 phones.misses bears: import the tree, or wait",
+            ),
         }
     }
 }

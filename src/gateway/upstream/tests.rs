@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 
 use super::super::tests::{Bench, MAC};
-use super::super::{FetchAnswer, FetchRequest, Gateway};
-use super::{FilePlace, Lesson, UpstreamFile, UpstreamNote, WouldAsk};
+use super::super::{FetchAnswer, FetchRequest, Gateway, MissBudgets, MissRules};
+use super::{FilePlace, Lesson, UpstreamFile, UpstreamLine, UpstreamNote, WouldAsk};
 use crate::native::Mac;
 use crate::wire::ContentHash;
 
@@ -79,6 +79,44 @@ async fn a_phones_own_file_makes_it_a_device_as_an_import_does() {
     assert_eq!(report.summary.same, 1);
     assert!(report.never_seen.iter().all(|phone| phone.mac != NEW));
     assert!(report.never_seen.iter().any(|phone| phone.mac == MAC));
+}
+
+#[tokio::test]
+async fn a_server_that_has_a_file_for_any_phone_lets_no_source_make_devices_without_end() {
+    let budgets = MissBudgets {
+        source: 3,
+        ..MissBudgets::default()
+    };
+    let rules = MissRules {
+        budgets,
+        ..MissRules::default()
+    };
+    let bench = Bench::new().await.restart_by(rules).await;
+    let gateway = &bench.gateway;
+    let lesson = async |number: u8, source: u8| {
+        let mac = Mac::new([0x00, 0x0b, 0x82, 0x00, 0x07, number]);
+        let mut request = request(&format!("cfg{mac}.xml"));
+        request.source.set_ip([198, 51, 100, source].into());
+        let content = NEW_CONTENT.replace("000b82000042", &mac.to_string());
+        let lesson = learn(gateway, &request, &content).await;
+        assert_eq!(gateway.show(mac).await.is_ok(), lesson == Lesson::Learned);
+        lesson
+    };
+    for number in 0..3 {
+        assert_eq!(lesson(number, 1).await, Lesson::Learned);
+    }
+    assert_eq!(lesson(3, 1).await, Lesson::Passed);
+    let report = gateway.upstream_report().unwrap();
+    let is_it = |line: &UpstreamLine| line.path == "cfg000b82000703.xml";
+    assert!(report.only_there.iter().any(is_it), "{report:?}");
+    // Phones that are known, and those of others, are none of that.
+    assert_eq!(lesson(0, 1).await, Lesson::Learned);
+    assert_eq!(lesson(3, 2).await, Lesson::Learned);
+    // A person may let more in.
+    assert_eq!(lesson(4, 1).await, Lesson::Passed);
+    let back = gateway.give_budgets_back(Some([198, 51, 100, 1].into()));
+    assert!(back.had_spent);
+    assert_eq!(lesson(4, 1).await, Lesson::Learned);
 }
 
 #[tokio::test]

@@ -262,6 +262,13 @@ impl Attempt {
 }
 
 #[cfg(test)]
+use crate::wire;
+
+#[cfg(test)]
+#[path = "../../../tests/fuzz/laws/sip_notify.rs"]
+mod law;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::wire::Secret;
@@ -559,5 +566,15 @@ mod tests {
         }
         assert_eq!(run(&mut transaction, start, start), [32_000]);
         assert_eq!(transaction.poll(start), Action::Done(Outcome::NoAnswer));
+    }
+
+    #[test]
+    fn scripts_of_answers_and_times_hold_the_law() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/seeds/sip_notify");
+        for seed in std::fs::read_dir(folder).unwrap() {
+            law::holds(&std::fs::read(seed.unwrap().path()).unwrap());
+        }
+        law::holds(&[0; 64]);
+        law::holds(b"");
     }
 }
