@@ -7,6 +7,5 @@ mod quiet_polls;
 mod shared_assets;
 mod sightings;
 
-pub(in crate::gateway) use lookup::mac_in_name;
-pub(super) use lookup::{named_mac, with_mac_of};
+pub(in crate::gateway) use lookup::{named_mac, with_mac_of};
 pub(super) use quiet_polls::QuietPolls;
