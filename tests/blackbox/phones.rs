@@ -69,6 +69,19 @@ impl Phone {
         }
     }
 
+    /// The same phone with other firmware.
+    pub(crate) const fn with_user_agent(self, user_agent: &'static str) -> Self {
+        Self { user_agent, ..self }
+    }
+
+    /// The same phone, which asks NOTIFYs for this account.
+    pub(crate) const fn with_account(self, user: &'static str, password: &'static str) -> Self {
+        Self {
+            account: (user, password),
+            ..self
+        }
+    }
+
     /// Its own file.
     pub(crate) fn own_file(self) -> &'static str {
         self.paths.last().unwrap()
@@ -82,10 +95,15 @@ impl Phone {
     /// Fetches its own file once, as it does when it boots, and is off again: nobody answers at
     /// its address.
     pub(crate) async fn fetch(self, bench: &Bench, server: SocketAddr) -> Response {
-        let target = format!("/{}", self.own_file());
+        self.ask(bench, server, &format!("/{}", self.own_file()))
+            .await
+    }
+
+    /// Fetches any file that there is.
+    pub(crate) async fn ask(self, bench: &Bench, server: SocketAddr, target: &str) -> Response {
         let from = bench.address(self.place);
-        let response = fetch(from, server, &target, self.user_agent).await;
-        assert_eq!(response.status, 200, "{self:?}");
+        let response = fetch(from, server, target, self.user_agent).await;
+        assert_eq!(response.status, 200, "{target}: {self:?}");
         response
     }
 
