@@ -18,7 +18,7 @@ use crate::command::{CLEAN, FINDINGS};
 use crate::phones::{GRANDSTREAM, HTEK};
 
 /// How long sipp may take to begin and to end.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(120);
 const PASSWORD: &str = "Device.Services.VoiceService.1.VoiceProfile.1.Line.1.SIP.AuthPassword";
 
 /// A scenario that runs; killed when dropped.

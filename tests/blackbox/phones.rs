@@ -11,7 +11,7 @@ use crate::bench::Bench;
 use crate::fetch::fetch;
 
 /// How long a phone may take until it has fetched its file.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One phone.
 #[derive(Debug, Clone, Copy)]

@@ -18,7 +18,7 @@ use crate::phones::{GRANDSTREAM, HTEK};
 const LISTENERS: &str = "[syslog]\nudp = \"127.0.0.1:0\"\ntcp = \"127.0.0.1:0\"\n";
 
 /// How long a test waits for a line.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Somebody on the phones' network whom no phone's record knows.
 const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 57, 1, 1);

@@ -13,7 +13,7 @@ use crate::gateway::Gateway;
 use crate::phones::{AASTRA, GRANDSTREAM};
 
 /// How long a client of ours waits for a datagram that has to come.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Lengths around the ends of blocks of 512 bytes, none and many.
 const LENGTHS: [usize; 5] = [0, 511, 512, 513, 1_000_000];
