@@ -44,7 +44,8 @@ const AKUVOX: Phone = Phone::new(
     &["0c1105aabb64.cfg"],
     3,
 )
-.with_account("2264", "Sail-Loft-90");
+.with_account("2264", "Sail-Loft-90")
+.with_sip_port(5062);
 
 /// The text of an element.
 fn element<'f>(file: &'f str, key: &str) -> &'f str {
@@ -153,14 +154,8 @@ async fn goes_through_everything(maker: Maker) {
     restart(&bench, &gateway, &maker, &mut running, &mut managed).await;
     match &maker.firmware {
         Some(firmware) => {
-            running = upgrade(&bench, &gateway, &maker, firmware, running).await;
-            // It has restarted with it, and says another version.
-            let session = managed.device.session().await.unwrap();
-            let inform = session.inform();
-            assert_eq!(inform.event_codes(), ["1 BOOT", "4 VALUE CHANGE"]);
-            let version = inform.value("Device.DeviceInfo.SoftwareVersion");
-            assert_eq!(version, Some(firmware.version));
-            finish(session).await;
+            take(&bench, &gateway, &maker, firmware, running).await;
+            running = come_back(&bench, &gateway, &maker, firmware, &mut managed).await;
         }
         None => no_firmware(&bench, &maker).await,
     }
@@ -244,17 +239,16 @@ async fn restart(
     assert!(worked(&shown, "reboot", "notify check-sync;reboot=true") >= 1);
 }
 
-/// The phone takes the image at the place where its file points, and comes back with it.
-async fn upgrade(
+/// The phone takes the image at the place where its file points.
+async fn take(
     bench: &Bench,
     gateway: &Gateway,
     maker: &Maker,
     firmware: &Firmware,
     mut running: Running,
-) -> Running {
+) {
     let Maker { phone, .. } = maker;
     let server = gateway.phones_http();
-    let before = running.sim.current(phone.own_file()).unwrap();
     let image = bench.folder().join(firmware.image);
     fs::write(&image, "an image").unwrap();
     let add = ["firmware", "add", image.to_str().unwrap()];
@@ -272,9 +266,26 @@ async fn upgrade(
         let log = bench.command(&["device", "log", phone.mac]);
         log.stdout.contains("the phone has all of it")
     });
-    let phone = phone.with_user_agent(firmware.user_agent);
+}
+
+/// The phone is on again and runs the image.
+async fn come_back(
+    bench: &Bench,
+    gateway: &Gateway,
+    maker: &Maker,
+    firmware: &Firmware,
+    managed: &mut Managed,
+) -> Running {
+    let server = gateway.phones_http();
+    let phone = maker.phone.with_user_agent(firmware.user_agent);
     let account = Some(phone.account);
     let mut running = phone.switch_on(bench, server, account).await;
+    let session = managed.device.session().await.unwrap();
+    let inform = session.inform();
+    assert_eq!(inform.event_codes(), ["1 BOOT", "4 VALUE CHANGE"]);
+    let version = inform.value("Device.DeviceInfo.SoftwareVersion");
+    assert_eq!(version, Some(firmware.version));
+    finish(session).await;
     bench.show_once(phone.mac, |shown| {
         shown["transfers"] == json!([]) && shown["device"]["version"] == firmware.version
     });
@@ -283,7 +294,7 @@ async fn upgrade(
     while String::from_utf8_lossy(&file).contains("/firmware/") {
         file = running.fetched().await.into();
     }
-    assert_eq!(file.trim_ascii_end(), before.trim_ascii_end());
+    assert!(String::from_utf8_lossy(&file).contains("Four makers"));
     running
 }
 
@@ -291,7 +302,8 @@ async fn upgrade(
 async fn no_firmware(bench: &Bench, maker: &Maker) {
     let image = bench.folder().join("fw926.rom");
     fs::write(&image, "an image").unwrap();
-    let add = ["firmware", "add", image.to_str().unwrap()];
+    let image = image.to_str().unwrap();
+    let add = ["firmware", "add", image, "--vendor", "htek"];
     bench.command(&add).with_code(CLEAN);
     let assign = ["firmware", "assign", "fw926.rom", maker.phone.mac];
     let refused = bench.command(&assign).with_code(FINDINGS);
