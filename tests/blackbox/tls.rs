@@ -255,11 +255,14 @@ async fn a_certificate_with_its_own_address_admits_a_phone_and_nobody_else() {
                 "req -newkey {EC} -nodes -subj '/CN={subject}' -keyout {name}.key -out {name}.csr"
             ),
         );
+        let names = format!("subjectAltName=DNS:{subject}.phones.example\n");
+        fs::write(folder.join("names.cnf"), names).unwrap();
         openssl(
             folder,
             &format!(
                 "x509 -req -in {name}.csr -set_serial 1 -CA {authority}.pem \
-                 -CAkey {authority}.key -days 30 -out {name}.pem"
+                 -CAkey {authority}.key -days 30 -out {name}.pem \
+                 -extfile names.cnf"
             ),
         );
     }
