@@ -5,7 +5,7 @@
 //! sets becomes a lossless edit of the phone's native file.
 //!
 //! The modules stand on floors; an upper floor uses lower ones, never the reverse
-//! (`ARCHITECTURE.md` draws the house, `tests/architecture.rs` holds it up).
+//! (`ARCHITECTURE.md` draws the house, `tests/architecture` holds it up).
 
 pub mod acs;
 pub mod admin;

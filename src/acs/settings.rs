@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 
 use super::trust::Pin;
-use crate::gateway::{Throttle, UnreachablePhone, WakingRules};
+use crate::gateway::{Network, Throttle, UnreachablePhone, WakingRules};
 
 /// How connections to one ACS are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,12 +134,7 @@ impl TransferSettings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AllowedTarget {
     /// Every address of a network.
-    Network {
-        /// An address of it.
-        address: IpAddr,
-        /// Leading bits that count.
-        prefix: u8,
-    },
+    Network(Network),
     /// Whatever addresses this host name has, in lower case.
     Host(String),
 }
@@ -160,22 +155,7 @@ impl AllowedTarget {
     pub(super) fn covers(&self, host: &str, address: IpAddr) -> bool {
         match self {
             Self::Host(name) => host.eq_ignore_ascii_case(name),
-            Self::Network {
-                address: network,
-                prefix,
-            } => match (network, address) {
-                (IpAddr::V4(network), IpAddr::V4(address)) => {
-                    let ignored = 32u32.saturating_sub(u32::from(*prefix));
-                    let differing = network.to_bits() ^ address.to_bits();
-                    differing.checked_shr(ignored).unwrap_or(0) == 0
-                }
-                (IpAddr::V6(network), IpAddr::V6(address)) => {
-                    let ignored = 128u32.saturating_sub(u32::from(*prefix));
-                    let differing = network.to_bits() ^ address.to_bits();
-                    differing.checked_shr(ignored).unwrap_or(0) == 0
-                }
-                _ => false,
-            },
+            Self::Network(network) => network.holds(address),
         }
     }
 }
@@ -184,24 +164,8 @@ impl FromStr for AllowedTarget {
     type Err = AllowedTargetError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || AllowedTargetError {
-            text: text.to_owned(),
-        };
-        let bits = |address: IpAddr| if address.is_ipv4() { 32 } else { 128 };
-        if let Some((address, prefix)) = text.split_once('/') {
-            let address: IpAddr = address.parse().map_err(|_| wrong())?;
-            let prefix: u8 = prefix.parse().map_err(|_| wrong())?;
-            return if prefix <= bits(address) {
-                Ok(Self::Network { address, prefix })
-            } else {
-                Err(wrong())
-            };
-        }
-        if let Ok(address) = text.parse::<IpAddr>() {
-            return Ok(Self::Network {
-                address,
-                prefix: bits(address),
-            });
+        if let Ok(network) = text.parse() {
+            return Ok(Self::Network(network));
         }
         let is_name = !text.is_empty()
             && text
@@ -211,7 +175,9 @@ impl FromStr for AllowedTarget {
         if is_name {
             Ok(Self::Host(text.to_ascii_lowercase()))
         } else {
-            Err(wrong())
+            Err(AllowedTargetError {
+                text: text.to_owned(),
+            })
         }
     }
 }

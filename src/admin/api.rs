@@ -6,10 +6,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
+use actix_web::error::{InternalError, PathError};
 use actix_web::http::StatusCode;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::middleware::{Next, from_fn};
-use actix_web::{App, HttpResponse, HttpServer, body::MessageBody, web};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, body::MessageBody, web};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 use tokio::runtime::Handle;
@@ -85,9 +86,10 @@ impl AdminServer {
                     .app_data(web::JsonConfig::default().limit(MAX_BODY).error_handler(
                         |error, _| {
                             let reply = refusal(StatusCode::BAD_REQUEST, error.to_string());
-                            actix_web::error::InternalError::from_response(error, reply).into()
+                            InternalError::from_response(error, reply).into()
                         },
                     ))
+                    .app_data(web::PathConfig::default().error_handler(bad_path))
                     .wrap(from_fn(check_token))
                     .route("/v1/devices", web::get().to(list))
                     .route("/v1/devices/{mac}", web::get().to(show))
@@ -195,11 +197,8 @@ async fn list(shared: web::Data<Shared>) -> HttpResponse {
     HttpResponse::Ok().json(devices)
 }
 
-async fn show(shared: web::Data<Shared>, mac: web::Path<String>) -> HttpResponse {
-    match parse(&mac) {
-        Ok(mac) => reply(shared.gateway.show(mac).await),
-        Err(refusal) => refusal,
-    }
+async fn show(shared: web::Data<Shared>, mac: web::Path<Mac>) -> HttpResponse {
+    reply(shared.gateway.show(mac.into_inner()).await)
 }
 
 #[derive(Deserialize)]
@@ -210,13 +209,15 @@ struct PathQuery {
 
 async fn parameters(
     shared: web::Data<Shared>,
-    mac: web::Path<String>,
+    mac: web::Path<Mac>,
     query: web::Query<PathQuery>,
 ) -> HttpResponse {
-    match parse(&mac) {
-        Ok(mac) => reply_or_fault(shared.gateway.parameters(mac, &query.path).await),
-        Err(refusal) => refusal,
-    }
+    reply_or_fault(
+        shared
+            .gateway
+            .parameters(mac.into_inner(), &query.path)
+            .await,
+    )
 }
 
 #[derive(Deserialize)]
@@ -226,13 +227,10 @@ struct WhatQuery {
 
 async fn explain(
     shared: web::Data<Shared>,
-    mac: web::Path<String>,
+    mac: web::Path<Mac>,
     query: web::Query<WhatQuery>,
 ) -> HttpResponse {
-    match parse(&mac) {
-        Ok(mac) => reply_or_fault(shared.gateway.explain(mac, &query.what).await),
-        Err(refusal) => refusal,
-    }
+    reply_or_fault(shared.gateway.explain(mac.into_inner(), &query.what).await)
 }
 
 #[derive(Deserialize)]
@@ -242,82 +240,61 @@ struct SessionsQuery {
 
 async fn trace(
     shared: web::Data<Shared>,
-    mac: web::Path<String>,
+    mac: web::Path<Mac>,
     query: web::Query<SessionsQuery>,
 ) -> HttpResponse {
-    match parse(&mac) {
-        Ok(mac) => reply(shared.gateway.traced_sessions(mac, query.sessions).await),
-        Err(refusal) => refusal,
-    }
+    reply(
+        shared
+            .gateway
+            .traced_sessions(mac.into_inner(), query.sessions)
+            .await,
+    )
 }
 
 async fn set(
     shared: web::Data<Shared>,
-    mac: web::Path<String>,
+    mac: web::Path<Mac>,
     values: web::Json<BTreeMap<String, String>>,
 ) -> HttpResponse {
-    match parse(&mac) {
-        Ok(mac) => {
-            let values = values.into_inner().into_iter().collect();
-            reply_or_fault(shared.gateway.set_by_operator(mac, values).await)
-        }
-        Err(refusal) => refusal,
-    }
+    let mac = mac.into_inner();
+    let values = values.into_inner().into_iter().collect();
+    reply_or_fault(shared.gateway.set_by_operator(mac, values).await)
 }
 
 async fn unset(
     shared: web::Data<Shared>,
-    mac: web::Path<String>,
+    mac: web::Path<Mac>,
     request: web::Json<UnsetRequest>,
 ) -> HttpResponse {
-    match parse(&mac) {
-        Ok(mac) => {
-            let paths = request.into_inner().paths;
-            reply_or_fault(shared.gateway.unset_by_operator(mac, paths).await)
-        }
-        Err(refusal) => refusal,
-    }
+    let mac = mac.into_inner();
+    let paths = request.into_inner().paths;
+    reply_or_fault(shared.gateway.unset_by_operator(mac, paths).await)
 }
 
-async fn resync(shared: web::Data<Shared>, mac: web::Path<String>) -> HttpResponse {
-    match parse(&mac) {
-        Ok(mac) => {
-            let outcome = shared.gateway.resync(mac).await;
-            reply(outcome.map(|outcome| ControlReply { outcome }))
-        }
-        Err(refusal) => refusal,
-    }
+async fn resync(shared: web::Data<Shared>, mac: web::Path<Mac>) -> HttpResponse {
+    let mac = mac.into_inner();
+    let outcome = shared.gateway.resync(mac).await;
+    reply(outcome.map(|outcome| ControlReply { outcome }))
 }
 
-async fn reboot(shared: web::Data<Shared>, mac: web::Path<String>) -> HttpResponse {
-    match parse(&mac) {
-        Ok(mac) => {
-            let outcome = shared.gateway.reboot(mac).await;
-            reply(outcome.map(|outcome| ControlReply { outcome }))
-        }
-        Err(refusal) => refusal,
-    }
+async fn reboot(shared: web::Data<Shared>, mac: web::Path<Mac>) -> HttpResponse {
+    let mac = mac.into_inner();
+    let outcome = shared.gateway.reboot(mac).await;
+    reply(outcome.map(|outcome| ControlReply { outcome }))
 }
 
-async fn factory_reset(shared: web::Data<Shared>, mac: web::Path<String>) -> HttpResponse {
-    match parse(&mac) {
-        Ok(mac) => {
-            let outcome = shared.gateway.reset_phone(mac).await;
-            reply(outcome.map(|outcome| ControlReply { outcome }))
-        }
-        Err(refusal) => refusal,
-    }
+async fn factory_reset(shared: web::Data<Shared>, mac: web::Path<Mac>) -> HttpResponse {
+    let mac = mac.into_inner();
+    let outcome = shared.gateway.reset_phone(mac).await;
+    reply(outcome.map(|outcome| ControlReply { outcome }))
 }
 
 async fn request_download(
     shared: web::Data<Shared>,
-    mac: web::Path<String>,
+    mac: web::Path<Mac>,
     request: web::Json<WishRequest>,
 ) -> HttpResponse {
-    let mac = match parse(&mac) {
-        Ok(mac) => mac,
-        Err(refusal) => return refusal,
-    };
+    let mac = mac.into_inner();
     let WishRequest {
         file_type,
         arguments,
@@ -335,13 +312,10 @@ async fn request_download(
 
 async fn convert(
     shared: web::Data<Shared>,
-    mac: web::Path<String>,
+    mac: web::Path<Mac>,
     request: web::Json<ConvertRequest>,
 ) -> HttpResponse {
-    let mac = match parse(&mac) {
-        Ok(mac) => mac,
-        Err(refusal) => return refusal,
-    };
+    let mac = mac.into_inner();
     match shared.gateway.convert(mac, &request).await {
         Ok(file) => HttpResponse::Ok().json(file),
         Err(ConvertError::Gateway(error)) => reply::<()>(Err(error)),
@@ -378,11 +352,13 @@ async fn export(shared: web::Data<Shared>, request: web::Json<ExportRequest>) ->
     reply_to_work(work.await)
 }
 
-#[expect(clippy::result_large_err, reason = "the error is the answer")]
-pub(super) fn parse(mac: &str) -> Result<Mac, HttpResponse> {
-    mac.parse().map_err(|error: crate::native::MacError| {
-        refusal(StatusCode::BAD_REQUEST, error.to_string())
-    })
+/// A path without the MAC address that it wants.
+fn bad_path(error: PathError, _: &HttpRequest) -> actix_web::Error {
+    let text = match &error {
+        PathError::Deserialize(problem) => problem.to_string(),
+        other => other.to_string(),
+    };
+    InternalError::from_response(error, refusal(StatusCode::BAD_REQUEST, text)).into()
 }
 
 pub(super) fn reply<T: Serialize>(outcome: Result<T, GatewayError>) -> HttpResponse {

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use hyper::Method;
 
-use super::api::{Shared, parse, reply};
+use super::api::{Shared, reply};
 use super::client::{AdminClient, AdminClientError};
 use crate::device::DeliveryDeadline;
 use crate::native::Mac;
@@ -15,16 +15,12 @@ pub(super) fn routes(services: &mut web::ServiceConfig) {
 
 async fn set_deadline(
     shared: web::Data<Shared>,
-    mac: web::Path<String>,
+    mac: web::Path<Mac>,
     deadline: web::Json<DeliveryDeadline>,
 ) -> HttpResponse {
-    match parse(&mac) {
-        Ok(mac) => {
-            let deadline = deadline.into_inner();
-            reply(shared.gateway.set_delivery_deadline(mac, deadline).await)
-        }
-        Err(refusal) => refusal,
-    }
+    let mac = mac.into_inner();
+    let deadline = deadline.into_inner();
+    reply(shared.gateway.set_delivery_deadline(mac, deadline).await)
 }
 
 impl AdminClient {

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use hyper::Method;
 
-use super::api::{Shared, parse, refusal, reply, reply_or_fault};
+use super::api::{Shared, refusal, reply, reply_or_fault};
 use super::client::{AdminClient, AdminClientError};
 use crate::gateway::{ChangeError, HandOverError, HandOverOrder, HandOverSummary, HandedOver};
 use crate::native::Mac;
@@ -28,27 +28,18 @@ async fn list(shared: web::Data<Shared>) -> HttpResponse {
 
 async fn hand_over(
     shared: web::Data<Shared>,
-    mac: web::Path<String>,
+    mac: web::Path<Mac>,
     order: web::Json<HandOverOrder>,
 ) -> HttpResponse {
-    match parse(&mac) {
-        Ok(mac) => answer(shared.gateway.hand_over(mac, &order).await),
-        Err(refusal) => refusal,
-    }
+    answer(shared.gateway.hand_over(mac.into_inner(), &order).await)
 }
 
-async fn confirm(shared: web::Data<Shared>, mac: web::Path<String>) -> HttpResponse {
-    match parse(&mac) {
-        Ok(mac) => answer(shared.gateway.confirm_hand_over(mac).await),
-        Err(refusal) => refusal,
-    }
+async fn confirm(shared: web::Data<Shared>, mac: web::Path<Mac>) -> HttpResponse {
+    answer(shared.gateway.confirm_hand_over(mac.into_inner()).await)
 }
 
-async fn take_back(shared: web::Data<Shared>, mac: web::Path<String>) -> HttpResponse {
-    match parse(&mac) {
-        Ok(mac) => answer(shared.gateway.take_back(mac).await),
-        Err(refusal) => refusal,
-    }
+async fn take_back(shared: web::Data<Shared>, mac: web::Path<Mac>) -> HttpResponse {
+    answer(shared.gateway.take_back(mac.into_inner()).await)
 }
 
 fn answer<T: serde::Serialize>(outcome: Result<T, HandOverError>) -> HttpResponse {

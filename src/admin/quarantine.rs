@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::Method;
 use serde::{Deserialize, Serialize};
 
-use super::api::{Shared, parse, refusal, reply};
+use super::api::{Shared, refusal, reply};
 use super::client::{AdminClient, AdminClientError};
 use crate::gateway::{ClaimError, ClaimFrom, Claimed, GatewayError, QuarantineList, Reopened};
 use crate::native::Mac;
@@ -91,13 +91,10 @@ async fn reopen(shared: web::Data<Shared>, request: web::Json<ReopenRequest>) ->
 
 async fn claim(
     shared: web::Data<Shared>,
-    mac: web::Path<String>,
+    mac: web::Path<Mac>,
     request: web::Json<ClaimRequest>,
 ) -> HttpResponse {
-    let mac = match parse(&mac) {
-        Ok(mac) => mac,
-        Err(refusal) => return refusal,
-    };
+    let mac = mac.into_inner();
     let from = match request.into_inner().from() {
         Ok(from) => from,
         Err(problem) => return refusal(StatusCode::BAD_REQUEST, problem),
@@ -112,16 +109,14 @@ async fn claim(
     }
 }
 
-async fn remove(shared: web::Data<Shared>, mac: web::Path<String>) -> HttpResponse {
-    match parse(&mac) {
-        Ok(mac) => match shared.gateway.drop_from_quarantine(mac).await {
-            Err(GatewayError::UnknownPhone(mac)) => {
-                let error = ClaimError::NotInQuarantine(mac);
-                refusal(StatusCode::NOT_FOUND, error.to_string())
-            }
-            outcome => reply(outcome),
-        },
-        Err(refusal) => refusal,
+async fn remove(shared: web::Data<Shared>, mac: web::Path<Mac>) -> HttpResponse {
+    let mac = mac.into_inner();
+    match shared.gateway.drop_from_quarantine(mac).await {
+        Err(GatewayError::UnknownPhone(mac)) => {
+            let error = ClaimError::NotInQuarantine(mac);
+            refusal(StatusCode::NOT_FOUND, error.to_string())
+        }
+        outcome => reply(outcome),
     }
 }
 

@@ -6,7 +6,7 @@ use hyper::Method;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::api::{Shared, parse, refusal, reply};
+use super::api::{Shared, refusal, reply};
 use super::client::{AdminClient, AdminClientError};
 use crate::gateway::{
     LogEntry, LogOrigin, LogQuery, SyslogOrder, SyslogReport, SyslogSwitchError, SyslogSwitched,
@@ -30,28 +30,22 @@ struct LogParameters {
 
 async fn log(
     shared: web::Data<Shared>,
-    mac: web::Path<String>,
+    mac: web::Path<Mac>,
     query: web::Query<LogParameters>,
 ) -> HttpResponse {
     let query = LogQuery {
         origin: query.origin,
         since: query.since,
     };
-    match parse(&mac) {
-        Ok(mac) => reply(shared.gateway.device_log(mac, query)),
-        Err(refusal) => refusal,
-    }
+    reply(shared.gateway.device_log(mac.into_inner(), query))
 }
 
 async fn switch(
     shared: web::Data<Shared>,
-    mac: web::Path<String>,
+    mac: web::Path<Mac>,
     order: web::Json<SyslogOrder>,
 ) -> HttpResponse {
-    let mac = match parse(&mac) {
-        Ok(mac) => mac,
-        Err(refusal) => return refusal,
-    };
+    let mac = mac.into_inner();
     match shared.gateway.switch_syslog(mac, order.into_inner()).await {
         Ok(switched) => HttpResponse::Ok().json(switched),
         Err(SyslogSwitchError::Gateway(error)) => reply::<()>(Err(error)),

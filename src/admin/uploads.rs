@@ -8,7 +8,7 @@ use hyper::Method;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
-use super::api::{Shared, parse, refusal, reply};
+use super::api::{Shared, refusal, reply};
 use super::client::{AdminClient, AdminClientError};
 use crate::gateway::{GatewayError, UploadSummary};
 use crate::native::Mac;
@@ -32,22 +32,16 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/v1/devices/{mac}/uploads/content", web::get().to(content));
 }
 
-async fn list(shared: web::Data<Shared>, mac: web::Path<String>) -> HttpResponse {
-    match parse(&mac) {
-        Ok(mac) => reply(shared.gateway.uploads(mac)),
-        Err(refusal) => refusal,
-    }
+async fn list(shared: web::Data<Shared>, mac: web::Path<Mac>) -> HttpResponse {
+    reply(shared.gateway.uploads(mac.into_inner()))
 }
 
 async fn content(
     shared: web::Data<Shared>,
-    mac: web::Path<String>,
+    mac: web::Path<Mac>,
     query: web::Query<NameQuery>,
 ) -> HttpResponse {
-    let mac = match parse(&mac) {
-        Ok(mac) => mac,
-        Err(refusal) => return refusal,
-    };
+    let mac = mac.into_inner();
     match shared.gateway.upload_content(mac, &query.name) {
         Ok(Some(bytes)) => HttpResponse::Ok().json(UploadContent {
             content: STANDARD.encode(bytes),
@@ -59,13 +53,10 @@ async fn content(
 
 async fn remove(
     shared: web::Data<Shared>,
-    mac: web::Path<String>,
+    mac: web::Path<Mac>,
     query: web::Query<NameQuery>,
 ) -> HttpResponse {
-    let mac = match parse(&mac) {
-        Ok(mac) => mac,
-        Err(refusal) => return refusal,
-    };
+    let mac = mac.into_inner();
     match shared.gateway.remove_upload(mac, &query.name).await {
         Ok(true) => reply(Ok::<(), GatewayError>(())),
         Ok(false) => unknown(mac, &query.name),

@@ -57,7 +57,15 @@ pub(super) async fn run(command: DeviceCommand) -> Result<Ending, CommandError> 
                     "a parameter is named twice; nothing was changed",
                 ));
             }
-            let report = Access::open(&place)?.set(mac, values).await?;
+            let key = values.keys().find(|path| !path.contains('.')).cloned();
+            let outcome = Access::open(&place)?.set(mac, values).await;
+            let report = outcome.map_err(|error| match key {
+                Some(key) => CommandError::new(format!(
+                    "{error}\n`trestle explain {key} --mac {mac}` tells what a key of a phone's \
+                     file is called here"
+                )),
+                None => error,
+            })?;
             match format {
                 Format::Json => output::json(&report)?,
                 Format::Text => print_report(&report),

@@ -42,7 +42,12 @@ pub(super) enum FirmwareCommand {
         format: Format,
     },
     /// Let phones take a firmware image
-    #[command(group = ArgGroup::new("phones").required(true).multiple(false))]
+    #[command(
+        group = ArgGroup::new("phones").required(true).multiple(false),
+        override_usage = "trestle firmware assign [OPTIONS] <IMAGE> <MAC>...\n       \
+                          trestle firmware assign [OPTIONS] <IMAGE> --model <MODEL>\n       \
+                          trestle firmware assign [OPTIONS] <IMAGE> --vendor <VENDOR>"
+    )]
     Assign {
         /// File name, or first digits of the hash
         image: String,

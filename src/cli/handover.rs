@@ -94,6 +94,7 @@ pub(super) async fn run(
     };
     let access = Access::open(place)?;
     let mut file = CredentialsFile::create(path)?;
+    let count = arguments.macs.len();
     let mut refused = 0;
     for mac in arguments.macs {
         match access.hand_over(mac, &order).await {
@@ -110,7 +111,11 @@ pub(super) async fn run(
             }
         }
     }
-    output::line(&format!("credentials are in {}", path.display()));
+    if refused == count {
+        file.remove()?;
+    } else {
+        output::line(&format!("credentials are in {}", path.display()));
+    }
     Ok(Ending::from_count(refused))
 }
 
@@ -182,6 +187,13 @@ impl CredentialsFile {
             "mac,acs_url,username,password,connection_request_username,connection_request_password",
         )?;
         Ok(new)
+    }
+
+    /// Takes the file away again: there is nothing to keep in it.
+    fn remove(self) -> Result<(), CommandError> {
+        std::fs::remove_file(&self.path).map_err(|error| {
+            CommandError::new(format!("can't remove {}: {error}", self.path.display()))
+        })
     }
 
     fn write(&mut self, handed_over: &HandedOver) -> Result<(), CommandError> {

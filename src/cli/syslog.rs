@@ -31,9 +31,9 @@ pub(super) struct Wanted {
 /// Whether a phone is to send its log here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Switch {
-    /// It is.
+    /// It sends its log here.
     On,
-    /// What it did before.
+    /// It does what it did before.
     Off,
 }
 

@@ -46,6 +46,9 @@ fn print(report: &UpstreamReport) {
         summary.never_seen,
         summary.phones
     ));
+    if summary.paths == 0 {
+        output::line("no request has gone to an old server yet: [phones] upstream names it");
+    }
     list("different here", &report.different, |line| {
         let why = if line.edited_here {
             "edited here"

@@ -26,6 +26,9 @@ pub(super) async fn run(
             "{} files: {} byte-identical, {} different ({} of them edited here), {} on one side only",
             summary.files, summary.identical, summary.different, summary.edited, summary.missing
         ));
+        if summary.missing > 0 && summary.identical + summary.different == 0 {
+            output::line("no file of it is in the store: is this the folder that was imported?");
+        }
         output::findings(&report.findings);
     }
     Ok(Ending::from_count(report.findings.len()))

@@ -1,13 +1,11 @@
 //! Firmware: one fetch for many phones, the catalogue, what a person gives phones.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 
 use super::tests::{Bench, MAC, codes};
 use super::{
-    Assigned, Assignment, Carried, Chosen, ControlOutcome, Delivery, FetchAnswer, FetchRequest,
-    FirmwareAddition, FirmwareError, GatewayError, TransferDirection, TransferJob,
+    Assigned, Assignment, Carried, Chosen, ControlOutcome, Delivery, FirmwareAddition,
+    FirmwareError, GatewayError, TransferDirection, TransferJob,
 };
 use crate::cwmp::{
     AcsRequest, CpeCall, CpeResponse, Download, EventCode, FaultCode, TransferFault,
@@ -78,21 +76,6 @@ impl Bench {
     async fn fetch_of(&self, mac: Mac, user_agent: &str) {
         let path = self.record(mac).own_file.to_string();
         self.take_file(&path, user_agent).await.expect("no file");
-    }
-
-    async fn take_file(&self, path: &str, user_agent: &str) -> Option<Bytes> {
-        let request = FetchRequest {
-            user_agent: Some(user_agent.to_owned()),
-            reached_by: Some("http://192.0.2.1:8080".to_owned()),
-            ..FetchRequest::new(path, SocketAddr::from(([192, 0, 2, 41], 40_000)))
-        };
-        match self.gateway.fetch(request).await {
-            FetchAnswer::File { body, receipt, .. } => {
-                self.gateway.fetched(receipt).await;
-                Some(body)
-            }
-            FetchAnswer::NotFound | FetchAnswer::Challenge { .. } => None,
-        }
     }
 
     /// The job that is due, if there is one.

@@ -1,30 +1,17 @@
 //! Which files count for a phone, and which has the last word, for the phones of each vendor.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-
-use jiff::Timestamp;
-
+use super::test_support::{self, Hands};
 use super::tree::{Candidate, TreeFile, choose};
 use super::{
-    Acs, Clock, DeviceDetail, FetchAnswer, FetchRequest, FilePasswords, Finding, FindingKind,
-    Gateway, GatewaySettings, ImportOptions, check,
+    Acs, DeviceDetail, FetchAnswer, FilePasswords, Finding, FindingKind, Gateway, GatewaySettings,
+    ImportOptions, check,
 };
 use crate::mapping::Packs;
 use crate::native::Mac;
-use crate::store::{AssetStore, SledStore, StoreOptions};
 
 const AASTRA: Mac = Mac::new([0x00, 0x08, 0x5d, 0x00, 0x00, 0x0a]);
 const GRANDSTREAM: Mac = Mac::new([0x00, 0x0b, 0x82, 0x00, 0x00, 0x0b]);
 const HTEK: Mac = Mac::new([0x00, 0x1f, 0xc1, 0x00, 0x00, 0x0c]);
-
-struct Standing;
-
-impl Clock for Standing {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_second(1_800_000_000).unwrap()
-    }
-}
 
 /// A gateway with a tree imported.
 struct Bench {
@@ -49,14 +36,8 @@ impl Bench {
             },
             ..GatewaySettings::default()
         };
-        let gateway = Gateway::open(
-            Arc::new(SledStore::open(folder.path(), StoreOptions::default()).unwrap()),
-            AssetStore::open(folder.path()).unwrap(),
-            Packs::embedded().unwrap(),
-            settings,
-            Arc::new(Standing),
-        )
-        .unwrap();
+        let packs = Packs::embedded().unwrap();
+        let gateway = test_support::open(folder.path(), &Hands::new(), packs, settings);
         let report = gateway
             .import(&tree, ImportOptions::default(), &|_, _| {})
             .await
@@ -69,10 +50,7 @@ impl Bench {
     }
 
     async fn fetch(&self, name: &str, user_agent: &str) -> bool {
-        let request = FetchRequest {
-            user_agent: Some(user_agent.to_owned()),
-            ..FetchRequest::new(name, SocketAddr::from(([192, 0, 2, 41], 40_000)))
-        };
+        let request = test_support::request(name, user_agent);
         matches!(self.gateway.fetch(request).await, FetchAnswer::File { .. })
     }
 

@@ -88,6 +88,8 @@ mod sealed_tests;
 #[cfg(test)]
 mod template_tests;
 #[cfg(test)]
+mod test_support;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tftp_tests;

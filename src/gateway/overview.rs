@@ -199,7 +199,16 @@ impl Gateway {
         let query: PathQuery = path.parse().map_err(|_| unknown())?;
         let view = self.view(mac, &mut *self.hold(mac).await)?;
         let now = self.inner.clock.now();
-        let selected = view.select(&query).ok_or_else(unknown)?;
+        let selected = view.select(&query).ok_or_else(|| {
+            let object = format!("{path}.").parse::<PathQuery>().ok();
+            let mut fault = unknown();
+            if object.is_some_and(|object| view.select(&object).is_some()) {
+                fault
+                    .text
+                    .push_str("; an object is written with a dot at its end");
+            }
+            fault
+        })?;
         Ok(selected
             .into_iter()
             .filter_map(|one| view.shown(one, now))

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::access::split_token;
 use super::core::Gateway;
 use super::door::{FetchAnswer, FetchRequest, GatewayError};
-use super::phones::mac_in_name;
+use super::phones::named_mac;
 use super::upload_store::{Kept, charge};
 use crate::device::{TreePath, UploadRecord};
 use crate::native::Mac;
@@ -150,8 +150,8 @@ impl Gateway {
             return Err(UploadRefusal::Off);
         }
         let name = split_token(&request.path).map_or(request.path.as_str(), |(_, name)| name);
-        let mac = mac_in_name(name).ok_or(UploadRefusal::NoPlace)?;
         let path: TreePath = name.parse().map_err(|_| UploadRefusal::NoPlace)?;
+        let mac = named_mac(path.file_name()).ok_or(UploadRefusal::NoPlace)?;
         let is_known = self.load(mac)?.is_some();
         if !is_known {
             self.note_miss(request);

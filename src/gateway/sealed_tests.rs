@@ -2,25 +2,23 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 
 use aes::Aes256;
 use aes::cipher::KeyIvInit as _;
 use bytes::Bytes;
 use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{BlockModeDecrypt as _, BlockModeEncrypt as _};
-use jiff::Timestamp;
 use md5::{Digest as _, Md5};
 
+use super::test_support::{self, Hands};
 use super::{
-    Acs, Carried, Clock, FetchAnswer, FetchRequest, FilePasswords, Finding, FindingKind, Gateway,
+    Carried, FetchAnswer, FetchRequest, FilePasswords, Finding, FindingKind, Gateway,
     GatewaySettings, ImportOptions, check,
 };
 use crate::cwmp::{AcsRequest, CpeResponse, Download, Fault, FaultCode, SetValue};
 use crate::device::TransferState;
 use crate::mapping::Packs;
 use crate::native::Mac;
-use crate::store::{AssetStore, SledStore, StoreOptions};
 use crate::wire::Secret;
 
 const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
@@ -65,14 +63,6 @@ fn decrypted(password: &str, file: &[u8]) -> String {
     String::from_utf8(plain.to_vec()).unwrap()
 }
 
-struct Standing;
-
-impl Clock for Standing {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_second(1_800_000_000).unwrap()
-    }
-}
-
 fn passwords(texts: &[&str]) -> FilePasswords {
     let section = |text: &&str| toml::from_str(&format!("password = {text:?}")).unwrap();
     FilePasswords::new(texts.iter().map(section).collect())
@@ -98,24 +88,16 @@ impl Bench {
 
     /// A gateway on the store, started with these passwords.
     fn open(&self, texts: &[&str]) -> Gateway {
-        let store = SledStore::open(self.folder.path(), StoreOptions::default()).unwrap();
         let settings = GatewaySettings {
-            acs: Acs {
-                url: Some("http://acs.example.net/".parse().unwrap()),
-                periodic_inform_interval: 86_400,
-                ..Acs::default()
-            },
             file_passwords: passwords(texts),
-            ..GatewaySettings::default()
+            ..test_support::with_acs()
         };
-        Gateway::open(
-            Arc::new(store),
-            AssetStore::open(self.folder.path()).unwrap(),
+        test_support::open(
+            self.folder.path(),
+            &Hands::new(),
             Packs::embedded().unwrap(),
             settings,
-            Arc::new(Standing),
         )
-        .unwrap()
     }
 
     async fn import(&self, gateway: &Gateway) -> Vec<Finding> {

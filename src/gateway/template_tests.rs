@@ -4,20 +4,14 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 
-use jiff::Timestamp;
-
-use super::{
-    Acs, Clock, Delivery, FetchAnswer, FetchRequest, Gateway, GatewaySettings, ImportOptions,
-    OpenSession, SessionOutcome,
-};
+use super::test_support::{self, Hands};
+use super::{Delivery, FetchAnswer, FetchRequest, Gateway, OpenSession, SessionOutcome};
 use crate::cwmp::{
     AcsRequest, CpeResponse, EventCode, Fault, FaultCode, Notification, SetAttribute, SetValue,
 };
 use crate::mapping::{Packs, Template};
 use crate::native::Mac;
-use crate::store::{AssetStore, SledStore, StoreOptions};
 
 const GRANDSTREAM: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
 const HTEK: Mac = Mac::new([0x00, 0x1f, 0xc1, 0xd4, 0xe5, 0xf6]);
@@ -29,14 +23,6 @@ const DISPLAY_NAME: &str =
     "Device.Services.VoiceService.1.VoiceProfile.1.Line.1.CallingFeatures.CallerIDName";
 const ADDRESS: &str = "Device.IP.Interface.1.IPv4Address.1.IPAddress";
 
-struct Stopped;
-
-impl Clock for Stopped {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_second(1_800_000_000).unwrap()
-    }
-}
-
 /// A gateway on a folder of its own, with the fixtures imported.
 pub(super) struct Bench {
     pub(super) gateway: Gateway,
@@ -44,29 +30,15 @@ pub(super) struct Bench {
 }
 
 fn open(folder: &Path, template: Template) -> Gateway {
-    let store = SledStore::open(folder, StoreOptions::default()).unwrap();
-    let assets = AssetStore::open(folder).unwrap();
-    let settings = GatewaySettings {
-        acs: Acs {
-            url: Some("http://acs.example.net/".parse().unwrap()),
-            periodic_inform_interval: 86_400,
-            ..Acs::default()
-        },
-        ..GatewaySettings::default()
-    };
     let packs = Packs::embedded().unwrap().with_template(template);
-    Gateway::open(Arc::new(store), assets, packs, settings, Arc::new(Stopped)).unwrap()
+    test_support::open(folder, &Hands::new(), packs, test_support::with_acs())
 }
 
 impl Bench {
     pub(super) async fn new(template: Template) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let gateway = open(folder.path(), template);
-        let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tree");
-        gateway
-            .import(&tree, ImportOptions::default(), &|_, _| {})
-            .await
-            .unwrap();
+        test_support::import_fixtures(&gateway).await;
         Self { gateway, folder }
     }
 

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
-use jiff::Timestamp;
+use bytes::Bytes;
 
+use super::test_support::{self, Hands};
 use super::{
-    Acs, Carried, Clock, ControlSettings, Delivery, FetchAnswer, FetchRequest, Gateway,
-    GatewaySettings, ImportOptions, MissRules, OpenSession, SessionOutcome,
+    Carried, Clock as _, ControlSettings, Delivery, FetchAnswer, FetchRequest, Gateway,
+    GatewaySettings, MissRules, OpenSession, SessionOutcome,
 };
 use crate::cwmp::{
     AcsProfile, AcsRequest, CpeResponse, Download, EventCode, RetryAfter, SetAttribute, SetValue,
@@ -17,7 +17,6 @@ use crate::cwmp::{
 };
 use crate::mapping::Packs;
 use crate::native::Mac;
-use crate::store::{AssetStore, SledStore, StoreOptions};
 use crate::wire::Secret;
 
 pub(super) const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
@@ -28,15 +27,6 @@ const DISPLAY_NAME: &str =
 
 mod outcomes;
 mod taking_back;
-
-/// A clock that stands still until it is moved.
-pub(super) struct Hands(AtomicI64);
-
-impl Clock for Hands {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_second(self.0.load(Ordering::SeqCst)).unwrap()
-    }
-}
 
 /// A gateway on a folder of its own, with the fixtures imported.
 pub(super) struct Bench {
@@ -55,41 +45,21 @@ impl Default for SetUp {
     fn default() -> Self {
         Self {
             packs: Packs::embedded().unwrap(),
-            settings: GatewaySettings {
-                acs: Acs {
-                    url: Some("http://acs.example.net/".parse().unwrap()),
-                    periodic_inform_interval: 86_400,
-                    ..Acs::default()
-                },
-                ..GatewaySettings::default()
-            },
+            settings: test_support::with_acs(),
         }
     }
 }
 
 fn open(folder: &Path, clock: &Arc<Hands>, set_up: SetUp) -> Gateway {
-    let store = SledStore::open(folder, StoreOptions::default()).unwrap();
-    let assets = AssetStore::open(folder).unwrap();
-    Gateway::open(
-        Arc::new(store),
-        assets,
-        set_up.packs,
-        set_up.settings,
-        Arc::clone(clock) as _,
-    )
-    .unwrap()
+    test_support::open(folder, clock, set_up.packs, set_up.settings)
 }
 
 impl Bench {
     pub(super) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(Hands(AtomicI64::new(1_800_000_000)));
+        let clock = Hands::new();
         let gateway = open(folder.path(), &clock, SetUp::default());
-        let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tree");
-        gateway
-            .import(&tree, ImportOptions::default(), &|_, _| {})
-            .await
-            .unwrap();
+        test_support::import_fixtures(&gateway).await;
         Self {
             gateway,
             clock,
@@ -155,7 +125,7 @@ impl Bench {
     }
 
     pub(super) fn advance(&self, seconds: i64) {
-        self.clock.0.fetch_add(seconds, Ordering::SeqCst);
+        self.clock.advance(seconds);
     }
 
     /// The phone fetches its file, as it does when it boots or is told to.
@@ -164,18 +134,17 @@ impl Bench {
     }
 
     pub(super) async fn fetch_as(&self, user_agent: &str) {
-        let answer = self
-            .gateway
-            .fetch(FetchRequest {
-                user_agent: Some(user_agent.to_owned()),
-                reached_by: Some("http://192.0.2.1:8080".to_owned()),
-                ..FetchRequest::new(FILE, SocketAddr::from(([192, 0, 2, 41], 40_000)))
-            })
-            .await;
-        let FetchAnswer::File { receipt, .. } = answer else {
-            panic!("no file");
+        let body = self.take_file(FILE, user_agent).await;
+        assert!(body.is_some(), "no file");
+    }
+
+    /// A phone fetches a file; `None` when it gets none.
+    pub(super) async fn take_file(&self, path: &str, user_agent: &str) -> Option<Bytes> {
+        let request = FetchRequest {
+            reached_by: Some("http://192.0.2.1:8080".to_owned()),
+            ..test_support::request(path, user_agent)
         };
-        self.gateway.fetched(receipt).await;
+        test_support::take(&self.gateway, request).await
     }
 
     /// Another phone fetches its file.

@@ -1,11 +1,9 @@
 //! Transfers with a clock that is moved by hand: windows, firmware, restarts of the gateway.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 
 use super::tests::{Bench, MAC, codes};
-use super::{Carried, ControlOutcome, Delivery, FetchAnswer, FetchRequest, OpenSession};
+use super::{Carried, ControlOutcome, Delivery, OpenSession};
 use crate::cwmp::{
     AcsProfile, AcsRequest, CpeCall, CpeResponse, Download, EventCode, FaultCode, QueuedTransfer,
     QueuedTransferState, RequestDownload, ScheduleDownload, TimeWindow, TransferComplete,
@@ -94,21 +92,6 @@ impl Bench {
         )
     }
 
-    async fn get(&self, path: &str, user_agent: &str) -> Option<Bytes> {
-        let request = FetchRequest {
-            user_agent: Some(user_agent.to_owned()),
-            reached_by: Some("http://192.0.2.1:8080".to_owned()),
-            ..FetchRequest::new(path, SocketAddr::from(([192, 0, 2, 41], 40_000)))
-        };
-        match self.gateway.fetch(request).await {
-            FetchAnswer::File { body, receipt, .. } => {
-                self.gateway.fetched(receipt).await;
-                Some(body)
-            }
-            FetchAnswer::NotFound | FetchAnswer::Challenge { .. } => None,
-        }
-    }
-
     fn own_text(&self) -> String {
         let (_, bytes) = self.gateway.own_file(MAC).unwrap();
         String::from_utf8(bytes).unwrap()
@@ -153,7 +136,7 @@ async fn c065_firmware_is_reported_once_the_phone_runs_it() {
     bench.fetch().await;
     let path = bench.image_path();
     assert_eq!(
-        bench.get(&path, OLD).await.as_deref(),
+        bench.take_file(&path, OLD).await.as_deref(),
         Some(&b"an image"[..])
     );
     assert_eq!(bench.wait(), None, "it does not run it yet");
@@ -179,7 +162,11 @@ async fn c065_firmware_is_reported_once_the_phone_runs_it() {
     let shown = shown.find(|parameter| parameter.name == version).unwrap();
     assert_eq!(shown.value, "1.0.11.99");
     assert_eq!(bench.own_text(), before, "the pointer is taken back");
-    assert_eq!(bench.get(&path, NEW).await, None, "and so is the image");
+    assert_eq!(
+        bench.take_file(&path, NEW).await,
+        None,
+        "and so is the image"
+    );
     let (record, _) = bench.gateway.load(MAC).unwrap().unwrap();
     assert!(!record.delivery.is_outstanding(), "{:?}", record.delivery);
 }
@@ -210,7 +197,7 @@ async fn c146_a_phone_that_comes_back_with_its_old_firmware_has_not_taken_the_ne
     bench.order_firmware().await;
     bench.fetch().await;
     let path = bench.image_path();
-    bench.get(&path, OLD).await.unwrap();
+    bench.take_file(&path, OLD).await.unwrap();
     bench.advance(30);
     bench.fetch().await;
     assert_eq!(bench.wait(), None, "it may still be writing it");
@@ -280,7 +267,7 @@ async fn another_acs_url_takes_a_pointer_back() {
         .execute(super::tests::set(url, "http://other.example.net/"))
         .await;
     assert_eq!(bench.own_text(), before);
-    assert_eq!(bench.get(&path, OLD).await, None);
+    assert_eq!(bench.take_file(&path, OLD).await, None);
     assert!(bench.queued().await.is_empty());
 }
 

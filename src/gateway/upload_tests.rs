@@ -2,33 +2,19 @@
 
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::sync::Arc;
 
 use bytes::Bytes;
-use jiff::Timestamp;
 
-use super::{
-    Clock, FetchRequest, Gateway, GatewayError, GatewaySettings, ImportOptions, UploadRefusal,
-    UploadSettings,
-};
+use super::test_support::{self, Hands};
+use super::{FetchRequest, Gateway, GatewayError, GatewaySettings, UploadRefusal, UploadSettings};
 use crate::mapping::Packs;
 use crate::native::Mac;
-use crate::store::{AssetStore, SledStore, StoreOptions};
+use crate::store::AssetStore;
 
 const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
 const MIB: usize = 1 << 20;
 
-struct Still;
-
-impl Clock for Still {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_second(1_800_000_000).unwrap()
-    }
-}
-
 fn open(folder: &Path, enabled: bool) -> Gateway {
-    let store = SledStore::open(folder, StoreOptions::default()).unwrap();
-    let assets = AssetStore::open(folder).unwrap();
     let mib = |count| NonZeroU32::new(count).unwrap();
     let settings = GatewaySettings {
         uploads: UploadSettings {
@@ -39,15 +25,12 @@ fn open(folder: &Path, enabled: bool) -> Gateway {
         },
         ..GatewaySettings::default()
     };
-    let packs = Packs::embedded().unwrap();
-    Gateway::open(Arc::new(store), assets, packs, settings, Arc::new(Still)).unwrap()
+    test_support::open(folder, &Hands::new(), Packs::embedded().unwrap(), settings)
 }
 
 async fn with_tree(folder: &Path, enabled: bool) -> Gateway {
     let gateway = open(folder, enabled);
-    let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tree");
-    let importing = gateway.import(&tree, ImportOptions::default(), &|_, _| {});
-    importing.await.unwrap();
+    test_support::import_fixtures(&gateway).await;
     gateway
 }
 

@@ -286,10 +286,15 @@ impl Checked {
                     value,
                 });
             }
-            None => self.lens.push(Change {
-                path: shown.path,
-                value,
-            }),
+            None => {
+                let value = view
+                    .meant(&shown.path, value)
+                    .map_err(|why| (FaultCode::InvalidParameterValue, why))?;
+                self.lens.push(Change {
+                    path: shown.path,
+                    value,
+                });
+            }
         }
         Ok(())
     }

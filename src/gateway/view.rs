@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::access::MaskedTokens;
 use super::cpe_parameters::{OwnParameter, Reading, cpe_parameters, cpe_tables, stands_for};
 use super::inform_parameters::INFORM_PARAMETERS;
 use super::own_cpe;
@@ -111,6 +112,8 @@ pub(super) struct View {
     pub(super) pack: Arc<Pack>,
     pub(super) identity: DeviceId,
     lenses: Vec<Parameter>,
+    /// What is behind those of their values that are shown without a token.
+    masked: MaskedTokens,
     sources: BTreeMap<ParameterPath, Source>,
     /// Objects, tables and rows.
     objects: BTreeSet<ObjectPath>,
@@ -129,7 +132,7 @@ impl View {
         mac: Mac,
         record: DeviceRecord,
         pack: Arc<Pack>,
-        lenses: Vec<Parameter>,
+        mut lenses: Vec<Parameter>,
         settings: &GatewaySettings,
         reachability: Reachability,
         phase_key: u64,
@@ -145,6 +148,7 @@ impl View {
         } else {
             |_| true
         };
+        let masked = MaskedTokens::mask(&mut lenses, &record.access);
         let mut sources = BTreeMap::new();
         for (place, parameter) in lenses.iter().enumerate() {
             sources.insert(parameter.path.clone(), Source::Lens(place));
@@ -259,6 +263,7 @@ impl View {
             pack,
             identity,
             lenses,
+            masked,
             sources,
             objects,
             changeable,
@@ -280,6 +285,14 @@ impl View {
     pub(super) fn parameter(&self, path: &str, now: Timestamp) -> Option<Shown> {
         let (path, source) = self.sources.get_key_value(path)?;
         self.show(path, source, now)
+    }
+
+    /// The value that is meant by one that somebody sets: what is shown stands for what is there.
+    ///
+    /// # Errors
+    /// Why it can't be meant.
+    pub(super) fn meant(&self, path: &ParameterPath, value: String) -> Result<String, String> {
+        self.masked.meant(path, value)
     }
 
     /// The CPE's own parameter of this path, if it is one.

@@ -1,5 +1,7 @@
 //! MAC addresses that stand somewhere in a text.
 
+use std::ops::Range;
+
 use super::mac::Mac;
 
 impl Mac {
@@ -7,6 +9,11 @@ impl Mac {
     /// with colons or with dashes between them; no further digit touches them. Of a longer row of
     /// pairs the last six are one.
     pub fn find_in(text: &str) -> impl Iterator<Item = Self> {
+        Self::places_in(text).map(|(_, mac)| mac)
+    }
+
+    /// The same, each with the bytes of the text that it takes.
+    pub fn places_in(text: &str) -> impl Iterator<Item = (Range<usize>, Self)> {
         let bytes = text.as_bytes();
         let mut place = 0;
         std::iter::from_fn(move || {
@@ -19,8 +26,9 @@ impl Mac {
                     .and_then(|before| bytes.get(before))
                     .is_some_and(u8::is_ascii_hexdigit);
                 if !is_within && let Some((mac, length)) = Self::at_start(rest) {
+                    let start = place;
                     place += length;
-                    return Some(mac);
+                    return Some((start..place, mac));
                 }
                 place += 1;
             }

@@ -7,6 +7,8 @@ mod certificates;
 mod client_certificates;
 mod control;
 mod files;
+#[cfg(test)]
+mod files_tests;
 mod own_end;
 mod path;
 mod replay;

@@ -305,7 +305,7 @@ mod tests {
     use tokio_rustls::TlsConnector;
 
     use super::*;
-    use crate::phone::files::tests::Stub;
+    use crate::phone::files_tests::Stub;
 
     #[test]
     fn settings_have_defaults_and_know_their_keys() {

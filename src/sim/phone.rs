@@ -573,9 +573,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_is_not_there_is_a_fetch_without_status() {
-        let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", gone.local_addr().unwrap());
-        drop(gone);
+        // Bound and not listening: nobody else gets the port.
+        let nobody = TcpSocket::new_v4().unwrap();
+        nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let url = format!("http://{}", nobody.local_addr().unwrap());
         let mut phone = SimPhone::start(options(url.parse().unwrap()))
             .await
             .unwrap();

@@ -20,7 +20,7 @@ pub(crate) const CPE_USERNAME: &str = "fleet";
 pub(crate) const CPE_PASSWORD: &str = "fleet-Tiller-77";
 
 /// How long a test waits for something to become true.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The parts of one test.
 pub(crate) struct Bench {

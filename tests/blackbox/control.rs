@@ -18,7 +18,7 @@ use crate::command::{CLEAN, FINDINGS};
 use crate::phones::{GRANDSTREAM, HTEK};
 
 /// How long sipp may take to begin and to end.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(120);
 const PASSWORD: &str = "Device.Services.VoiceService.1.VoiceProfile.1.Line.1.SIP.AuthPassword";
 
 /// A scenario that runs; killed when dropped.
@@ -75,14 +75,20 @@ impl Drop for Sipp {
     }
 }
 
-/// Waits until somebody has the port: it can't be had a second time then.
+/// Waits until somebody has the port. The system's table tells: trying to have it oneself could
+/// keep sipp from it.
 fn wait_for_listener(at: SocketAddr, transport: &str) {
-    let deadline = Instant::now() + PATIENCE;
-    let is_free = || match transport {
-        "t1" => std::net::TcpListener::bind(at).is_ok(),
-        _ => std::net::UdpSocket::bind(at).is_ok(),
+    let table = match transport {
+        "t1" => "/proc/net/tcp",
+        _ => "/proc/net/udp",
     };
-    while is_free() {
+    let IpAddr::V4(address) = at.ip() else {
+        panic!("{at} is not IPv4");
+    };
+    let address = u32::from_ne_bytes(address.octets());
+    let entry = format!(" {address:08X}:{:04X} ", at.port());
+    let deadline = Instant::now() + PATIENCE;
+    while !std::fs::read_to_string(table).unwrap().contains(&entry) {
         assert!(Instant::now() < deadline, "sipp does not listen");
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -13,7 +13,7 @@ use crate::command::trestle;
 use crate::support::read_listeners;
 
 /// How long a gateway may take to stop.
-const STOP_LIMIT: Duration = Duration::from_secs(30);
+const STOP_LIMIT: Duration = Duration::from_secs(120);
 
 /// A gateway that serves; killed when dropped.
 pub(crate) struct Gateway {

@@ -351,7 +351,7 @@ async fn a_message_with_a_null_character_changes_nothing() {
     let gateway = bench.serve();
     for case in &cases {
         let mut managed = Managed::first_seen(&bench, &gateway, case.phone).await;
-        managed.device.set_patience(Duration::from_secs(5));
+        managed.device.set_patience(Duration::from_secs(20));
         let mut session = managed.turn(&gateway).await;
         let set = [(DISPLAY_NAME, "a\0b", "xsd:string")];
         let result = session.set_values(&set, "").await;

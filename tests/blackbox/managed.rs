@@ -81,15 +81,8 @@ impl Managed {
 
     /// Sends a connection request to a gateway.
     pub(crate) async fn knock(&self, gateway: &Gateway) {
-        let url = format!("http://{}{}", gateway.connection_requests(), self.path);
-        let requester = ConnectionRequester::new(&url).unwrap();
-        let shown = Shown::Digest {
-            username: WAKE_USERNAME,
-            password: WAKE_PASSWORD,
-        };
         for _ in 0..50 {
-            let answer = requester.request(shown).await.unwrap().answer;
-            match answer.status {
+            match self.request(gateway).await {
                 200 | 204 => return,
                 // A session is just ending; the standard has the ACS try again.
                 503 => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -97,6 +90,17 @@ impl Managed {
             }
         }
         panic!("a right connection request got 503 for five seconds");
+    }
+
+    /// The status that a right connection request gets.
+    pub(crate) async fn request(&self, gateway: &Gateway) -> u16 {
+        let url = format!("http://{}{}", gateway.connection_requests(), self.path);
+        let requester = ConnectionRequester::new(&url).unwrap();
+        let shown = Shown::Digest {
+            username: WAKE_USERNAME,
+            password: WAKE_PASSWORD,
+        };
+        requester.request(shown).await.unwrap().answer.status
     }
 
     /// Wakes the device and waits for its next Inform, which has to be due to that.

@@ -11,7 +11,7 @@ use crate::bench::Bench;
 use crate::fetch::fetch;
 
 /// How long a phone may take until it has fetched its file.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One phone.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +22,8 @@ pub(crate) struct Phone {
     pub(crate) paths: &'static [&'static str],
     /// What its SIP account shows a challenge.
     pub(crate) account: (&'static str, &'static str),
+    /// Where it listens for SIP, unless its file says otherwise.
+    sip_port: u16,
     /// Its place among the addresses of a test.
     place: u8,
 }
@@ -31,6 +33,7 @@ pub(crate) const GRANDSTREAM: Phone = Phone {
     user_agent: "Grandstream Model HW GXP2170 SW 1.0.11.16 DevId 000b82a1b2c3",
     paths: &["cfg000b82a1b2c3.xml"],
     account: ("desk-2170", "Vx7!kelp#Row"),
+    sip_port: 5060,
     place: 0,
 };
 
@@ -39,6 +42,7 @@ pub(crate) const HTEK: Phone = Phone {
     user_agent: "Htek UC926 2.0.4.2 00:1f:c1:d4:e5:f6",
     paths: &["cfg0010.xml", "cfg001fc1d4e5f6.xml"],
     account: ("shop-2260", "100%Oak_Plank"),
+    sip_port: 5060,
     place: 1,
 };
 
@@ -47,6 +51,7 @@ pub(crate) const AASTRA: Phone = Phone {
     user_agent: "Aastra6867i MAC:00-08-5D-78-90-AB V:4.2.0.181-SIP",
     paths: &["startup.cfg", "6867i.cfg", "00085D7890AB.cfg"],
     account: ("chart-2240", "Bell#Rope 31"),
+    sip_port: 5060,
     place: 2,
 };
 
@@ -65,6 +70,7 @@ impl Phone {
             user_agent,
             paths,
             account: ("", ""),
+            sip_port: 5060,
             place,
         }
     }
@@ -82,10 +88,15 @@ impl Phone {
     /// Fetches its own file once, as it does when it boots, and is off again: nobody answers at
     /// its address.
     pub(crate) async fn fetch(self, bench: &Bench, server: SocketAddr) -> Response {
-        let target = format!("/{}", self.own_file());
+        self.ask(bench, server, &format!("/{}", self.own_file()))
+            .await
+    }
+
+    /// Fetches any file that there is.
+    pub(crate) async fn ask(self, bench: &Bench, server: SocketAddr, target: &str) -> Response {
         let from = bench.address(self.place);
-        let response = fetch(from, server, &target, self.user_agent).await;
-        assert_eq!(response.status, 200, "{self:?}");
+        let response = fetch(from, server, target, self.user_agent).await;
+        assert_eq!(response.status, 200, "{target}: {self:?}");
         response
     }
 
@@ -103,7 +114,7 @@ impl Phone {
             paths: self.paths.iter().map(|&path| path.to_owned()).collect(),
             server: format!("http://{server}/").parse().unwrap(),
             address: bench.address(self.place).into(),
-            sip_port: 5060,
+            sip_port: self.sip_port,
             sip_credentials: credentials
                 .map(|(user, password)| (user.to_owned(), Secret::new(password))),
             boot_time: Duration::ZERO,

@@ -104,8 +104,7 @@ impl Slow {
     /// Goes on until the gateway ends the connection.
     fn wait_for_the_end(self, server: SocketAddr) {
         let mut stream = TcpStream::connect(server).unwrap();
-        let limit = Some(Duration::from_millis(500));
-        stream.set_read_timeout(limit).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let head = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: phones\r\n\r\n");
         match self {
             Self::FirstHead => {}
@@ -119,6 +118,8 @@ impl Slow {
                 stream.write_all(head("/large.bin").as_bytes()).unwrap();
             }
         }
+        let between_bytes = Some(Duration::from_millis(500));
+        stream.set_read_timeout(between_bytes).unwrap();
         let deadline = Instant::now() + PATIENCE;
         let has_ended = |stream: &mut TcpStream| match self {
             // Its own buffer tells: what came is less than the file, and then there is an end.

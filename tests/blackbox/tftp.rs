@@ -13,7 +13,7 @@ use crate::gateway::Gateway;
 use crate::phones::{AASTRA, GRANDSTREAM};
 
 /// How long a client of ours waits for a datagram that has to come.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Lengths around the ends of blocks of 512 bytes, none and many.
 const LENGTHS: [usize; 5] = [0, 511, 512, 513, 1_000_000];
@@ -94,9 +94,8 @@ async fn debians_client_gets_every_byte_and_no_more() {
     }
     let bench = bench("").await;
     let (_gateway, server) = serve(&bench);
-    let free = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
+    // Below those that the system gives out, so that nobody else is given it meanwhile.
+    let port = 20_000 + std::process::id() % 10_000;
     let range = format!("{port}:{port}");
     for options in [vec![], vec!["-R", &range]] {
         for length in LENGTHS {
@@ -269,7 +268,11 @@ async fn a_transfer_goes_on_while_others_send_to_its_port() {
     assert_eq!(from, transfer);
     forger.send(b"\0\x05\0\0stop\0", transfer);
     client.send(b"\0\x04\0\x01", transfer);
-    let (second, _) = client.receive();
+    // On a slow machine the first block comes once more.
+    let mut second = first.clone();
+    while second == first {
+        (second, _) = client.receive();
+    }
     assert_eq!(second, [b"\0\x03\0\x02", &content(513)[512..]].concat());
     client.send(b"\0\x04\0\x02", transfer);
 }

@@ -11,7 +11,7 @@ use crate::command::ERROR;
 use crate::gateway::Gateway;
 use crate::programs::{are_there, output, status};
 
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Runs openssl in a folder.
 #[track_caller]

@@ -19,7 +19,7 @@ use crate::nginx::Nginx;
 use crate::phones::{AASTRA, GRANDSTREAM, PHONES};
 
 /// How long a test waits for something to become true.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A gateway on an empty store, with this server behind it.
 fn serve_before(bench: &Bench, upstream: &str) -> Gateway {

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// How long a gateway may take to import its tree and listen.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_secs(240);
 
 /// Reads the ready lines, `listening phones http 127.0.0.1:40001`, until the three listeners that
 /// every test uses are there. The key is name and scheme: `phones http`. The error is what was

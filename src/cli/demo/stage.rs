@@ -11,7 +11,7 @@ use crate::acs::AllowedTarget;
 use crate::app::{Addresses, ServeError, Server, Settings, open_gateway};
 use crate::cli::exit::CommandError;
 use crate::cli::temporary::Temporary;
-use crate::gateway::{Gateway, ImportOptions, ImportReport};
+use crate::gateway::{Gateway, ImportOptions, ImportReport, Network};
 use crate::native::Mac;
 use crate::sim::acs::{AcsOptions, ScriptedAcs};
 use crate::sim::file_server::FileServer;
@@ -106,10 +106,7 @@ impl Stage {
         settings.connection_request.listen = loopback(0);
         settings.admin.listen = loopback(0);
         settings.acs.url = Some(Url::parse(acs.url())?);
-        settings.transfers.allow = vec![AllowedTarget::Network {
-            address: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)),
-            prefix: 8,
-        }];
+        settings.transfers.allow = vec![AllowedTarget::Network(Network::LOOPBACK)];
         let gateway = open_gateway(&settings)?;
         let report = gateway
             .import(&tree_folder, ImportOptions::default(), &|_, _| {})

@@ -20,7 +20,7 @@ use super::token::split_token;
 use crate::device::{Access, DeviceRecord, FileRecord, FileRole, TreePath};
 use crate::gateway::core::Gateway;
 use crate::gateway::door::{FetchAnswer, FetchRequest, GatewayError, Transport};
-use crate::gateway::phones::mac_in_name;
+use crate::gateway::phones::named_mac;
 use crate::native::Mac;
 
 /// A file that is asked for.
@@ -208,7 +208,7 @@ impl Gateway {
     fn mac_of_name(&self, path: &str) -> Option<Mac> {
         let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
         let by_rule = || self.inner.packs.identify_by_name(name)?.1.mac;
-        mac_in_name(name).or_else(by_rule)
+        named_mac(name).or_else(by_rule)
     }
 
     async fn admission_to_own(

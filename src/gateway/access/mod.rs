@@ -6,6 +6,7 @@ mod credentials;
 mod evidence;
 mod first_contact;
 mod index;
+mod masking;
 mod network;
 mod policy;
 mod refusals;
@@ -23,6 +24,7 @@ pub use credentials::{
     CredentialsLine, CredentialsOrder, CredentialsOutcome, GivenProof, UnknownGroup,
 };
 pub use first_contact::{FirstContact, FirstContactError};
+pub(in crate::gateway) use masking::MaskedTokens;
 pub use network::{Network, NetworkError};
 pub use policy::{AccessGroup, AccessPolicy, AccessSettings, Proof, UntilUsed};
 pub use refusals::RefusedAttempts;

@@ -1,9 +1,9 @@
 //! Networks that phones ask from.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Deserializer};
 
 /// A network: `192.0.2.0/24`, `2001:db8::/32`, or one address.
@@ -19,6 +19,12 @@ pub struct NetworkError {
 }
 
 impl Network {
+    /// 127.0.0.0/8.
+    pub const LOOPBACK: Self = Self(IpNet::V4(Ipv4Net::new_assert(
+        Ipv4Addr::new(127, 0, 0, 0),
+        8,
+    )));
+
     /// Whether an address belongs to it. An IPv4 address is one in whatever form it comes.
     pub fn holds(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
 
@@ -11,12 +10,12 @@ use super::{
     AccessGroup, AccessPolicy, AccessSettings, CredentialsOrder, CredentialsOutcome, FirstContact,
     GivenProof, Proof, UntilUsed,
 };
+use crate::gateway::test_support::{self, Hands};
 use crate::gateway::{
     Clock, FetchAnswer, FetchRequest, Gateway, GatewaySettings, ImportOptions, Transport,
 };
 use crate::mapping::Packs;
 use crate::native::Mac;
-use crate::store::{AssetStore, SledStore, StoreOptions};
 use crate::wire::digest::{Challenge, ClientState, Credentials};
 use crate::wire::{ContentHash, Secret};
 
@@ -32,14 +31,7 @@ const AASTRA: Mac = Mac::new([0x00, 0x08, 0x5d, 0x78, 0x90, 0xab]);
 const AASTRA_USER_AGENT: &str = "Aastra6867i MAC:00-08-5D-78-90-AB V:4.2.0.181-SIP";
 
 mod refused;
-
-struct Hands(AtomicI64);
-
-impl Clock for Hands {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_second(self.0.load(Ordering::SeqCst)).unwrap()
-    }
-}
+mod shown_values;
 
 struct Bench {
     gateway: Gateway,
@@ -101,20 +93,13 @@ fn open(folder: &Path, clock: &Arc<Hands>, access: AccessSettings) -> Gateway {
         phones_url: Some("http://phones.example.net:8080/".parse().unwrap()),
         ..GatewaySettings::default()
     };
-    Gateway::open(
-        Arc::new(SledStore::open(folder, StoreOptions::default()).unwrap()),
-        AssetStore::open(folder).unwrap(),
-        Packs::embedded().unwrap(),
-        settings,
-        Arc::clone(clock) as _,
-    )
-    .unwrap()
+    test_support::open(folder, clock, Packs::embedded().unwrap(), settings)
 }
 
 impl Bench {
     async fn new(access: AccessSettings) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(Hands(AtomicI64::new(1_800_000_000)));
+        let clock = Hands::new();
         let gateway = open(folder.path(), &clock, access);
         let bench = Self {
             gateway,
@@ -157,7 +142,7 @@ impl Bench {
     }
 
     fn advance(&self, seconds: i64) {
-        self.clock.0.fetch_add(seconds, Ordering::SeqCst);
+        self.clock.advance(seconds);
     }
 
     async fn ask(&self, request: FetchRequest) -> Got {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 /// Characters of a token: 16 bytes in URL-safe base64 without padding.
 const LENGTH: usize = 22;
 /// What a log shows in its place.
-const MASK: &str = "***";
+pub(super) const MASK: &str = "***";
 
 /// The first segment of a path, if it looks like a token, and the path behind it.
 pub(in crate::gateway) fn split_token(path: &str) -> Option<(&str, &str)> {
@@ -27,7 +27,7 @@ pub fn hide_token(path: &str) -> Cow<'_, str> {
     }
 }
 
-fn is_token(text: &str) -> bool {
+pub(super) fn is_token(text: &str) -> bool {
     let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     text.len() == LENGTH && text.bytes().all(is_digit)
 }

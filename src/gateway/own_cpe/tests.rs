@@ -1,11 +1,7 @@
 //! The gateway as a CPE, beside the phones of the fixtures.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
-
-use jiff::Timestamp;
 
 use super::virtual_devices::{MAX_ROWS, TABLE};
 use super::{NO_VENDOR, OWN_MAC};
@@ -13,13 +9,13 @@ use crate::cwmp::{
     AcsRequest, CpeResponse, Download, EventCode, Fault, FaultCode, SetAttribute, SetValue,
     VersionDoubt,
 };
+use crate::gateway::test_support::{self, Hands};
 use crate::gateway::{
-    Acs, Clock, Delivery, FetchAnswer, FetchRequest, Gateway, GatewaySettings, ImportOptions,
-    OpenSession, SessionOutcome,
+    Delivery, Gateway, GatewaySettings, ImportOptions, OpenSession, SessionOutcome,
 };
 use crate::mapping::Packs;
 use crate::native::Mac;
-use crate::store::{AssetStore, Batch, SledStore, StoreOptions, Table};
+use crate::store::{Batch, Table};
 use crate::wire::Secret;
 
 const GRANDSTREAM: (&str, &str) = (
@@ -31,28 +27,12 @@ const HTEK: (&str, &str) = (
     "Htek UC926 2.0.4.2 00:1f:c1:d4:e5:f6",
 );
 
-struct Standing;
-
-impl Clock for Standing {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_second(1_800_000_000).unwrap()
-    }
-}
-
 fn open(folder: &Path, announce_gateway: bool) -> Gateway {
-    let store = SledStore::open(folder, StoreOptions::default()).unwrap();
-    let assets = AssetStore::open(folder).unwrap();
     let settings = GatewaySettings {
-        acs: Acs {
-            url: Some("http://acs.example.net/".parse().unwrap()),
-            periodic_inform_interval: 86_400,
-            ..Acs::default()
-        },
         announce_gateway,
-        ..GatewaySettings::default()
+        ..test_support::with_acs()
     };
-    let packs = Packs::embedded().unwrap();
-    Gateway::open(Arc::new(store), assets, packs, settings, Arc::new(Standing)).unwrap()
+    test_support::open(folder, &Hands::new(), Packs::embedded().unwrap(), settings)
 }
 
 /// A gateway with the fixtures, in its first or a later life.
@@ -65,9 +45,7 @@ impl Bench {
     async fn new(announce_gateway: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let gateway = open(folder.path(), announce_gateway);
-        let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tree");
-        let options = ImportOptions::default();
-        gateway.import(&tree, options, &|_, _| {}).await.unwrap();
+        test_support::import_fixtures(&gateway).await;
         gateway.start().await.unwrap();
         Self { folder, gateway }
     }
@@ -81,14 +59,9 @@ impl Bench {
     }
 
     async fn fetch(&self, (path, user_agent): (&str, &str)) {
-        let request = FetchRequest {
-            user_agent: Some(user_agent.to_owned()),
-            ..FetchRequest::new(path, SocketAddr::from(([192, 0, 2, 41], 40_000)))
-        };
-        let FetchAnswer::File { receipt, .. } = self.gateway.fetch(request).await else {
-            panic!("no file");
-        };
-        self.gateway.fetched(receipt).await;
+        let request = test_support::request(path, user_agent);
+        let body = test_support::take(&self.gateway, request).await;
+        assert!(body.is_some(), "no file");
     }
 
     async fn session(&self) -> OpenSession {

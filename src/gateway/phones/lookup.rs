@@ -1,5 +1,7 @@
 //! Which file a request names.
 
+use std::ops::Range;
+
 use super::super::core::Gateway;
 use super::super::door::GatewayError;
 use crate::device::{FileRecord, FileRole, TreePath};
@@ -47,7 +49,7 @@ impl Gateway {
         path: &TreePath,
     ) -> Result<Option<(TreePath, FileRecord)>, GatewayError> {
         let name = path.file_name();
-        let Some(mac) = mac_in_name(name) else {
+        let Some(mac) = named_mac(name) else {
             return Ok(None);
         };
         let Some((record, _)) = self.load(mac)? else {
@@ -61,20 +63,14 @@ impl Gateway {
     }
 }
 
-/// The phone that the last segment of a path names, wherever in it.
-pub(in crate::gateway) fn mac_in_name(path: &str) -> Option<Mac> {
-    let name = path.rsplit('/').next()?;
-    let start = mac_position(name)?;
-    name.get(start..start + 12)?.parse().ok()
-}
-
 /// The same name with the digits of a MAC in the other case.
 fn other_spellings(name: &str) -> Vec<String> {
-    let Some(start) = mac_position(name) else {
+    let Some(place) = mac_place(name) else {
         return Vec::new();
     };
-    let (before, rest) = name.split_at(start);
-    let (digits, after) = rest.split_at(12);
+    // Its ends are beside digits, so nothing is split in the middle of a character.
+    let (before, rest) = name.split_at(place.start);
+    let (digits, after) = rest.split_at(place.len());
     [digits.to_ascii_lowercase(), digits.to_ascii_uppercase()]
         .into_iter()
         .filter(|spelling| spelling != digits)
@@ -86,10 +82,7 @@ fn other_spellings(name: &str) -> Vec<String> {
 /// has is none.
 pub(in crate::gateway) fn named_mac(path: &str) -> Option<Mac> {
     path.rsplit('/')
-        .find_map(|name| {
-            let start = mac_position(name)?;
-            name.get(start..start + 12)?.parse().ok()
-        })
+        .find_map(|name| Mac::find_in(name).next())
         .filter(is_of_a_phone)
 }
 
@@ -105,19 +98,13 @@ pub(in crate::gateway) fn with_mac_of(name: &str, old: Mac, new: Mac) -> String 
 
 /// What stands before and after the MAC in a name.
 fn without_mac(name: &str) -> Option<(&str, &str)> {
-    let start = mac_position(name)?;
-    Some((name.get(..start)?, name.get(start + 12..)?))
+    let place = mac_place(name)?;
+    Some((name.get(..place.start)?, name.get(place.end..)?))
 }
 
-/// Where twelve hex digits stand that no other one touches.
-fn mac_position(name: &str) -> Option<usize> {
-    let bytes = name.as_bytes();
-    let is_hex = |place: usize| bytes.get(place).is_some_and(u8::is_ascii_hexdigit);
-    (0..bytes.len()).find(|&start| {
-        (start..start + 12).all(is_hex)
-            && !is_hex(start + 12)
-            && (start == 0 || !is_hex(start - 1) || name.starts_with("cfg") && start == 3)
-    })
+/// Where the first MAC in a name stands.
+fn mac_place(name: &str) -> Option<Range<usize>> {
+    Mac::places_in(name).next().map(|(place, _)| place)
 }
 
 #[cfg(test)]
@@ -133,6 +120,7 @@ mod tests {
             "site 1/000b82a1b2c3-directory.csv",
             "000b82a1b2c3/phone.cfg",
             "000b82000000/000b82a1b2c3.cfg",
+            "logs/00-0B-82-A1-B2-C3_crash.log",
         ] {
             assert_eq!(named(path), mac, "{path}");
         }

@@ -8,6 +8,5 @@ mod quiet_polls;
 mod sightings;
 
 pub(super) use contents::Contents;
-pub(in crate::gateway) use lookup::mac_in_name;
-pub(super) use lookup::{named_mac, with_mac_of};
+pub(in crate::gateway) use lookup::{named_mac, with_mac_of};
 pub(super) use quiet_polls::QuietPolls;

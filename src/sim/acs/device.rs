@@ -13,7 +13,7 @@ use super::server::{Incoming, Shared};
 use super::session::Session;
 
 /// How long a script waits for a device: a first retry and a session's time-out fit in.
-const PATIENCE: Duration = Duration::from_secs(45);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What went otherwise than the script has it.
 #[derive(Debug, thiserror::Error)]
