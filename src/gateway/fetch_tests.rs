@@ -42,6 +42,18 @@ impl Store for Counting {
     fn size_on_disk(&self) -> Result<u64, StoreError> {
         self.store.size_on_disk()
     }
+
+    fn live_size(&self) -> Result<u64, StoreError> {
+        self.store.live_size()
+    }
+
+    fn watch(&self) -> Watch {
+        self.store.watch()
+    }
+
+    fn changed_together(&self, watch: &Watch) -> Result<Vec<Changed>, StoreError> {
+        self.store.changed_together(watch)
+    }
 }
 
 struct Hands(AtomicI64);

@@ -102,6 +102,36 @@ impl AssetStore {
         Ok(hash)
     }
 
+    /// Keeps a content that comes in pieces and must have this hash, without holding it in memory.
+    ///
+    /// # Errors
+    /// [`AssetError::Damaged`] when it has another one, and is not kept; [`AssetError::Files`].
+    pub fn put_stream(
+        &self,
+        hash: &ContentHash,
+        content: &mut dyn Read,
+    ) -> Result<(), AssetError> {
+        let (directory, path) = self.place(hash);
+        create_directory(&directory)?;
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let unfinished = self.unfinished().join(number.to_string());
+        let found = File::create(&unfinished)
+            .and_then(|mut file| {
+                let found = hash_of(content, &mut |part| file.write_all(part))?;
+                file.sync_all()?;
+                Ok(found)
+            })
+            .map_err(StoreError::io(&unfinished))?;
+        if found != *hash {
+            fs::remove_file(&unfinished).map_err(StoreError::io(&unfinished))?;
+            return Err(AssetError::Damaged { hash: *hash });
+        }
+        fs::rename(&unfinished, &path).map_err(StoreError::io(&path))?;
+        sync_directory(&directory)?;
+        sync_directory(&self.root)?;
+        Ok(())
+    }
+
     /// A content, verified.
     ///
     /// # Errors
@@ -124,17 +154,9 @@ impl AssetStore {
         let path = self.place(hash).1;
         let verified = || -> io::Result<(File, ContentHash)> {
             let mut file = File::open(&path)?;
-            let mut digest = Sha256::new();
-            let mut buffer = vec![0; 64 * 1024];
-            loop {
-                let length = file.read(&mut buffer)?;
-                match buffer.get(..length) {
-                    None | Some([]) => break,
-                    Some(part) => digest.update(part),
-                }
-            }
+            let found = hash_of(&mut file, &mut |_| Ok(()))?;
             file.rewind()?;
-            Ok((file, ContentHash::from(<[u8; 32]>::from(digest.finalize()))))
+            Ok((file, found))
         };
         match verified() {
             Ok((file, found)) if found == *hash => Ok(file),
@@ -201,6 +223,25 @@ impl AssetStore {
 
     fn unfinished(&self) -> PathBuf {
         self.root.join("unfinished")
+    }
+}
+
+/// The hash of what is read to its end, each part of which `take` sees as well.
+fn hash_of(
+    content: &mut dyn Read,
+    take: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<ContentHash> {
+    let mut digest = Sha256::new();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let length = content.read(&mut buffer)?;
+        match buffer.get(..length) {
+            None | Some([]) => return Ok(ContentHash::from(<[u8; 32]>::from(digest.finalize()))),
+            Some(part) => {
+                digest.update(part);
+                take(part)?;
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the floors above may ask of a store.
 
-use super::{Batch, StoreError, Table, Ticket};
+use super::{Batch, Changed, StoreError, Table, Ticket, Watch};
 
 /// One record of a listing: its key (without the table) and its value.
 pub type Entry = (Vec<u8>, Vec<u8>);
@@ -44,4 +44,22 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError::Io`] when the directory can't be read.
     fn size_on_disk(&self) -> Result<u64, StoreError>;
+
+    /// How much of that are records: keys and values as they lie there, without what the database
+    /// itself needs, in bytes. Goes through all of them: seconds for millions.
+    ///
+    /// # Errors
+    /// [`StoreError::Engine`] when the database can't be read.
+    fn live_size(&self) -> Result<u64, StoreError>;
+
+    /// Notes from now on which records are changed. What a [`Store::scan`] begun after this has
+    /// shown, with what the watch has noted at its end read anew, is the store as of the end.
+    fn watch(&self) -> Watch;
+
+    /// The present values of what a watch has noted and nobody has taken yet, all as of one
+    /// moment: no commit is made in between. For few of them, because all writers wait.
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`] once the store could not write.
+    fn changed_together(&self, watch: &Watch) -> Result<Vec<Changed>, StoreError>;
 }

@@ -12,11 +12,13 @@ use super::durable;
 use super::group_commit::GroupCommit;
 use super::long_value::{self, Head, Stored};
 use crate::store::batch::Write;
-use crate::store::{Batch, Entries, Entry, Store, StoreError, Table, Ticket};
+use crate::store::swap;
+use crate::store::table::FORMAT_KEY;
+use crate::store::watch::Watches;
+use crate::store::{Batch, Changed, Entries, Entry, Store, StoreError, Table, Ticket, Watch};
 
 /// The format that this program writes: how keys and values lie in the database.
 const FORMAT: u32 = 1;
-const FORMAT_KEY: &[u8] = b"format";
 const TREE: &str = "trestle";
 /// Can never be changed for a directory that exists (facts/rust-stack.md §2.3 rule 2).
 const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
@@ -48,6 +50,7 @@ pub struct SledStore {
     tree: Tree,
     directory: Directory,
     writer: Mutex<()>,
+    watches: Watches,
 }
 
 /// What one look at a value found.
@@ -68,7 +71,9 @@ impl SledStore {
         if !durable::installed() {
             return Err(StoreError::NotDurable);
         }
+        swap::settle(dir)?;
         let directory = Directory::take(dir)?;
+        swap::clear(dir)?;
         directory.remove_unfinished_snapshots()?;
         let tree = open_tree(dir, directory.path(), &options)?;
         directory.sync()?;
@@ -85,9 +90,24 @@ impl SledStore {
             tree,
             directory,
             writer: Mutex::new(()),
+            watches: Watches::default(),
         };
         store.check_format(dir)?;
         Ok(store)
+    }
+
+    /// Closes the database and keeps its directory: nobody else can open it before the guard is
+    /// dropped.
+    pub(in crate::store) fn close(self) -> impl Sized {
+        let Self {
+            group,
+            tree,
+            directory,
+            ..
+        } = self;
+        drop(group);
+        drop(tree);
+        directory
     }
 
     fn check_format(&self, dir: &Path) -> Result<(), StoreError> {
@@ -258,11 +278,33 @@ impl Store for SledStore {
             self.group.poison(&error.to_string());
             self.group.healthy()?;
         }
+        self.watches.note(batch.writes.keys());
         Ok(self.group.committed())
     }
 
     fn size_on_disk(&self) -> Result<u64, StoreError> {
         self.directory.size()
+    }
+
+    fn live_size(&self) -> Result<u64, StoreError> {
+        self.tree.iter().try_fold(0, |total, record| {
+            let (key, value) = record?;
+            Ok(total + key.len() as u64 + value.len() as u64)
+        })
+    }
+
+    fn watch(&self) -> Watch {
+        self.watches.watch()
+    }
+
+    fn changed_together(&self, watch: &Watch) -> Result<Vec<Changed>, StoreError> {
+        let _alone = self.writer()?;
+        let noted = watch.take().into_iter();
+        let read = noted.map(|(table, key)| {
+            let value = self.get_alone(table, &key);
+            ((table, key), value)
+        });
+        Ok(read.collect())
     }
 }
 
