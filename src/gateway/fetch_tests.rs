@@ -10,7 +10,8 @@ use super::{Clock, FetchAnswer, FetchRequest, Gateway, GatewaySettings, ImportOp
 use crate::mapping::Packs;
 use crate::native::Mac;
 use crate::store::{
-    AssetStore, Batch, Entries, SledStore, Store, StoreError, StoreOptions, Table, Ticket,
+    AssetStore, Batch, Changed, Entries, SledStore, Store, StoreError, StoreOptions, Table, Ticket,
+    Watch,
 };
 
 const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);

@@ -12,7 +12,7 @@ use super::closed::if_open;
 use super::core::Gateway;
 use super::documents::Documents;
 use super::door::GatewayError;
-use super::draft::Draft;
+use super::draft::{Draft, Unreadable};
 use super::file_passwords::is_sealed;
 use super::random;
 use super::report::{Finding, FindingKind, ImportReport};
@@ -471,7 +471,11 @@ impl Gateway {
             // Never a revision again that a phone may have fetched.
             revision: record.delivery.desired + 1,
         };
-        let original = self.inner.store.get(Table::Device, &mac.bytes())?;
+        let original = match self.inner.store.get(Table::Device, &mac.bytes()) {
+            Ok(original) => Ok(original),
+            Err(StoreError::DamagedValue { .. }) => Err(Unreadable),
+            Err(error) => return Err(error.into()),
+        };
         let layers = self.layers(&record, document, &pack)?;
         let documents = Documents::new(layers, own_file, seal);
         Ok(Draft::of_tree(mac, record, original, pack, documents))

@@ -197,6 +197,19 @@ impl AssetStore {
         Ok(found)
     }
 
+    /// Free space of the disk that this folder is on, as far as this user may fill it, and its size,
+    /// in bytes.
+    ///
+    /// # Errors
+    /// [`AssetError::Files`].
+    pub fn disk_space(&self) -> Result<(u64, u64), AssetError> {
+        let facts = nix::sys::statvfs::statvfs(&self.root)
+            .map_err(|error| StoreError::io(&self.root)(error.into()))?;
+        let unit = facts.fragment_size();
+        let bytes = |blocks: u64| blocks.saturating_mul(unit);
+        Ok((bytes(facts.blocks_available()), bytes(facts.blocks())))
+    }
+
     /// Removes a content; one that is not there is no error. Whether something refers to it, the
     /// caller knows.
     ///
@@ -227,7 +240,7 @@ impl AssetStore {
 }
 
 /// The hash of what is read to its end, each part of which `take` sees as well.
-fn hash_of(
+pub(in crate::store) fn hash_of(
     content: &mut dyn Read,
     take: &mut dyn FnMut(&[u8]) -> io::Result<()>,
 ) -> io::Result<ContentHash> {

@@ -9,6 +9,7 @@ use super::format::{
     BackupError, BackupHeader, BackupSummary, CONTENT, ContentFolder, DIGEST_BYTES, END, FORMAT,
     GONE, LEFT_OUT, LeftOut, MAGIC, MAX_HEADER, RECORD, WINDOW_LOG,
 };
+use crate::store::assets::hash_of;
 use crate::store::{MAX_KEY_BYTES, MAX_LONG_VALUE_BYTES, Table};
 use crate::wire::ContentHash;
 
@@ -103,16 +104,8 @@ pub fn verify_backup(input: impl Read) -> Result<BackupSummary, BackupError> {
             hash: ContentHash,
             content: &mut dyn Read,
         ) -> Result<(), BackupError> {
-            let mut digest = Sha256::new();
-            let mut buffer = vec![0; 64 * 1024];
-            loop {
-                let length = content.read(&mut buffer).map_err(failure)?;
-                match buffer.get(..length) {
-                    None | Some([]) => break,
-                    Some(part) => digest.update(part),
-                }
-            }
-            if ContentHash::from(<[u8; 32]>::from(digest.finalize())) == hash {
+            let found = hash_of(content, &mut |_| Ok(())).map_err(failure)?;
+            if found == hash {
                 Ok(())
             } else {
                 Err(BackupError::DamagedContent { hash })
