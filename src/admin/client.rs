@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
@@ -259,8 +259,7 @@ impl AdminClient {
             .collect()
             .await
             .map_err(|error| AdminClientError::Cut(error.to_string()))?;
-        let reply =
-            serde_json::from_slice(&answer.to_bytes()).map_err(AdminClientError::Answer)?;
+        let reply = serde_json::from_slice(&answer.to_bytes()).map_err(AdminClientError::Answer)?;
         Err(AdminClientError::Refused(reply))
     }
 

@@ -13,9 +13,7 @@ use super::phones_section::PhonesSection;
 use super::syslog_section::SyslogSection;
 use crate::acs::{ConnectionRequestSettings, TransferSettings};
 use crate::cwmp::AcsProfiles;
-use crate::gateway::{
-    FilePasswords, GatewaySettings, SpaceRules, Throttle, UnreachablePhone,
-};
+use crate::gateway::{FilePasswords, GatewaySettings, SpaceRules, Throttle, UnreachablePhone};
 use crate::mapping::Packs;
 use crate::phone::UpstreamError;
 use crate::store::StoreOptions;

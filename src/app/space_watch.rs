@@ -43,9 +43,9 @@ pub(super) async fn watch_space(gateway: Gateway, stop: CancellationToken) {
                 continue;
             }
         };
-        let is_news = said.as_ref().is_none_or(|(before, at)| {
-            before.len() != alarms.len() || at.elapsed() >= REPEAT
-        });
+        let is_news = said
+            .as_ref()
+            .is_none_or(|(before, at)| before.len() != alarms.len() || at.elapsed() >= REPEAT);
         if is_news {
             for alarm in &alarms {
                 tracing::warn!("{alarm}");

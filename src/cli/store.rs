@@ -107,7 +107,9 @@ async fn backup(
     };
     let problem = |error: io::Error| file_error(target, &error);
     fs::rename(&aside, target).map_err(problem)?;
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = target
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))
         .and_then(|folder| folder.sync_all())
         .map_err(problem)?;
@@ -165,7 +167,9 @@ async fn write(access: &Access, contents: bool, path: &Path) -> Result<(), Comma
             }
         }
     }
-    let file = out.into_inner().map_err(|error| problem(error.into_error()))?;
+    let file = out
+        .into_inner()
+        .map_err(|error| problem(error.into_error()))?;
     file.sync_all().map_err(problem)
 }
 
@@ -271,7 +275,9 @@ fn print_findings(findings: &[StoreFinding], all: u64) {
     }
     let left = all.saturating_sub(SHOWN_FINDINGS as u64);
     if left > 0 {
-        output::line(&format!("and {left} more; --format json lists more of them"));
+        output::line(&format!(
+            "and {left} more; --format json lists more of them"
+        ));
     }
 }
 
@@ -319,7 +325,9 @@ async fn status(place: &Place, format: Format) -> Result<Ending, CommandError> {
         Format::Json => output::json(&status)?,
         Format::Text => print_status(&status),
     }
-    Ok(Ending::from_count(status.alarms.len() + status.damaged.len()))
+    Ok(Ending::from_count(
+        status.alarms.len() + status.damaged.len(),
+    ))
 }
 
 fn print_status(status: &StoreStatus) {
@@ -338,7 +346,10 @@ fn print_status(status: &StoreStatus) {
         output::line(&format!("alarm     {alarm}"));
     }
     for damaged in &status.damaged {
-        output::line(&format!("damaged   {}: {}", damaged.subject, damaged.problem));
+        output::line(&format!(
+            "damaged   {}: {}",
+            damaged.subject, damaged.problem
+        ));
     }
 }
 

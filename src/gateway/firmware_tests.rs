@@ -91,9 +91,9 @@ impl Bench {
                 self.gateway.fetched(receipt).await;
                 Some(body)
             }
-            FetchAnswer::NotFound
-            | FetchAnswer::Unavailable
-            | FetchAnswer::Challenge { .. } => None,
+            FetchAnswer::NotFound | FetchAnswer::Unavailable | FetchAnswer::Challenge { .. } => {
+                None
+            }
         }
     }
 

@@ -106,11 +106,7 @@ impl AssetStore {
     ///
     /// # Errors
     /// [`AssetError::Damaged`] when it has another one, and is not kept; [`AssetError::Files`].
-    pub fn put_stream(
-        &self,
-        hash: &ContentHash,
-        content: &mut dyn Read,
-    ) -> Result<(), AssetError> {
+    pub fn put_stream(&self, hash: &ContentHash, content: &mut dyn Read) -> Result<(), AssetError> {
         let (directory, path) = self.place(hash);
         create_directory(&directory)?;
         let number = self.next.fetch_add(1, Ordering::Relaxed);

@@ -139,11 +139,7 @@ fn make(
 }
 
 /// An empty store that is ready for the records of the old one.
-fn fresh(
-    _old: &SledStore,
-    place: &Path,
-    options: &StoreOptions,
-) -> Result<SledStore, StoreError> {
+fn fresh(_old: &SledStore, place: &Path, options: &StoreOptions) -> Result<SledStore, StoreError> {
     SledStore::open(place, options.clone())
 }
 
@@ -185,6 +181,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let _open = SledStore::open(dir.path(), StoreOptions::default()).unwrap();
         let error = compact(dir.path(), &StoreOptions::default(), &|_, _| {}).unwrap_err();
-        assert!(matches!(error, CompactionError::Store(StoreError::InUse { .. })));
+        assert!(matches!(
+            error,
+            CompactionError::Store(StoreError::InUse { .. })
+        ));
     }
 }

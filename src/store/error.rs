@@ -64,9 +64,9 @@ pub enum StoreError {
     },
     /// The database files can't be read.
     #[error(
-        "the database in {} is damaged ({detail}); move the folder aside, then make it anew: \
-         `trestle store restore FILE --data {}` from a backup, or import the tree again",
-        dir.display(), dir.display()
+        "the database in {} is damaged ({detail}); restore a backup into a new folder (`trestle \
+         store restore FILE --data DIR`), or move {} aside and import the tree again",
+        dir.display(), dir.join("db").display()
     )]
     Damaged {
         /// The store's directory.

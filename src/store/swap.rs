@@ -114,7 +114,9 @@ mod tests {
     fn opened(dir: &Path) -> String {
         let store = SledStore::open(dir, StoreOptions::default()).unwrap();
         let value = store.get(Table::Device, b"which").unwrap().unwrap();
-        let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name());
+        let names = fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name());
         assert_eq!(names.collect::<Vec<_>>(), ["db"], "nothing is left behind");
         String::from_utf8(value).unwrap()
     }
@@ -127,7 +129,11 @@ mod tests {
             (&[(COMPACTING, COMPACTED)], "old"),
             (&[(COMPACTING, COMPACTED), (DATABASE, BEFORE)], "new"),
             (
-                &[(COMPACTING, COMPACTED), (DATABASE, BEFORE), ("compacted/db", DATABASE)],
+                &[
+                    (COMPACTING, COMPACTED),
+                    (DATABASE, BEFORE),
+                    ("compacted/db", DATABASE),
+                ],
                 "new",
             ),
         ];

@@ -85,7 +85,10 @@ mod tests {
         watches.note([key("a"), key("b")].iter());
         let second = watches.watch();
         watches.note([key("a")].iter());
-        assert_eq!(first.take().into_iter().collect::<Vec<_>>(), [key("a"), key("b")]);
+        assert_eq!(
+            first.take().into_iter().collect::<Vec<_>>(),
+            [key("a"), key("b")]
+        );
         assert!(first.is_empty());
         assert_eq!(second.len(), 1);
         drop(second);

@@ -13,5 +13,5 @@ mod view;
 mod virtual_devices;
 
 pub(super) use record::{NO_VENDOR, OWN_MAC, OwnCpe, place_of, refusal};
-pub(super) use virtual_devices::{RowLink, row_link};
 pub(super) use view::{EMPTY_TABLES, is_unwatched, shares};
+pub(super) use virtual_devices::{RowLink, row_link};

@@ -64,7 +64,9 @@ impl Gateway {
                 }
                 records += chunk.len() as u64;
                 let sizes = chunk.iter().flatten();
-                done += sizes.map(|(key, value)| key.len() + value.len()).sum::<usize>() as u64;
+                done += sizes
+                    .map(|(key, value)| key.len() + value.len())
+                    .sum::<usize>() as u64;
                 let findings: Vec<StoreFinding> = chunk
                     .into_par_iter()
                     .flat_map_iter(|entry| check.settled(table, entry, is_serving))

@@ -39,9 +39,8 @@ fn odd_key(table: Table, key: &[u8]) -> Findings {
 
 /// The record, or the finding that it can't be read.
 fn read<T: Record>(table: Table, key: &[u8], value: &[u8]) -> Result<T, Findings> {
-    decode(value).map_err(|error: RecordError| {
-        one(StoreFindingKind::DamagedRecord, table, key, error)
-    })
+    decode(value)
+        .map_err(|error: RecordError| one(StoreFindingKind::DamagedRecord, table, key, error))
 }
 
 fn is_read<T: Record>(table: Table, key: &[u8], value: &[u8]) -> Findings {
@@ -129,18 +128,32 @@ impl Check<'_> {
             Err(_) => return Ok(()),
         };
         if stored.lenses != present.lenses {
-            let detail = format!("derived by {}, now it would be {}", stored.lenses, present.lenses);
+            let detail = format!(
+                "derived by {}, now it would be {}",
+                stored.lenses, present.lenses
+            );
             return Err(one(StoreFindingKind::OldParameters, table, key, detail));
         }
-        let wrong = stored.values.iter().filter(|value| !present.values.contains(value));
-        let lacking = present.values.iter().filter(|value| !stored.values.contains(value));
+        let wrong = stored
+            .values
+            .iter()
+            .filter(|value| !present.values.contains(value));
+        let lacking = present
+            .values
+            .iter()
+            .filter(|value| !stored.values.contains(value));
         if let Some((path, _)) = wrong.chain(lacking).next() {
             let detail = format!("{path} and perhaps others are not what the files of {mac} give");
             return Err(one(StoreFindingKind::WrongParameters, table, key, detail));
         }
         if rows != record.rows {
             let detail = "its rows are not those that its files give";
-            return Err(one(StoreFindingKind::WrongParameters, Table::Device, key, detail));
+            return Err(one(
+                StoreFindingKind::WrongParameters,
+                Table::Device,
+                key,
+                detail,
+            ));
         }
         Ok(())
     }

@@ -51,24 +51,25 @@ impl Gateway {
         };
         let mut running: JoinSet<(Mac, Result<bool, GatewayError>)> = JoinSet::new();
         let done = AtomicU64::new(0);
-        let mut note = |ended: Result<(Mac, Result<bool, GatewayError>), tokio::task::JoinError>| {
-            progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
-            match ended {
-                Ok((_, Ok(true))) => report.changed += 1,
-                Ok((_, Ok(false) | Err(GatewayError::UnknownPhone(_)))) => {}
-                Ok((mac, Err(error))) => report.findings.push(StoreFinding::new(
-                    StoreFindingKind::WrongParameters,
-                    Table::Parameters,
-                    mac,
-                    error,
-                )),
-                Err(error) => {
-                    let reason = error.to_string();
-                    return Err(GatewayError::Stopped { reason });
+        let mut note =
+            |ended: Result<(Mac, Result<bool, GatewayError>), tokio::task::JoinError>| {
+                progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
+                match ended {
+                    Ok((_, Ok(true))) => report.changed += 1,
+                    Ok((_, Ok(false) | Err(GatewayError::UnknownPhone(_)))) => {}
+                    Ok((mac, Err(error))) => report.findings.push(StoreFinding::new(
+                        StoreFindingKind::WrongParameters,
+                        Table::Parameters,
+                        mac,
+                        error,
+                    )),
+                    Err(error) => {
+                        let reason = error.to_string();
+                        return Err(GatewayError::Stopped { reason });
+                    }
                 }
-            }
-            Ok(())
-        };
+                Ok(())
+            };
         for mac in macs {
             if running.len() >= AT_ONCE
                 && let Some(ended) = running.join_next().await

@@ -134,15 +134,27 @@ mod tests {
     #[test]
     fn an_alarm_says_what_to_do_and_only_when_there_is_a_reason() {
         let rules = SpaceRules::default();
-        assert_eq!(rules.alarms(GIB, Some(GIB / 2), 50 * GIB, 100 * GIB), [""; 0]);
+        assert_eq!(
+            rules.alarms(GIB, Some(GIB / 2), 50 * GIB, 100 * GIB),
+            [""; 0]
+        );
         assert_eq!(rules.alarms(GIB, None, 50 * GIB, 100 * GIB), [""; 0]);
         // Less than 5 % of a large disk; less than 1 GiB of a small one.
         for (free, disk) in [(4 * GIB, 100 * GIB), (GIB / 2, 2 * GIB)] {
             let alarms = rules.alarms(GIB, None, free, disk);
-            assert!(alarms.iter().any(|alarm| alarm.contains("make room")), "{alarms:?}");
+            assert!(
+                alarms.iter().any(|alarm| alarm.contains("make room")),
+                "{alarms:?}"
+            );
         }
         let alarms = rules.alarms(6 * GIB, Some(GIB), 50 * GIB, 100 * GIB);
-        assert!(alarms.iter().any(|alarm| alarm.contains("store compact")), "{alarms:?}");
-        assert_eq!(rules.alarms(100 * MIB, Some(MIB), 50 * GIB, 100 * GIB), [""; 0]);
+        assert!(
+            alarms.iter().any(|alarm| alarm.contains("store compact")),
+            "{alarms:?}"
+        );
+        assert_eq!(
+            rules.alarms(100 * MIB, Some(MIB), 50 * GIB, 100 * GIB),
+            [""; 0]
+        );
     }
 }

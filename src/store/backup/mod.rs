@@ -30,6 +30,9 @@ mod format;
 mod read;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 pub use format::{BackupError, BackupHeader, BackupSummary, ContentFolder, LeftOut};
 pub use read::{BackupTarget, read_backup, verify_backup};
 pub use write::write_backup;
