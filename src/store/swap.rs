@@ -13,6 +13,7 @@
 //! finished.
 
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
@@ -68,10 +69,11 @@ pub(in crate::store) fn clear(dir: &Path) -> Result<(), StoreError> {
 
 /// Removes a directory, if it is there, with all that is in it.
 pub(in crate::store) fn remove(path: &Path) -> Result<(), StoreError> {
-    if path.exists() {
-        fs::remove_dir_all(path).map_err(StoreError::io(path))?;
+    match fs::remove_dir_all(path) {
+        // Another process that opens the store may have been quicker.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(StoreError::io(path)),
     }
-    Ok(())
 }
 
 /// Takes the lock of a database's directory, as an open store has it.

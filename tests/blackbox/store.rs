@@ -197,6 +197,9 @@ async fn damage_is_named_stops_one_phone_and_is_mended() {
         !all.clone().any(|one| one["subject"] == GRANDSTREAM.mac),
         "{findings:#}"
     );
+    bench.import();
+    assert_eq!(check(&bench, &data)["findings"], serde_json::json!([]));
+    assert_eq!(check(&bench, &data)["summary"]["set_aside"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

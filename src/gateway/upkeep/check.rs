@@ -1,7 +1,7 @@
 //! A look through all of the store: whether every record can be read and agrees with the others. It
 //! goes table by table, some hundred records at a time, on all processors.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -13,6 +13,7 @@ use super::finding::{StoreCheckReport, StoreFinding, StoreFindingKind};
 use crate::gateway::check::Progress;
 use crate::gateway::core::Gateway;
 use crate::gateway::door::GatewayError;
+use crate::native::Mac;
 use crate::store::{AssetError, AssetStore, Entry, StoreError, Table};
 use crate::wire::ContentHash;
 
@@ -27,10 +28,10 @@ const LOOKS: u32 = 4;
 pub(super) struct Check<'a> {
     pub(super) gateway: &'a Gateway,
     pub(super) closed: AtomicU64,
-    /// Contents that are looked at already.
+    /// Contents that were looked at and are whole.
     contents: Mutex<HashSet<ContentHash>>,
-    /// By which devices are woken: each has its own. Hashes, to be small.
-    pub(super) segments: Mutex<HashSet<u64>>,
+    /// By which name each device is woken, as a hash, to be small; no two have the same.
+    pub(super) segments: Mutex<HashMap<u64, Mac>>,
 }
 
 impl Gateway {
@@ -105,14 +106,14 @@ impl Check<'_> {
                 return vec![StoreFinding::new(kind, table, "", error)];
             }
         };
-        let mut findings = self.look(table, &key, &value, true);
+        let mut findings = self.look(table, &key, &value);
         for _ in 1..LOOKS {
             if findings.is_empty() || !is_serving {
                 break;
             }
             thread::sleep(SECOND_LOOK);
             findings = match self.gateway.inner.store.get(table, &key) {
-                Ok(Some(value)) => self.look(table, &key, &value, false),
+                Ok(Some(value)) => self.look(table, &key, &value),
                 Ok(None) => Vec::new(),
                 Err(error) => vec![damaged(table, &error)],
             };
@@ -120,10 +121,10 @@ impl Check<'_> {
         findings
     }
 
-    fn look(&self, table: Table, key: &[u8], value: &[u8], is_first: bool) -> Vec<StoreFinding> {
+    fn look(&self, table: Table, key: &[u8], value: &[u8]) -> Vec<StoreFinding> {
         match table {
             Table::Meta => self.meta(key, value),
-            Table::Device => self.device(key, value, is_first),
+            Table::Device => self.device(key, value),
             Table::File => self.file(key, value),
             Table::Document => self.document(key),
             Table::Parameters => self.parameters(key, value),
@@ -146,16 +147,16 @@ impl Check<'_> {
         contents: &AssetStore,
         hash: &ContentHash,
     ) -> Option<(StoreFindingKind, String)> {
-        let is_new = {
-            let mut known = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
-            known.insert(*hash)
-        };
-        // A second record that names it is told that it is missing, without reading all of it again.
-        if !is_new && contents.exists(hash) {
+        let whole = || self.contents.lock().unwrap_or_else(PoisonError::into_inner);
+        // A second record that names it does not make all of it be read again.
+        if whole().contains(hash) && contents.exists(hash) {
             return None;
         }
         match contents.file(hash) {
-            Ok(_) => None,
+            Ok(_) => {
+                whole().insert(*hash);
+                None
+            }
             Err(error @ AssetError::Missing { .. }) => {
                 Some((StoreFindingKind::Missing, error.to_string()))
             }
@@ -185,7 +186,7 @@ pub(super) fn subject(table: Table, key: &[u8]) -> String {
         _ => None,
     };
     match (mac, std::str::from_utf8(key)) {
-        (Some(mac), _) => crate::native::Mac::new(*mac).to_string(),
+        (Some(mac), _) => Mac::new(*mac).to_string(),
         (None, Ok(text)) => text.escape_debug().to_string(),
         (None, Err(_)) => key.escape_ascii().to_string(),
     }

@@ -108,7 +108,7 @@ impl fmt::Display for StoreFinding {
 pub struct StoreCheckSummary {
     /// Records, by kind.
     pub records: BTreeMap<String, u64>,
-    /// Contents that records name, each once.
+    /// Contents that records name and that are whole, each once.
     pub contents: u64,
     /// Phones whose files are encrypted with a password that is not known here, so that nothing can
     /// be derived from them.

@@ -62,20 +62,20 @@ impl Check<'_> {
         }
     }
 
-    pub(super) fn device(&self, key: &[u8], value: &[u8], is_first: bool) -> Findings {
+    pub(super) fn device(&self, key: &[u8], value: &[u8]) -> Findings {
         until_found(|| {
             let table = Table::Device;
             let mac = mac_of_key(key).map_err(|_| odd_key(table, key))?;
             let record: DeviceRecord = read(table, key, value)?;
             let mut hasher = DefaultHasher::new();
             record.cpe.connection_request_segment.hash(&mut hasher);
-            let is_new = {
+            let named = {
                 let segments = &self.segments;
                 let mut segments = segments.lock().unwrap_or_else(PoisonError::into_inner);
-                segments.insert(hasher.finish())
+                *segments.entry(hasher.finish()).or_insert(mac)
             };
-            if is_first && !is_new {
-                let detail = "another phone has its name in the ConnectionRequestURL too";
+            if named != mac {
+                let detail = format!("its name in the ConnectionRequestURL is that of {named} too");
                 return Err(one(StoreFindingKind::WrongIndex, table, key, detail));
             }
             let path = &record.own_file;
