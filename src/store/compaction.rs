@@ -94,7 +94,7 @@ fn make(
         done = done.saturating_add((key.len() + value.len()) as u64);
         progress(done.min(total), total);
     };
-    let new = fresh(old, place, options)?;
+    let new = SledStore::open(place, options.clone())?;
     for table in Table::ALL {
         let mut batch = Batch::new();
         let mut bytes = 0;
@@ -136,11 +136,6 @@ fn make(
         }
     }
     Ok((records, new.size_on_disk()?))
-}
-
-/// An empty store that is ready for the records of the old one.
-fn fresh(_old: &SledStore, place: &Path, options: &StoreOptions) -> Result<SledStore, StoreError> {
-    SledStore::open(place, options.clone())
 }
 
 #[cfg(test)]
