@@ -13,7 +13,7 @@ use crate::device::{DeviceRecord, FileContent, FileRecord, StoredParameters};
 use crate::gateway::{Clock, FetchAnswer, FetchRequest, Gateway, GatewaySettings, ImportOptions};
 use crate::mapping::Packs;
 use crate::native::Mac;
-use crate::store::{AssetStore, Batch, SledStore, Store, StoreOptions, Table, decode, encode};
+use crate::store::{AssetStore, Batch, SledStore, StoreOptions, Table, decode, encode};
 
 const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
 const FILE: &str = "cfg000b82a1b2c3.xml";
