@@ -38,9 +38,31 @@ pub enum Table {
 }
 
 impl Table {
+    /// Every table, in the order of their bytes.
+    pub const ALL: [Self; 13] = [
+        Self::Meta,
+        Self::Device,
+        Self::File,
+        Self::Document,
+        Self::Parameters,
+        Self::Log,
+        Self::VirtualDevice,
+        Self::Quarantine,
+        Self::Syslog,
+        Self::Firmware,
+        Self::Control,
+        Self::Upload,
+        Self::Upstream,
+    ];
+
     /// The byte that stands in front of this table's keys.
     pub(in crate::store) fn byte(self) -> u8 {
         self as u8
+    }
+
+    /// The table that a byte stands for; `None` for a byte that this trestle does not know.
+    pub fn of_byte(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|table| table.byte() == byte)
     }
 
     /// The full key of a record: this table's byte, then the key.
