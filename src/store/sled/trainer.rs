@@ -35,7 +35,7 @@ impl Trainer {
     /// Starts the thread.
     pub(super) fn start(school: School) -> io::Result<Self> {
         let school = Arc::new(school);
-        let (orders, received) = sync_channel(1);
+        let (orders, received) = sync_channel(Table::ALL.len());
         let thread = thread::Builder::new()
             .name("store-dictionary".to_owned())
             .spawn({
@@ -49,8 +49,8 @@ impl Trainer {
         })
     }
 
-    /// Has a dictionary made of these values, if they are worth one; not now when others are
-    /// waiting already.
+    /// Has a dictionary made of these values, if they are worth one; not now when one for every
+    /// table is waiting already.
     pub(super) fn order(&self, table: Table, samples: Vec<Vec<u8>>) {
         let Some(orders) = &self.orders else { return };
         match orders.try_send((table, samples)) {
