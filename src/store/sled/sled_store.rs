@@ -407,4 +407,6 @@ fn open_tree(dir: &Path, path: &Path, options: &StoreOptions) -> Result<Tree, St
 }
 
 #[cfg(test)]
+mod compression_tests;
+#[cfg(test)]
 mod tests;

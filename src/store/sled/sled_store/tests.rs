@@ -7,11 +7,11 @@ use std::os::unix::fs::FileExt;
 use super::*;
 use crate::store::{MAX_BATCH_BYTES, MAX_KEY_BYTES, MAX_LONG_VALUE_BYTES, MAX_VALUE_BYTES};
 
-fn open(dir: &Path) -> SledStore {
+pub(super) fn open(dir: &Path) -> SledStore {
     SledStore::open(dir, StoreOptions::default()).unwrap()
 }
 
-fn put(store: &SledStore, table: Table, key: &[u8], value: &[u8]) {
+pub(super) fn put(store: &SledStore, table: Table, key: &[u8], value: &[u8]) {
     let mut batch = Batch::new();
     batch.put_long(table, key, value.to_vec());
     store.commit(batch).unwrap().wait().unwrap();
@@ -25,7 +25,7 @@ fn keys(store: &SledStore, table: Table, prefix: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// Bytes that do not repeat, so that a lost or doubled piece shows, and that do not get smaller.
-fn pattern(length: usize, seed: u8) -> Vec<u8> {
+pub(super) fn pattern(length: usize, seed: u8) -> Vec<u8> {
     let mut state = u64::from(seed) + 1;
     std::iter::repeat_with(|| {
         state = state
