@@ -10,8 +10,8 @@ use super::{Clock, FetchAnswer, FetchRequest, Gateway, GatewaySettings, ImportOp
 use crate::mapping::Packs;
 use crate::native::Mac;
 use crate::store::{
-    AssetStore, Batch, Changed, Entries, SledStore, Store, StoreError, StoreOptions, Table, Ticket,
-    Watch,
+    AssetStore, Batch, Changed, Entries, LiveSize, SledStore, Store, StoreError, StoreOptions,
+    Table, Ticket, Watch,
 };
 
 const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
@@ -44,7 +44,7 @@ impl Store for Counting {
         self.store.size_on_disk()
     }
 
-    fn live_size(&self) -> Result<u64, StoreError> {
+    fn live_size(&self) -> Result<LiveSize, StoreError> {
         self.store.live_size()
     }
 

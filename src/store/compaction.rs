@@ -87,15 +87,17 @@ fn make(
     progress: &dyn Fn(u64, u64),
 ) -> Result<(u64, u64), CompactionError> {
     // Every record is read twice.
-    let total = old.live_size()?.saturating_mul(2);
+    let total = old.live_size()?.records.saturating_mul(2);
     let mut done = 0_u64;
     let mut records = 0_u64;
-    let mut step = |(key, value): &Entry| {
-        done = done.saturating_add((key.len() + value.len()) as u64);
+    let mut step = || {
+        done += 1;
         progress(done.min(total), total);
     };
     let new = SledStore::open(place, options.clone())?;
     for table in Table::ALL {
+        let values = old.scan(table, b"").flatten().map(|(_, value)| value);
+        new.learn(table, values)?;
         let mut batch = Batch::new();
         let mut bytes = 0;
         for entry in old.scan(table, b"") {
@@ -103,7 +105,7 @@ fn make(
             if is_the_stores_own(table, &entry.0) {
                 continue;
             }
-            step(&entry);
+            step();
             records += 1;
             bytes += entry.0.len() + entry.1.len();
             batch.put_long(table, &entry.0, entry.1);
@@ -126,7 +128,7 @@ fn make(
         let mut copies = new.scan(table, b"").filter(is_copied);
         for entry in old.scan(table, b"").filter(is_copied) {
             let entry = entry.map_err(CompactionError::Unreadable)?;
-            step(&entry);
+            step();
             if copies.next().transpose()? != Some(entry) {
                 return Err(CompactionError::Different { table });
             }

@@ -8,6 +8,15 @@ pub type Entry = (Vec<u8>, Vec<u8>);
 /// A listing of records; one unreadable record is one `Err` and does not end it.
 pub type Entries<'store> = Box<dyn Iterator<Item = Result<Entry, StoreError>> + Send + 'store>;
 
+/// How much the records of a database are, without what the database itself needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LiveSize {
+    /// How many there are, the pieces of long ones and what the store keeps for itself counted too.
+    pub records: u64,
+    /// Bytes of keys and values as they lie in the database.
+    pub bytes: u64,
+}
+
 /// Keyed bytes with atomic, durable commits.
 ///
 /// All calls block for the length of a memory or disk access and none waits for the disk to
@@ -45,12 +54,11 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Io`] when the directory can't be read.
     fn size_on_disk(&self) -> Result<u64, StoreError>;
 
-    /// How much of that are records: keys and values as they lie there, without what the database
-    /// itself needs, in bytes. Goes through all of them: seconds for millions.
+    /// How much of that are records. Goes through all of them: seconds for millions.
     ///
     /// # Errors
     /// [`StoreError::Engine`] when the database can't be read.
-    fn live_size(&self) -> Result<u64, StoreError>;
+    fn live_size(&self) -> Result<LiveSize, StoreError>;
 
     /// Notes from now on which records are changed. What a [`Store::scan`] begun after this has
     /// shown, with what the watch has noted at its end read anew, is the store as of the end.

@@ -31,7 +31,7 @@ pub use backup::{
 };
 pub use batch::{Batch, MAX_BATCH_BYTES, MAX_KEY_BYTES, MAX_LONG_VALUE_BYTES, MAX_VALUE_BYTES};
 pub use compaction::{CompactionError, CompactionReport, compact};
-pub use engine::{Entries, Entry, Store};
+pub use engine::{Entries, Entry, LiveSize, Store};
 pub use error::StoreError;
 pub use progress::Ticket;
 pub use record::{Record, RecordError, decode, decode_body, decode_borrowed, encode};

@@ -69,6 +69,11 @@ impl Table {
         self as u8
     }
 
+    /// The table that a byte stands for; `None` for a byte that this trestle does not know.
+    pub fn of_byte(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|table| table.byte() == byte)
+    }
+
     /// The full key of a record: this table's byte, then the key.
     pub(in crate::store) fn key(self, key: &[u8]) -> Vec<u8> {
         let mut full = Vec::with_capacity(1 + key.len());

@@ -53,7 +53,7 @@ impl Gateway {
         };
         let mut report = StoreCheckReport::default();
         let store = &self.inner.store;
-        let total = store.live_size()?;
+        let total = store.live_size()?.records;
         let mut done = 0;
         for table in Table::ALL {
             let mut records = 0_u64;
@@ -64,10 +64,7 @@ impl Gateway {
                     break;
                 }
                 records += chunk.len() as u64;
-                let sizes = chunk.iter().flatten();
-                done += sizes
-                    .map(|(key, value)| key.len() + value.len())
-                    .sum::<usize>() as u64;
+                done += chunk.len() as u64;
                 let findings: Vec<StoreFinding> = chunk
                     .into_par_iter()
                     .flat_map_iter(|entry| check.settled(table, entry, is_serving))

@@ -91,7 +91,7 @@ impl Gateway {
     /// [`GatewayError`] when the store can't be read.
     pub fn measure_live_size(&self) -> Result<(), GatewayError> {
         let live = self.inner.store.live_size()?;
-        self.inner.live_size.0.store(live, Ordering::Relaxed);
+        self.inner.live_size.0.store(live.bytes, Ordering::Relaxed);
         Ok(())
     }
 }
