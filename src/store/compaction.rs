@@ -47,7 +47,7 @@ pub enum CompactionError {
 
 /// Makes a smaller database of the one in a directory: copies every record into a fresh one,
 /// compares the two, and puts the new one in the place of the old. Until then the old one is
-/// untouched, and a crash at any moment leaves one whole store. `progress` hears of bytes
+/// untouched, and a crash at any moment leaves one whole store. `progress` hears of records
 /// that are done, and of all.
 ///
 /// # Errors
