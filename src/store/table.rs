@@ -59,11 +59,6 @@ impl Table {
         Self::SetAside,
     ];
 
-    /// The table that a byte stands for; `None` for a byte that this trestle does not know.
-    pub fn of_byte(byte: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|table| table.byte() == byte)
-    }
-
     /// The byte that stands in front of this table's keys.
     pub fn byte(self) -> u8 {
         self as u8
