@@ -120,6 +120,7 @@ impl AdminServer {
                     .configure(super::quarantine::routes)
                     .configure(super::delivery::routes)
                     .configure(super::firmware::routes)
+                    .configure(super::store::routes)
                     .default_service(web::to(|| async {
                         refusal(StatusCode::NOT_FOUND, "there is no such resource")
                     }))

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
 use super::key::AdminKey;
 use super::protocol::{
@@ -48,6 +50,9 @@ pub enum AdminClientError {
     /// It said something that this version does not understand.
     #[error("the running gateway's answer can't be read: {0}; is it of another version?")]
     Answer(serde_json::Error),
+    /// Its answer has no end.
+    #[error("the running gateway broke off ({0}); its log says why")]
+    Cut(String),
 }
 
 /// A running gateway, as a command sees it.
@@ -236,12 +241,52 @@ impl AdminClient {
         }
     }
 
+    /// An answer that is too long to be held in memory.
+    pub(super) async fn stream(&self, target: &str) -> Result<Incoming, AdminClientError> {
+        let unreachable = |reason| AdminClientError::Unreachable {
+            address: self.key.address,
+            reason,
+        };
+        // The connection ends with its answer.
+        let (response, _driver) = self
+            .send(Method::GET, target, b"null".to_vec())
+            .await
+            .map_err(unreachable)?;
+        if response.status().is_success() {
+            return Ok(response.into_body());
+        }
+        let answer = Limited::new(response.into_body(), MAX_ANSWER)
+            .collect()
+            .await
+            .map_err(|error| AdminClientError::Cut(error.to_string()))?;
+        let reply = serde_json::from_slice(&answer.to_bytes()).map_err(AdminClientError::Answer)?;
+        Err(AdminClientError::Refused(reply))
+    }
+
     async fn exchange(
         &self,
         method: Method,
         target: &str,
         body: Vec<u8>,
     ) -> Result<(StatusCode, Bytes), String> {
+        let (response, driver) = self.send(method, target, body).await?;
+        let status = response.status();
+        let answer = Limited::new(response.into_body(), MAX_ANSWER)
+            .collect()
+            .await
+            .map_err(|error| error.to_string())?
+            .to_bytes();
+        driver.abort();
+        Ok((status, answer))
+    }
+
+    /// The answer as it begins, and the task that reads the rest of it.
+    async fn send(
+        &self,
+        method: Method,
+        target: &str,
+        body: Vec<u8>,
+    ) -> Result<(Response<Incoming>, JoinHandle<hyper::Result<()>>), String> {
         let connecting = TcpStream::connect(self.key.address);
         let stream = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
             .await
@@ -263,13 +308,6 @@ impl AdminClient {
             .send_request(request)
             .await
             .map_err(|error| error.to_string())?;
-        let status = response.status();
-        let answer = Limited::new(response.into_body(), MAX_ANSWER)
-            .collect()
-            .await
-            .map_err(|error| error.to_string())?
-            .to_bytes();
-        driver.abort();
-        Ok((status, answer))
+        Ok((response, driver))
     }
 }

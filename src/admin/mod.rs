@@ -9,6 +9,7 @@ mod hand_over;
 mod key;
 mod protocol;
 mod quarantine;
+mod store;
 mod syslog;
 mod uploads;
 mod upstream;
@@ -22,5 +23,6 @@ pub use protocol::{
     WrongParameter,
 };
 pub use quarantine::{ClaimRequest, ReopenRequest};
+pub use store::BackupStream;
 pub use uploads::UploadContent;
 pub use upstream::{MAX_QUESTIONS, WouldAnswerRequest};

@@ -9,7 +9,7 @@ use super::settings::{Settings, SettingsError};
 use crate::cwmp::{AcsProfileError, AcsProfiles};
 use crate::gateway::{Gateway, GatewayError};
 use crate::mapping::{PackError, Packs};
-use crate::store::{AssetError, AssetStore, SledStore, StoreError, StoreOptions};
+use crate::store::{AssetError, AssetStore, SledStore, StoreError};
 
 /// The gateway can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -129,14 +129,11 @@ pub fn open_gateway_by(clock: SystemClock, settings: &Settings) -> Result<Gatewa
     let packs = packs.with_template(settings.acs.template);
     let profiles = load_profiles(settings.mappings.path.as_deref())?;
     let gateway_settings = settings.gateway(&profiles, &packs)?;
-    let options = StoreOptions {
-        cache_bytes: u64::from(settings.store.cache_mib.get()) << 20,
-    };
     make_private(&settings.store.path).map_err(|source| OpenError::Folder {
         path: settings.store.path.clone(),
         source,
     })?;
-    let store = SledStore::open(&settings.store.path, options)?;
+    let store = SledStore::open(&settings.store.path, settings.store.options())?;
     let assets = AssetStore::open(&settings.store.path)?;
     Ok(Gateway::open(
         Arc::new(store),

@@ -8,6 +8,7 @@ mod gateway;
 mod phones_section;
 mod serve;
 mod settings;
+mod space_watch;
 mod syslog_section;
 mod telemetry;
 

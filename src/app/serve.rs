@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::doors::{DoorError, Doors};
 use super::gateway::{OpenError, open_gateway};
 use super::settings::Settings;
+use super::space_watch::watch_space;
 use crate::acs::{
     ConnectionRequestError, ConnectionRequestServer, ConnectorError, Driver, LightweightNotifier,
     Transfers, UdpConnectionRequestServer,
@@ -169,6 +170,10 @@ impl Server {
         doors.open_lasting("file transfers", |token| transfers.run(token));
         let notifier = LightweightNotifier::new(gateway.clone(), &acss);
         doors.open_lasting("lightweight notifications", |token| notifier.run(token));
+        let watched = gateway.clone();
+        doors.open_lasting("the watch on the store's space", |token| {
+            watch_space(watched, token)
+        });
         doors.open_lasting("telling phones to act", |token| control.run(token));
         gateway.start().await?;
         Ok(Self {

@@ -13,9 +13,10 @@ use super::phones_section::PhonesSection;
 use super::syslog_section::SyslogSection;
 use crate::acs::{ConnectionRequestSettings, TransferSettings};
 use crate::cwmp::AcsProfiles;
-use crate::gateway::{FilePasswords, GatewaySettings, Throttle, UnreachablePhone};
+use crate::gateway::{FilePasswords, GatewaySettings, SpaceRules, Throttle, UnreachablePhone};
 use crate::mapping::Packs;
 use crate::phone::UpstreamError;
+use crate::store::StoreOptions;
 
 /// The settings of a gateway.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -51,14 +52,58 @@ pub struct StoreSection {
     pub path: PathBuf,
     /// Memory for the database's cache, in MiB.
     pub cache_mib: NonZeroU32,
+    /// Free space of the disk, in MiB, below which there is an alarm.
+    pub alarm_free_mib: u32,
+    /// The same in percent of the disk, up to 100.
+    pub alarm_free_percent: u32,
+    /// How many times the size of its records the database may have, from 2 on.
+    pub alarm_ratio: u32,
 }
 
 impl Default for StoreSection {
     fn default() -> Self {
+        let space = SpaceRules::default();
         Self {
             path: PathBuf::from("trestle-data"),
             cache_mib: const { NonZeroU32::new(256).unwrap() },
+            alarm_free_mib: space.free_mib,
+            alarm_free_percent: space.free_percent,
+            alarm_ratio: space.ratio,
         }
+    }
+}
+
+impl StoreSection {
+    /// How the store is opened.
+    pub fn options(&self) -> StoreOptions {
+        StoreOptions {
+            cache_bytes: u64::from(self.cache_mib.get()) << 20,
+        }
+    }
+
+    fn space(&self) -> SpaceRules {
+        SpaceRules {
+            free_mib: self.alarm_free_mib,
+            free_percent: self.alarm_free_percent,
+            ratio: self.alarm_ratio,
+        }
+    }
+
+    fn check(&self) -> Result<(), SettingsError> {
+        for (key, value, least, most) in [
+            ("store.alarm_free_percent", self.alarm_free_percent, 0, 100),
+            ("store.alarm_ratio", self.alarm_ratio, 2, 1000),
+        ] {
+            if !(least..=most).contains(&value) {
+                return Err(SettingsError::OutOfRange {
+                    key,
+                    value,
+                    least,
+                    most,
+                });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -284,6 +329,7 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`] without a place in the file.
     pub fn check(&self) -> Result<(), SettingsError> {
+        self.store.check()?;
         self.acs.check()?;
         self.phones.check()?;
         self.sip.check()?;
@@ -325,6 +371,7 @@ impl Settings {
             misses: self.phones.miss_rules(),
             uploads: self.phones.uploads.clone(),
             control: self.control.settings(&self.sip, packs)?,
+            space: self.store.space(),
         })
     }
 

@@ -13,14 +13,16 @@ use super::delivery::DeadlineArgument;
 use super::exit::{CommandError, ERROR, Ending};
 use super::firmware::FirmwareCommand;
 use super::quarantine::QuarantineCommand;
+use super::store::StoreCommand;
 use super::temporary::Temporary;
 use super::{
     check, convert, demo, device, explain, export, firmware, handover, import, mapping_check,
-    quarantine, replay, serve, syslog, upstream, verify,
+    quarantine, replay, serve, store, syslog, upstream, verify,
 };
 use crate::app::{Settings, SystemClock, start_telemetry};
 use crate::gateway::FindingKind;
 use crate::native::Mac;
+use crate::store::is_store;
 
 /// Carries phone fleets that are provisioned by files over to TR-069.
 #[derive(Parser)]
@@ -44,7 +46,7 @@ pub(super) struct Place {
 impl Place {
     /// Whether there is a store at this place.
     pub(super) fn has_store(&self) -> Result<bool, CommandError> {
-        Ok(self.settings()?.store.path.join("db").exists())
+        Ok(is_store(&self.settings()?.store.path))
     }
 
     /// The same settings with a store in this folder.
@@ -249,6 +251,16 @@ enum Command {
     /// Look at phones that nobody knows, and claim them
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
+    /// The store as a whole: back it up, restore it, check it, give space back
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// Derive the parameters of all phones anew from their files
+    Reindex {
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
 }
 
 /// What can be done about the old server.
@@ -578,6 +590,8 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
             Command::Firmware(command) => firmware::run(command).await,
             Command::Device(command) => device::run(command).await,
             Command::Quarantine(command) => quarantine::run(command).await,
+            Command::Store(command) => store::run(command).await,
+            Command::Reindex { place, format } => store::reindex(&place, format).await,
         }
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));

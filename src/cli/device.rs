@@ -190,6 +190,11 @@ fn print_list(devices: &[DeviceSummary]) {
     }
     output::line(&table.trim_fmt());
     output::line(&format!("{} phones", devices.len()));
+    for device in devices {
+        if let Some(problem) = &device.damaged {
+            output::line(&format!("damaged: {problem}"));
+        }
+    }
 }
 
 /// How far the ACS and the device are with each other.
@@ -201,6 +206,7 @@ fn acs_state(device: &DeviceSummary) -> &'static str {
         None => {}
     }
     match (device.announced, device.known_to_acs) {
+        _ if device.damaged.is_some() => "DAMAGED",
         _ if !device.covered => "model not covered",
         (_, true) => "informed",
         (true, false) => "not informed yet",

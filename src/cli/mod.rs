@@ -21,6 +21,7 @@ mod output;
 mod quarantine;
 mod replay;
 mod serve;
+mod store;
 mod syslog;
 mod temporary;
 mod trace;

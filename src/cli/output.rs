@@ -78,6 +78,15 @@ impl Bar {
         Self(bar)
     }
 
+    /// One for bytes of which nobody knows how many there will be.
+    pub(super) fn of_bytes(what: &'static str) -> Self {
+        let bar = Self::new(what);
+        if let Ok(style) = ProgressStyle::with_template("{msg} {spinner} {bytes} {bytes_per_sec}") {
+            bar.0.set_style(style);
+        }
+        bar
+    }
+
     pub(super) fn set(&self, done: u64, total: u64) {
         if self.0.elapsed() > Duration::from_secs(1) || self.0.position() > 0 {
             self.0.set_length(total);

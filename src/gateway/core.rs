@@ -19,12 +19,13 @@ use super::syslog::{Addresses, Intake};
 use super::timed_queue::TimedQueue;
 use super::trace::Traces;
 use super::transfers::SharedFetches;
+use super::upkeep::{Damages, LiveSize, restored_record};
 use super::upload_store::UploadStore;
 use super::waking::Waking;
 use crate::device::{DeviceRecord, FileRecord, StoredParameters, TreePath};
 use crate::mapping::{Pack, Packs};
 use crate::native::Mac;
-use crate::store::{AssetStore, Batch, Store, Table, decode, encode};
+use crate::store::{AssetStore, Batch, Store, StoreError, Table, decode, encode};
 
 /// The key of the record in [`Table::Meta`] that holds [`Installation`].
 const INSTALLATION_KEY: &[u8] = b"installation";
@@ -93,6 +94,10 @@ pub(super) struct Inner {
     pub(super) quarantine_writes: TimedQueue<()>,
     /// Fetches that need not be worked out again.
     pub(super) quiet_polls: QuietPolls,
+    /// Records that can't be read.
+    pub(super) damages: Damages,
+    /// How much of the database are records.
+    pub(super) live_size: LiveSize,
     /// What phones have sent.
     pub(super) uploads: Arc<UploadStore>,
     cells: Mutex<HashMap<Mac, Arc<tokio::sync::Mutex<Live>>>>,
@@ -181,6 +186,8 @@ impl Gateway {
                 whereabouts: Whereabouts::default(),
                 quarantine_writes: TimedQueue::new(),
                 quiet_polls: QuietPolls::default(),
+                damages: Damages::default(),
+                live_size: LiveSize::default(),
                 uploads: Arc::new(uploads),
                 cells: Mutex::new(HashMap::new()),
             }),
@@ -190,7 +197,13 @@ impl Gateway {
         }
         gateway.index_files()?;
         for device in gateway.devices() {
-            let Ok((mac, record)) = device else { continue };
+            let (mac, record) = match device {
+                Ok(device) => device,
+                Err(error) => {
+                    gateway.note_damaged_device(&error);
+                    continue;
+                }
+            };
             gateway.index_segment(&record.cpe.connection_request_segment, mac);
             gateway.inner.own_cpe.health.phone_changed(None, &record);
             gateway.inner.addresses.phone_changed(mac, None, &record);
@@ -208,7 +221,7 @@ impl Gateway {
         &self,
     ) -> impl Iterator<Item = Result<(Mac, DeviceRecord), GatewayError>> + '_ {
         self.inner.store.scan(Table::Device, b"").map(|entry| {
-            let (key, bytes) = entry?;
+            let (key, bytes) = entry.map_err(restored_record)?;
             let mac = mac_of_key(&key)?;
             let record = decode(&bytes).map_err(|source| GatewayError::Damaged { mac, source })?;
             Ok((mac, record))
@@ -227,14 +240,16 @@ impl Gateway {
     /// A device's record as it is stored; `None` for an unknown phone.
     pub(super) fn stored_record(&self, mac: Mac) -> Result<Option<Vec<u8>>, GatewayError> {
         let (table, key) = own_cpe::place_of(mac);
-        Ok(self.inner.store.get(table, &key)?)
+        self.inner.store.get(table, &key).map_err(restored_record)
     }
 
     pub(super) fn load_parameters(&self, mac: Mac) -> Result<StoredParameters, GatewayError> {
-        match self.inner.store.get(Table::Parameters, &mac.bytes())? {
-            // Derived parameters can be derived anew, so a record of an older form is no loss.
-            Some(bytes) => Ok(decode(&bytes).unwrap_or_default()),
-            None => Ok(StoredParameters::default()),
+        // Derived parameters can be derived anew, so a record of an older form, or a damaged one,
+        // is no loss.
+        match self.inner.store.get(Table::Parameters, &mac.bytes()) {
+            Ok(Some(bytes)) => Ok(decode(&bytes).unwrap_or_default()),
+            Ok(None) | Err(StoreError::DamagedValue { .. }) => Ok(StoredParameters::default()),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -296,6 +296,9 @@ pub enum FetchAnswer {
     },
     /// No such file, or none for who asks.
     NotFound,
+    /// The file is there and can't be read: a phone should ask again later, and not take it that it
+    /// has none.
+    Unavailable,
     /// The phone has to show who it is.
     Challenge {
         /// The values of the WWW-Authenticate headers, the strongest first.

@@ -37,6 +37,8 @@ pub(super) struct Draft {
     pub(super) pack: Arc<Pack>,
     /// Bytes of the stored record that the change starts from; `None` for a new device.
     original: Option<Vec<u8>>,
+    /// A stored record is there and does not read back: whatever it is, this takes its place.
+    is_unreadable: bool,
     /// The record as it was loaded; `None` for a new device.
     before: Option<Arc<DeviceRecord>>,
     /// The phone's files, once the change needs them.
@@ -62,6 +64,9 @@ pub(super) struct Draft {
     what: String,
 }
 
+/// A stored record does not read back as it was written.
+pub(super) struct Unreadable;
+
 /// What a commit leaves to do.
 pub(super) struct Written {
     /// Says when it is on disk; `None` when there was nothing to write.
@@ -76,16 +81,19 @@ impl Draft {
     pub(super) fn of_tree(
         mac: Mac,
         record: DeviceRecord,
-        original: Option<Vec<u8>>,
+        original: Result<Option<Vec<u8>>, Unreadable>,
         pack: Arc<Pack>,
         mut documents: Documents,
     ) -> Self {
         documents.is_changed = true;
+        let is_unreadable = original.is_err();
+        let original = original.unwrap_or_default();
         Self {
             mac,
             record,
             pack,
             original,
+            is_unreadable,
             before: None,
             documents: Some(documents),
             derive_anew: true,
@@ -269,6 +277,7 @@ impl Gateway {
             record,
             pack,
             original: Some(original),
+            is_unreadable: false,
             documents: None,
             derive_anew: false,
             news: false,
@@ -416,7 +425,16 @@ impl Gateway {
         let record = encode(&draft.record)?;
         if draft.original.as_ref() != Some(&record) {
             let (table, key) = place_of(mac);
-            batch.require(table, &key, draft.original.clone());
+            if !draft.is_unreadable {
+                batch.require(table, &key, draft.original.clone());
+            }
+            if let (None, Some(damaged)) = (&draft.before, &draft.original)
+                && decode::<DeviceRecord>(damaged).is_err()
+            {
+                // What is in it may be got out of it by hand.
+                let key = [&[table.byte()][..], &key].concat();
+                batch.put_long(Table::SetAside, &key, damaged.clone());
+            }
             batch.put_long(table, &key, record);
         }
         let was_announced = draft
@@ -467,6 +485,7 @@ impl Gateway {
         let addresses = &self.inner.addresses;
         addresses.phone_changed(draft.mac, before, &draft.record);
         self.index_access(draft.mac, &draft.record);
+        self.inner.damages.mended(&draft.mac.to_string());
         self.inner.whereabouts.note_device(draft.mac, &draft.record);
     }
 
@@ -627,7 +646,7 @@ pub(super) fn uncovered_model(draft: &Draft) -> Option<&str> {
 
 /// A parameter as it is kept beside the files: a hidden value as the hash of it, and a default not
 /// at all, since the pack of that version has it.
-fn stored_value(parameter: &Parameter) -> Option<(ParameterPath, String)> {
+pub(super) fn stored_value(parameter: &Parameter) -> Option<(ParameterPath, String)> {
     if !matches!(parameter.state, ValueState::Set { .. } | ValueState::Kept) {
         return None;
     }

@@ -10,7 +10,8 @@ use super::{Clock, FetchAnswer, FetchRequest, Gateway, GatewaySettings, ImportOp
 use crate::mapping::Packs;
 use crate::native::Mac;
 use crate::store::{
-    AssetStore, Batch, Entries, SledStore, Store, StoreError, StoreOptions, Table, Ticket,
+    AssetStore, Batch, Changed, Entries, LiveSize, SledStore, Store, StoreError, StoreOptions,
+    Table, Ticket, Watch,
 };
 
 const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
@@ -41,6 +42,18 @@ impl Store for Counting {
 
     fn size_on_disk(&self) -> Result<u64, StoreError> {
         self.store.size_on_disk()
+    }
+
+    fn live_size(&self) -> Result<LiveSize, StoreError> {
+        self.store.live_size()
+    }
+
+    fn watch(&self) -> Watch {
+        self.store.watch()
+    }
+
+    fn changed_together(&self, watch: &Watch) -> Result<Vec<Changed>, StoreError> {
+        self.store.changed_together(watch)
     }
 }
 

@@ -87,10 +87,11 @@ impl Gateway {
     pub(super) fn index_files(&self) -> Result<(), GatewayError> {
         let mut index = FileIndex::default();
         for entry in self.inner.store.scan(Table::File, b"") {
+            let key = key_of(&entry);
             let (path, record) = match read_entry(entry) {
                 Ok(file) => file,
                 Err(error) => {
-                    tracing::error!(%error, "a file is left out");
+                    self.inner.damages.note(&key, &error);
                     continue;
                 }
             };
@@ -211,7 +212,17 @@ fn read_entry(
     Ok((tree_path_of_key(&key)?, decode(&bytes)?))
 }
 
-fn tree_path_of_key(key: &[u8]) -> Result<TreePath, GatewayError> {
+/// The path in a listing's entry, also of one that can't be read.
+fn key_of(entry: &Result<(Vec<u8>, Vec<u8>), StoreError>) -> String {
+    match entry {
+        Ok((key, _)) | Err(StoreError::DamagedValue { raw_key: key, .. }) => {
+            String::from_utf8_lossy(key).escape_debug().to_string()
+        }
+        Err(_) => "a file of the tree".to_owned(),
+    }
+}
+
+pub(super) fn tree_path_of_key(key: &[u8]) -> Result<TreePath, GatewayError> {
     std::str::from_utf8(key)
         .ok()
         .and_then(|text| text.parse().ok())

@@ -12,7 +12,7 @@ use super::closed::if_open;
 use super::core::Gateway;
 use super::documents::Documents;
 use super::door::GatewayError;
-use super::draft::Draft;
+use super::draft::{Draft, Unreadable};
 use super::file_passwords::is_sealed;
 use super::random;
 use super::report::{Finding, FindingKind, ImportReport};
@@ -195,7 +195,12 @@ impl Gateway {
         options: ImportOptions,
     ) -> Result<Imported, GatewayError> {
         let content_hash = ContentHash::of(content);
-        let old = self.load_file(path)?;
+        let old = match self.load_file(path) {
+            Err(GatewayError::Record(_) | GatewayError::Store(StoreError::DamagedValue { .. })) => {
+                None
+            }
+            old => old?,
+        };
         if let Some(old) = &old
             && let FileRole::Phone { mac, .. } = &old.role
             && let Some((record, _)) = self.load(*mac)?
@@ -220,10 +225,9 @@ impl Gateway {
             // Here too the password is gone; phones go on reading the file.
             return Ok(Outcome::Unchanged.into());
         }
-        if old
-            .as_ref()
-            .is_some_and(|old| old.imported_hash == content_hash && old.role == role)
-        {
+        if old.as_ref().is_some_and(|old| {
+            old.imported_hash == content_hash && old.role == role && self.is_whole(path, old)
+        }) {
             return Ok(Outcome::Unchanged.into());
         }
         let outcome = if old.is_some() {
@@ -345,7 +349,12 @@ impl Gateway {
         let pack = Arc::clone(&draft.pack);
         let documents = match draft.documents(self) {
             Ok(documents) => documents,
-            Err(GatewayError::MissingContent { .. }) => {
+            // What can't be read is written anew here, too.
+            Err(
+                GatewayError::MissingContent { .. }
+                | GatewayError::Record(_)
+                | GatewayError::Store(StoreError::DamagedValue { .. }),
+            ) => {
                 if !options.dry_run {
                     let mut record = known;
                     record.own_file = path.clone();
@@ -471,7 +480,11 @@ impl Gateway {
             // Never a revision again that a phone may have fetched.
             revision: record.delivery.desired + 1,
         };
-        let original = self.inner.store.get(Table::Device, &mac.bytes())?;
+        let original = match self.inner.store.get(Table::Device, &mac.bytes()) {
+            Ok(original) => Ok(original),
+            Err(StoreError::DamagedValue { .. }) => Err(Unreadable),
+            Err(error) => return Err(error.into()),
+        };
         let layers = self.layers(&record, document, &pack)?;
         let documents = Documents::new(layers, own_file, seal);
         Ok(Draft::of_tree(mac, record, original, pack, documents))
@@ -517,6 +530,12 @@ impl Gateway {
             }
         }
         Ok(())
+    }
+
+    /// Whether the bytes of a file are there as its record says.
+    fn is_whole(&self, path: &TreePath, file: &FileRecord) -> bool {
+        self.content_bytes(path, file)
+            .is_ok_and(|bytes| ContentHash::of(&bytes) == file.content_hash)
     }
 
     fn note_role(&self, path: &TreePath, role: &FileRole) {

@@ -20,7 +20,7 @@ use crate::datamodel::{Entry, ParameterPath};
 use crate::device::{DeviceRecord, StoredParameters, StoredParametersText};
 use crate::mapping::Pack;
 use crate::native::Mac;
-use crate::store::{Table, decode_borrowed};
+use crate::store::{StoreError, Table, decode_borrowed};
 
 /// What an Inform names.
 struct Wanted<'a> {
@@ -113,8 +113,14 @@ impl Gateway {
 
     /// What is kept beside the record, as it lies in the store.
     fn parameters_as_stored(&self, mac: Mac) -> Result<Vec<u8>, GatewayError> {
-        let stored = self.inner.store.get(Table::Parameters, &mac.bytes())?;
-        Ok(stored.unwrap_or_default())
+        match self.inner.store.get(Table::Parameters, &mac.bytes()) {
+            Ok(stored) => Ok(stored.unwrap_or_default()),
+            Err(error @ StoreError::DamagedValue { .. }) => {
+                self.mend_parameters(mac, error.into());
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// `None` when what is kept beside the record is not what its lenses show now.
@@ -129,9 +135,14 @@ impl Gateway {
         if mac == OWN_MAC || model.is_some_and(|model| !pack.covers_model(model)) {
             return Ok(None);
         }
-        let stored = decode_borrowed::<StoredParameters, StoredParametersText<'_>>(stored)?;
-        let Some(stored) = stored else {
-            return Ok(None);
+        let stored = match decode_borrowed::<StoredParameters, StoredParametersText<'_>>(stored) {
+            Ok(Some(stored)) => stored,
+            Ok(None) => return Ok(None),
+            // The files are read instead.
+            Err(error) => {
+                self.mend_parameters(mac, error.into());
+                return Ok(None);
+            }
         };
         let lenses = pack.id().to_string();
         let is_present = record.lenses == lenses && stored.lenses == lenses;

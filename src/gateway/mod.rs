@@ -58,6 +58,7 @@ mod transfers;
 mod tree;
 mod tree_merge;
 mod unique_keys;
+mod upkeep;
 mod upload_store;
 mod upstream;
 mod values;
@@ -144,6 +145,10 @@ pub use trace::{Direction, TraceId};
 pub use trace_view::{TracedMessage, TracedSession, Watch, Watched, WatchedEvent};
 pub use transfers::WishError;
 pub use tree::TreeError;
+pub use upkeep::{
+    DamagedRecord, ReindexReport, SpaceRules, StoreCheckReport, StoreCheckSummary, StoreFinding,
+    StoreFindingKind, StoreStatus,
+};
 pub use upstream::{
     FilePlace, FoundFile, Lesson, NeverSeen, UpstreamFile, UpstreamLine, UpstreamNote,
     UpstreamReport, UpstreamSummary, WouldAnswer, WouldAsk,

@@ -56,6 +56,10 @@ pub struct DeviceSummary {
     /// How far it is with its own TR-069 client, when it is handed over to that.
     #[serde(default)]
     pub hand_over: Option<HandOverState>,
+    /// Its record can't be read, so that nothing else here is known, and it is served only what
+    /// needs no record: what is wrong, and what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damaged: Option<String>,
 }
 
 /// `device show`.
@@ -133,10 +137,16 @@ pub struct ParameterLine {
 }
 
 impl Gateway {
-    /// All devices, in order of the MAC. A damaged record is an error of its own.
+    /// All devices, in order of the MAC. One whose record is damaged is among them, and says so.
     pub fn list(&self) -> impl Iterator<Item = Result<DeviceSummary, GatewayError>> + '_ {
-        self.devices()
-            .map(|device| device.map(|(mac, record)| self.summary(mac, &record)))
+        self.devices().map(|device| match device {
+            Ok((mac, record)) => Ok(self.summary(mac, &record)),
+            Err(error @ GatewayError::Damaged { mac, .. }) => {
+                self.note_damaged_device(&error);
+                Ok(damaged_summary(mac, &error))
+            }
+            Err(error) => Err(error),
+        })
     }
 
     /// One device.
@@ -275,7 +285,30 @@ impl Gateway {
             status: record.delivery_status(),
             file: record.own_file.to_string(),
             hand_over: record.hand_over.as_ref().map(hand_over::state),
+            damaged: None,
         }
+    }
+}
+
+/// The line of a phone of which nothing can be read.
+fn damaged_summary(mac: Mac, error: &GatewayError) -> DeviceSummary {
+    DeviceSummary {
+        mac,
+        vendor: String::new(),
+        model: None,
+        version: None,
+        covered: false,
+        announced: false,
+        known_to_acs: false,
+        address: None,
+        last_contact: None,
+        desired: 0,
+        served: None,
+        confirmed: None,
+        status: DeliveryStatus::Pending,
+        file: String::new(),
+        hand_over: None,
+        damaged: Some(error.to_string()),
     }
 }
 

@@ -86,7 +86,9 @@ impl From<FetchAnswer> for UploadRefusal {
     fn from(answer: FetchAnswer) -> Self {
         match answer {
             FetchAnswer::Challenge { challenges } => Self::Challenge { challenges },
-            FetchAnswer::NotFound | FetchAnswer::File { .. } => Self::NoPlace,
+            FetchAnswer::NotFound | FetchAnswer::Unavailable | FetchAnswer::File { .. } => {
+                Self::NoPlace
+            }
         }
     }
 }

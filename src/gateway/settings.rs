@@ -12,6 +12,7 @@ use super::controls::ControlSettings;
 use super::file_passwords::FilePasswords;
 use super::misses::MissRules;
 use super::phone_uploads::UploadSettings;
+use super::upkeep::SpaceRules;
 use crate::device::DeviceLog;
 
 /// Longest ProductClass (cwmp.md I1).
@@ -51,6 +52,8 @@ pub struct GatewaySettings {
     pub uploads: UploadSettings,
     /// How phones are made to act.
     pub control: ControlSettings,
+    /// When the store's space is a reason for an alarm.
+    pub space: SpaceRules,
 }
 
 impl Default for GatewaySettings {
@@ -71,6 +74,7 @@ impl Default for GatewaySettings {
             misses: MissRules::default(),
             uploads: UploadSettings::default(),
             control: ControlSettings::default(),
+            space: SpaceRules::default(),
         }
     }
 }

@@ -79,6 +79,6 @@ pub(super) async fn take(gateway: &Gateway, request: FetchRequest) -> Option<Byt
             gateway.fetched(receipt).await;
             Some(body)
         }
-        FetchAnswer::NotFound | FetchAnswer::Challenge { .. } => None,
+        FetchAnswer::NotFound | FetchAnswer::Unavailable | FetchAnswer::Challenge { .. } => None,
     }
 }

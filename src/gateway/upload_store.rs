@@ -8,7 +8,9 @@ use super::core::mac_of_key;
 use super::door::GatewayError;
 use crate::device::UploadRecord;
 use crate::native::Mac;
-use crate::store::{AssetError, AssetStore, Batch, Store, Table, Ticket, decode, encode};
+use crate::store::{
+    AssetError, AssetStore, Batch, Store, StoreError, Table, Ticket, decode, encode,
+};
 use crate::wire::ContentHash;
 
 /// Name of the folder, beside that of the assets.
@@ -53,7 +55,15 @@ impl UploadStore {
         let mut totals = Totals::default();
         let mut all_read = true;
         for entry in store.scan(Table::Upload, b"") {
-            let (key, value) = entry?;
+            let (key, value) = match entry {
+                Ok(entry) => entry,
+                Err(error @ StoreError::DamagedValue { .. }) => {
+                    all_read = false;
+                    tracing::error!(%error, "the record of an upload can't be read");
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             match decode::<UploadRecord>(&value) {
                 Ok(record) => totals.add(&record),
                 Err(error) => {
@@ -75,6 +85,11 @@ impl UploadStore {
             turn: tokio::sync::Mutex::new(()),
             totals: Mutex::new(totals),
         })
+    }
+
+    /// The folder of the bytes.
+    pub(super) fn contents(&self) -> &AssetStore {
+        &self.contents
     }
 
     /// Waits until nobody else changes anything.

@@ -160,6 +160,7 @@ async fn respond<S: FileSource>(request: &HttpRequest, files: &Files<S>) -> Http
             receipt,
         } => (body, etag, receipt),
         FetchAnswer::NotFound => return not_found(),
+        FetchAnswer::Unavailable => return unavailable(),
         FetchAnswer::Challenge { challenges } => return unauthorized(challenges),
     };
 
@@ -261,6 +262,13 @@ pub(super) fn not_found() -> HttpResponse {
     HttpResponse::NotFound()
         .insert_header((header::CONTENT_TYPE, "text/plain"))
         .body("no such file\n")
+}
+
+fn unavailable() -> HttpResponse {
+    HttpResponse::ServiceUnavailable()
+        .insert_header((header::CONTENT_TYPE, "text/plain"))
+        .insert_header((header::RETRY_AFTER, "300"))
+        .body("the file can't be read just now\n")
 }
 
 /// The Content-Type for a path's extension. No charset: nobody knows that of a phone's file.

@@ -102,6 +102,32 @@ impl AssetStore {
         Ok(hash)
     }
 
+    /// Keeps a content that comes in pieces and must have this hash, without holding it in memory.
+    ///
+    /// # Errors
+    /// [`AssetError::Damaged`] when it has another one, and is not kept; [`AssetError::Files`].
+    pub fn put_stream(&self, hash: &ContentHash, content: &mut dyn Read) -> Result<(), AssetError> {
+        let (directory, path) = self.place(hash);
+        create_directory(&directory)?;
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let unfinished = self.unfinished().join(number.to_string());
+        let found = File::create(&unfinished)
+            .and_then(|mut file| {
+                let found = hash_of(content, &mut |part| file.write_all(part))?;
+                file.sync_all()?;
+                Ok(found)
+            })
+            .map_err(StoreError::io(&unfinished))?;
+        if found != *hash {
+            fs::remove_file(&unfinished).map_err(StoreError::io(&unfinished))?;
+            return Err(AssetError::Damaged { hash: *hash });
+        }
+        fs::rename(&unfinished, &path).map_err(StoreError::io(&path))?;
+        sync_directory(&directory)?;
+        sync_directory(&self.root)?;
+        Ok(())
+    }
+
     /// A content, verified.
     ///
     /// # Errors
@@ -124,17 +150,9 @@ impl AssetStore {
         let path = self.place(hash).1;
         let verified = || -> io::Result<(File, ContentHash)> {
             let mut file = File::open(&path)?;
-            let mut digest = Sha256::new();
-            let mut buffer = vec![0; 64 * 1024];
-            loop {
-                let length = file.read(&mut buffer)?;
-                match buffer.get(..length) {
-                    None | Some([]) => break,
-                    Some(part) => digest.update(part),
-                }
-            }
+            let found = hash_of(&mut file, &mut |_| Ok(()))?;
             file.rewind()?;
-            Ok((file, ContentHash::from(<[u8; 32]>::from(digest.finalize()))))
+            Ok((file, found))
         };
         match verified() {
             Ok((file, found)) if found == *hash => Ok(file),
@@ -175,6 +193,19 @@ impl AssetStore {
         Ok(found)
     }
 
+    /// Free space of the disk that this folder is on, as far as this user may fill it, and its size,
+    /// in bytes.
+    ///
+    /// # Errors
+    /// [`AssetError::Files`].
+    pub fn disk_space(&self) -> Result<(u64, u64), AssetError> {
+        let facts = nix::sys::statvfs::statvfs(&self.root)
+            .map_err(|error| StoreError::io(&self.root)(error.into()))?;
+        let unit = facts.fragment_size();
+        let bytes = |blocks: u64| blocks.saturating_mul(unit);
+        Ok((bytes(facts.blocks_available()), bytes(facts.blocks())))
+    }
+
     /// Removes a content; one that is not there is no error. Whether something refers to it, the
     /// caller knows.
     ///
@@ -201,6 +232,25 @@ impl AssetStore {
 
     fn unfinished(&self) -> PathBuf {
         self.root.join("unfinished")
+    }
+}
+
+/// The hash of what is read to its end, each part of which `take` sees as well.
+pub(in crate::store) fn hash_of(
+    content: &mut dyn Read,
+    take: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<ContentHash> {
+    let mut digest = Sha256::new();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let length = content.read(&mut buffer)?;
+        match buffer.get(..length) {
+            None | Some([]) => return Ok(ContentHash::from(<[u8; 32]>::from(digest.finalize()))),
+            Some(part) => {
+                digest.update(part);
+                take(part)?;
+            }
+        }
     }
 }
 

@@ -1,12 +1,21 @@
 //! What the floors above may ask of a store.
 
-use super::{Batch, StoreError, Table, Ticket};
+use super::{Batch, Changed, StoreError, Table, Ticket, Watch};
 
 /// One record of a listing: its key (without the table) and its value.
 pub type Entry = (Vec<u8>, Vec<u8>);
 
 /// A listing of records; one unreadable record is one `Err` and does not end it.
 pub type Entries<'store> = Box<dyn Iterator<Item = Result<Entry, StoreError>> + Send + 'store>;
+
+/// How much the records of a database are, without what the database itself needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LiveSize {
+    /// How many there are, the pieces of long ones and what the store keeps for itself counted too.
+    pub records: u64,
+    /// Bytes of keys and values as they lie in the database.
+    pub bytes: u64,
+}
 
 /// Keyed bytes with atomic, durable commits.
 ///
@@ -44,4 +53,21 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError::Io`] when the directory can't be read.
     fn size_on_disk(&self) -> Result<u64, StoreError>;
+
+    /// How much of that are records. Goes through all of them: seconds for millions.
+    ///
+    /// # Errors
+    /// [`StoreError::Engine`] when the database can't be read.
+    fn live_size(&self) -> Result<LiveSize, StoreError>;
+
+    /// Notes from now on which records are changed. What a [`Store::scan`] begun after this has
+    /// shown, with what the watch has noted at its end read anew, is the store as of the end.
+    fn watch(&self) -> Watch;
+
+    /// The present values of what a watch has noted and nobody has taken yet, all as of one
+    /// moment: no commit is made in between. For few of them, because all writers wait.
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`] once the store could not write.
+    fn changed_together(&self, watch: &Watch) -> Result<Vec<Changed>, StoreError>;
 }

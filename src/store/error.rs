@@ -49,8 +49,8 @@ pub enum StoreError {
     },
     /// Writing failed earlier, so that nothing can be promised any more.
     #[error(
-        "the store stopped writing ({cause}); what was acknowledged is on disk; see to the disk, \
-         then restart"
+        "the store stopped writing ({cause}); what was acknowledged is on disk; see to the disk \
+         (`df` tells whether it is full: make room), then restart; nothing has to be repaired"
     )]
     Poisoned {
         /// The first failure.
@@ -64,8 +64,8 @@ pub enum StoreError {
     },
     /// The database files can't be read.
     #[error(
-        "the database in {} is damaged ({detail}); move {} aside, then restore it from a backup \
-         or import the tree again",
+        "the database in {} is damaged ({detail}); restore a backup into a new folder (`trestle \
+         store restore FILE --data DIR`), or move {} aside and import the tree again",
         dir.display(), dir.join("db").display()
     )]
     Damaged {
@@ -81,6 +81,8 @@ pub enum StoreError {
         table: Table,
         /// Its key, with bytes that are no printable ASCII escaped.
         key: String,
+        /// Its key.
+        raw_key: Vec<u8>,
     },
     /// A newer trestle wrote this store.
     #[error(
@@ -136,6 +138,7 @@ impl StoreError {
         Self::DamagedValue {
             table,
             key: key.escape_ascii().to_string(),
+            raw_key: key.to_vec(),
         }
     }
 }

@@ -4,23 +4,38 @@
 //! nothing and visible at once; its [`Ticket`] says when it is on disk. The engine behind it is
 //! sled 0.34 used by the rules of facts/rust-stack.md §2.3; nothing outside `store::sled` knows.
 //!
-//! On disk a store is one directory: `db/` belongs to sled, `assets/` to [`AssetStore`].
+//! On disk a store is one directory: `db/` belongs to sled, `assets/` and `uploads/` to
+//! [`AssetStore`]. [`write_backup`] makes one file of all that, also while it is used, [`restore()`]
+//! makes a directory of such a file, and [`compact`] makes a smaller database of a grown one.
 
 mod assets;
+mod backup;
 mod batch;
+mod compaction;
 mod engine;
 mod error;
 mod files;
 mod progress;
 mod record;
+mod restore;
 mod sled;
+mod swap;
 mod table;
+mod watch;
 
 pub use self::sled::{SledStore, StoreOptions, durable};
 pub use assets::{AssetError, AssetStore};
+pub use backup::{
+    BackupError, BackupHeader, BackupSummary, BackupTarget, ContentFolder, LeftOut, read_backup,
+    verify_backup, write_backup,
+};
 pub use batch::{Batch, MAX_BATCH_BYTES, MAX_KEY_BYTES, MAX_LONG_VALUE_BYTES, MAX_VALUE_BYTES};
-pub use engine::{Entries, Entry, Store};
+pub use compaction::{CompactionError, CompactionReport, compact};
+pub use engine::{Entries, Entry, LiveSize, Store};
 pub use error::StoreError;
 pub use progress::Ticket;
 pub use record::{Record, RecordError, decode, decode_body, decode_borrowed, encode};
+pub use restore::{RestoreError, restore};
+pub use swap::is_store;
 pub use table::Table;
+pub use watch::{Changed, RecordKey, Watch};

@@ -35,12 +35,38 @@ pub enum Table {
     Upload = 0x0c,
     /// What an old config server was seen to serve.
     Upstream = 0x0d,
+    /// Records that could not be read and had to give their place to new ones: the bytes of the
+    /// old ones, under the byte of their table and their key.
+    SetAside = 0x0e,
 }
 
 impl Table {
+    /// Every table, in the order of their bytes.
+    pub const ALL: [Self; 14] = [
+        Self::Meta,
+        Self::Device,
+        Self::File,
+        Self::Document,
+        Self::Parameters,
+        Self::Log,
+        Self::VirtualDevice,
+        Self::Quarantine,
+        Self::Syslog,
+        Self::Firmware,
+        Self::Control,
+        Self::Upload,
+        Self::Upstream,
+        Self::SetAside,
+    ];
+
     /// The byte that stands in front of this table's keys.
-    pub(in crate::store) fn byte(self) -> u8 {
+    pub fn byte(self) -> u8 {
         self as u8
+    }
+
+    /// The table that a byte stands for; `None` for a byte that this trestle does not know.
+    pub fn of_byte(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|table| table.byte() == byte)
     }
 
     /// The full key of a record: this table's byte, then the key.
@@ -68,6 +94,31 @@ impl fmt::Display for Table {
             Self::Control => "control",
             Self::Upload => "upload",
             Self::Upstream => "upstream",
+            Self::SetAside => "set aside",
         })
+    }
+}
+
+/// The key in [`Table::Meta`] under which a store keeps its own format. It is told of one folder
+/// and never copied to another.
+pub(in crate::store) const FORMAT_KEY: &[u8] = b"format";
+
+/// Whether a record is the store's own, and no part of what it keeps for others.
+pub(in crate::store) fn is_the_stores_own(table: Table, key: &[u8]) -> bool {
+    table == Table::Meta && key == FORMAT_KEY
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_is_found_by_its_byte_and_lies_below_the_pieces_of_long_values() {
+        for table in Table::ALL {
+            assert_eq!(Table::of_byte(table.byte()), Some(table));
+            assert!(table.byte() < 0x80, "{table}");
+        }
+        assert_eq!(Table::of_byte(0), None);
+        assert_eq!(Table::of_byte(0x0f), None);
     }
 }

@@ -58,6 +58,7 @@ mod secrets;
 mod serve;
 mod serving;
 mod settings;
+mod store;
 mod syslog;
 mod templates;
 mod tftp;

@@ -151,7 +151,7 @@ impl Bench {
                 self.gateway.fetched(receipt).await;
                 Got::File(body.to_vec())
             }
-            FetchAnswer::NotFound => Got::NotFound,
+            FetchAnswer::NotFound | FetchAnswer::Unavailable => Got::NotFound,
             FetchAnswer::Challenge { challenges } => Got::Challenge(challenges),
         }
     }

@@ -12,7 +12,6 @@ mod telling;
 mod tests;
 
 pub(super) use self::memory::Memory;
-#[cfg(test)]
 pub(super) use self::memory::Remembered;
 pub(super) use self::pace::Pace;
 

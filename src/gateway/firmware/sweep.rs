@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::core::Gateway;
 use super::super::door::GatewayError;
-use crate::store::Table;
+use crate::store::{StoreError, Table};
 use crate::wire::ContentHash;
 
 /// What nothing refers to is kept this long after it was written: a factory reset leaves the file
@@ -13,7 +13,7 @@ use crate::wire::ContentHash;
 const KEPT_UNUSED: Duration = Duration::from_secs(30 * 86_400);
 
 /// Tables whose records may name assets. The others hold texts and settings.
-const TABLES: [Table; 10] = [
+const TABLES: [Table; 11] = [
     Table::Meta,
     Table::Device,
     Table::File,
@@ -24,6 +24,7 @@ const TABLES: [Table; 10] = [
     Table::Upload,
     Table::Upstream,
     Table::Log,
+    Table::SetAside,
 ];
 
 /// Bytes of a hash, as a record holds it.
@@ -54,7 +55,15 @@ impl Gateway {
                 break;
             }
             for entry in self.inner.store.scan(table, b"") {
-                let (key, value) = entry?;
+                let (key, value) = match entry {
+                    Ok(entry) => entry,
+                    // Whatever it named must not go: it may be mended.
+                    Err(error @ StoreError::DamagedValue { .. }) => {
+                        tracing::warn!(%error, "files that nothing refers to stay for now");
+                        return Ok(0);
+                    }
+                    Err(error) => return Err(error.into()),
+                };
                 // Wherever in a record a hash stands, it counts: so no kind of record can be
                 // forgotten here, and one of a newer version is safe as well.
                 for bytes in [&key, &value] {

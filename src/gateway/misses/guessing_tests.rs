@@ -22,7 +22,7 @@ async fn is_served(bench: &Bench, address: impl Into<std::net::IpAddr>, path: &s
     let answer = bench.gateway.fetch(request(address, path)).await;
     match answer {
         FetchAnswer::File { .. } => true,
-        FetchAnswer::NotFound => false,
+        FetchAnswer::NotFound | FetchAnswer::Unavailable => false,
         FetchAnswer::Challenge { .. } => panic!("nobody asked for a proof"),
     }
 }

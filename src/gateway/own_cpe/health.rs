@@ -76,9 +76,13 @@ impl Gateway {
         let store_size = store_size
             .inspect_err(|error| tracing::warn!(%error, "the size of the store is not known"))
             .ok();
+        let store_free = self.inner.assets.disk_space();
+        let store_free = store_free.ok().map(|(free, _)| free);
         [
             (status, "Free", memory.available),
             (status, "Total", memory.total),
+            // Phones and files whose records can't be read.
+            (own, "DamagedRecords", Some(self.inner.damages.count())),
             // Memory that the process has in use, in kilobytes.
             (own, "MemoryUsed", memory.used_by_process),
             (
@@ -94,6 +98,8 @@ impl Gateway {
             (own, "SessionsFailed", count(&health.sessions_failed)),
             (own, "SessionsQueued", length(self.inner.sessions.len())),
             (own, "SessionsRunning", count(&health.sessions_running)),
+            // Bytes that are free on its disk.
+            (own, "StoreFree", store_free),
             // Bytes of the database; large files of the tree lie beside it.
             (own, "StoreSize", store_size),
             (own, "TransfersQueued", length(self.inner.transfers.len())),
@@ -101,7 +107,7 @@ impl Gateway {
         .into_iter()
         .filter_map(|(object, name, value)| {
             let (value_type, value) = match name {
-                "StoreSize" => (ValueType::UnsignedLong, value?),
+                "StoreSize" | "StoreFree" => (ValueType::UnsignedLong, value?),
                 // The standard's memory is an unsignedInt of kilobytes.
                 _ => (ValueType::UnsignedInt, value?.min(u64::from(u32::MAX))),
             };

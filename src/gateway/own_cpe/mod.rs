@@ -14,3 +14,4 @@ mod virtual_devices;
 
 pub(super) use record::{NO_VENDOR, OWN_MAC, OwnCpe, place_of, refusal};
 pub(super) use view::{EMPTY_TABLES, is_unwatched, shares};
+pub(super) use virtual_devices::{RowLink, row_link};

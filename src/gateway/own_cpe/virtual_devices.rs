@@ -18,7 +18,7 @@ use crate::gateway::notifications::in_force;
 use crate::gateway::own_cpe::OWN_MAC;
 use crate::mapping::Parameter;
 use crate::native::Mac;
-use crate::store::{Batch, Table};
+use crate::store::{Batch, StoreError, Table};
 
 use super::view::parameter;
 
@@ -67,7 +67,12 @@ impl Gateway {
         }
         let table = &self.inner.own_cpe.virtual_devices;
         for entry in self.inner.store.scan(Table::VirtualDevice, &[BY_NUMBER]) {
-            let (key, _) = entry?;
+            let key = match entry {
+                Ok((key, _)) => key,
+                // Its key is enough: the number is given.
+                Err(StoreError::DamagedValue { raw_key, .. }) => raw_key,
+                Err(error) => return Err(error.into()),
+            };
             table.last.fetch_max(number_of(&key)?, Ordering::Relaxed);
             table.row_added();
         }
@@ -284,6 +289,34 @@ fn number_key(number: u32) -> Vec<u8> {
 
 fn mac_key(mac: Mac) -> Vec<u8> {
     [&[BY_MAC][..], &mac.bytes()].concat()
+}
+
+/// A record of the table of rows, and the one that it has to lead back from.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::gateway) struct RowLink {
+    /// The phone.
+    pub(in crate::gateway) mac: Mac,
+    /// Key and value of the record that leads the other way.
+    pub(in crate::gateway) back: (Vec<u8>, Vec<u8>),
+}
+
+/// What a record of the table of rows says; `None` for one that trestle has not made.
+pub(in crate::gateway) fn row_link(key: &[u8], value: &[u8]) -> Option<RowLink> {
+    match *key.first()? {
+        BY_NUMBER => {
+            let number = number_of(key).ok()?;
+            let mac = mac_of_key(value).ok()?;
+            let back = (mac_key(mac), number.to_be_bytes().to_vec());
+            Some(RowLink { mac, back })
+        }
+        BY_MAC => {
+            let mac = mac_of_key(key.get(1..)?).ok()?;
+            let number = u32::from_be_bytes(value.try_into().ok()?);
+            let back = (number_key(number), mac.bytes().to_vec());
+            Some(RowLink { mac, back })
+        }
+        _ => None,
+    }
 }
 
 fn number_of(key: &[u8]) -> Result<u32, GatewayError> {

@@ -88,7 +88,8 @@ impl Gateway {
             Ok(answer) => answer,
             Err(error) => {
                 tracing::error!(path = %hide_token(&request.path), source = %request.source, %error, "a file can't be served");
-                FetchAnswer::NotFound
+                self.note_damaged_file(&hide_token(&request.path), &error);
+                FetchAnswer::Unavailable
             }
         }
     }

@@ -11,5 +11,6 @@ mod tests;
 
 pub use learn::{FilePlace, Lesson, UpstreamFile};
 pub use record::UpstreamNote;
+pub(super) use record::UpstreamRecord;
 pub use report::{NeverSeen, UpstreamLine, UpstreamReport, UpstreamSummary};
 pub use would_answer::{FoundFile, WouldAnswer, WouldAsk};

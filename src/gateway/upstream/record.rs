@@ -58,7 +58,7 @@ impl UpstreamNote {
 
 /// What the old server has given for one path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct UpstreamRecord {
+pub(in crate::gateway) struct UpstreamRecord {
     pub(super) first: Timestamp,
     pub(super) last: Timestamp,
     pub(super) length: u64,

@@ -1,22 +1,33 @@
 //! The store over sled.
 
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
 use ::sled::{IVec, Tree};
 
+use super::compression::Compression;
+use super::dictionary;
 use super::directory::Directory;
 use super::durable;
 use super::group_commit::GroupCommit;
-use super::long_value::{self, Head, Stored};
+use super::samples::{self, Samples};
+use super::stored_form::{self, Form, Head};
+use super::trainer::{School, Trainer};
 use crate::store::batch::Write;
-use crate::store::{Batch, Entries, Entry, Store, StoreError, Table, Ticket};
+use crate::store::swap;
+use crate::store::table::FORMAT_KEY;
+use crate::store::watch::Watches;
+use crate::store::{
+    Batch, Changed, Entries, Entry, LiveSize, Store, StoreError, Table, Ticket, Watch,
+};
 
 /// The format that this program writes: how keys and values lie in the database.
-const FORMAT: u32 = 1;
-const FORMAT_KEY: &[u8] = b"format";
+///
+/// 1 (trestle 0.1): values as they are, long ones in pieces with a SHA-256. 2: values may be
+/// compressed, also against dictionaries that lie in the database.
+const FORMAT: u32 = 2;
 const TREE: &str = "trestle";
 /// Can never be changed for a directory that exists (facts/rust-stack.md §2.3 rule 2).
 const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
@@ -44,10 +55,20 @@ impl Default for StoreOptions {
 /// Dropping it puts the last commits on disk and gives the directory free.
 pub struct SledStore {
     // Dropped in this order: the threads end, sled closes, the directory is given back.
-    group: GroupCommit,
+    trainer: Trainer,
+    group: Arc<GroupCommit>,
     tree: Tree,
     directory: Directory,
     writer: Mutex<()>,
+    watches: Watches,
+    compression: Arc<Compression>,
+    samples: Samples,
+}
+
+/// A value that is to be stored, made ready before its writer keeps the others out.
+struct Prepared<'batch> {
+    value: &'batch [u8],
+    form: Vec<u8>,
 }
 
 /// What one look at a value found.
@@ -68,7 +89,9 @@ impl SledStore {
         if !durable::installed() {
             return Err(StoreError::NotDurable);
         }
+        swap::settle(dir)?;
         let directory = Directory::take(dir)?;
+        swap::clear(dir)?;
         directory.remove_unfinished_snapshots()?;
         let tree = open_tree(dir, directory.path(), &options)?;
         directory.sync()?;
@@ -80,14 +103,60 @@ impl SledStore {
             STALL,
         )
         .map_err(StoreError::io(dir))?;
+        let group = Arc::new(group);
+        let compression = Arc::new(Compression::default());
+        let trainer = Trainer::start(School {
+            tree: tree.clone(),
+            group: Arc::clone(&group),
+            compression: Arc::clone(&compression),
+            next: Mutex::new(dictionary::load(&tree, &compression)?),
+        })
+        .map_err(StoreError::io(dir))?;
         let store = Self {
+            trainer,
             group,
             tree,
             directory,
             writer: Mutex::new(()),
+            watches: Watches::default(),
+            compression,
+            samples: Samples::default(),
         };
         store.check_format(dir)?;
         Ok(store)
+    }
+
+    /// Closes the database and keeps its directory: nobody else can open it before the guard is
+    /// dropped.
+    pub(in crate::store) fn close(self) -> impl Sized {
+        let Self {
+            trainer,
+            group,
+            tree,
+            directory,
+            ..
+        } = self;
+        drop(trainer);
+        drop(group);
+        drop(tree);
+        directory
+    }
+
+    /// Makes a dictionary of values like those that a table is going to hold, so that already the
+    /// first of them are stored small: for a copy into a fresh store. Goes through all values and
+    /// holds few. False when the values are not worth a dictionary, or the one in force is as good.
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`] once the store could not write.
+    pub fn learn(
+        &self,
+        table: Table,
+        values: impl IntoIterator<Item = Vec<u8>>,
+    ) -> Result<bool, StoreError> {
+        if table == Table::Meta {
+            return Ok(false);
+        }
+        self.trainer.train(table, &samples::some_of(values))
     }
 
     fn check_format(&self, dir: &Path) -> Result<(), StoreError> {
@@ -100,12 +169,13 @@ impl SledStore {
             if !self.tree.is_empty() {
                 return Err(damaged("it has records but no format mark"));
             }
-            let mut batch = Batch::new();
-            batch.put(Table::Meta, FORMAT_KEY, FORMAT.to_be_bytes().to_vec());
-            return self.commit(batch)?.wait();
+            return self.mark_format();
         };
         match found.try_into().map(u32::from_be_bytes) {
             Ok(FORMAT) => Ok(()),
+            // What format 1 wrote is read as it is. Older programs must refuse the store before the
+            // first value is there that they can't read.
+            Ok(1) => self.mark_format(),
             Ok(found) if found > FORMAT => Err(StoreError::NewerFormat {
                 dir: dir.to_owned(),
                 found,
@@ -115,29 +185,42 @@ impl SledStore {
         }
     }
 
+    fn mark_format(&self) -> Result<(), StoreError> {
+        let mut batch = Batch::new();
+        batch.put(Table::Meta, FORMAT_KEY, FORMAT.to_be_bytes().to_vec());
+        self.commit(batch)?.wait()
+    }
+
     fn look(&self, table: Table, key: &[u8]) -> Result<Look, StoreError> {
         let Some(stored) = self.tree.get(table.key(key))? else {
             return Ok(Look::Value(None));
         };
-        match long_value::parse(&stored) {
-            Some(Stored::Whole(value)) => Ok(Look::Value(Some(value.to_vec()))),
-            Some(Stored::InPieces(head)) => self.assemble(table, key, &head),
-            None => Ok(Look::Torn),
+        match stored_form::parse(&stored) {
+            Some(Form::InPieces(head)) => self.assemble(table, key, &head),
+            form => Ok(self.open_form(form)),
         }
     }
 
     fn assemble(&self, table: Table, key: &[u8], head: &Head) -> Result<Look, StoreError> {
-        let mut value = Vec::new();
+        let mut pieces = Vec::new();
         for number in 0..head.pieces() {
-            match self.tree.get(long_value::piece_key(table, key, number))? {
-                Some(piece) => value.extend_from_slice(&piece),
+            match self.tree.get(stored_form::piece_key(table, key, number))? {
+                Some(piece) => pieces.extend_from_slice(&piece),
                 None => return Ok(Look::Torn),
             }
         }
-        if head.belongs_to(&value) {
-            Ok(Look::Value(Some(value)))
-        } else {
-            Ok(Look::Torn)
+        Ok(self.open_form(head.put_together(&pieces)))
+    }
+
+    fn open_form(&self, form: Option<Form<'_>>) -> Look {
+        let value = match form {
+            Some(Form::Plain(value)) => Some(value.to_vec()),
+            Some(Form::Compressed(compressed)) => self.compression.decompress(compressed),
+            Some(Form::InPieces(_)) | None => None,
+        };
+        match value {
+            Some(value) => Look::Value(Some(value)),
+            None => Look::Torn,
         }
     }
 
@@ -149,47 +232,80 @@ impl SledStore {
         }
     }
 
-    /// Adds to `changes` what a write comes to; false when it changes nothing.
+    fn prepare<'batch>(&self, table: Table, write: &'batch Write) -> Option<Prepared<'batch>> {
+        match write {
+            Write::Put { value, .. } => Some(Prepared {
+                value,
+                form: self.compression.store(table, value),
+            }),
+            Write::Delete => None,
+        }
+    }
+
+    /// Adds to `changes` what a write comes to, `None` being a deletion; false when it changes
+    /// nothing.
     fn plan(
         &self,
         table: Table,
         key: &[u8],
-        write: &Write,
+        write: Option<&Prepared<'_>>,
         changes: &mut ::sled::Batch,
     ) -> Result<bool, StoreError> {
         let full = table.key(key);
-        let value = match write {
-            Write::Put { value, .. } => Some(value.as_slice()),
-            Write::Delete => None,
-        };
-        let old = self.tree.get(&full)?;
-        match (old.as_deref().map(long_value::parse), value) {
-            (None, None) => return Ok(false),
-            (Some(Some(Stored::Whole(old))), Some(value)) if old == value => return Ok(false),
-            (Some(Some(Stored::InPieces(head))), value) => {
-                // Damaged pieces are written anew even if the head is the same.
-                if value.is_some_and(|value| head.belongs_to(value))
-                    && matches!(self.assemble(table, key, &head), Ok(Look::Value(_)))
-                {
-                    return Ok(false);
-                }
+        if let Some(old) = self.tree.get(&full)? {
+            if let Some(write) = write
+                && self.holds(table, key, &old, write)?
+            {
+                return Ok(false);
+            }
+            if let Some(Form::InPieces(head)) = stored_form::parse(&old) {
                 for number in 0..head.pieces() {
-                    changes.remove(long_value::piece_key(table, key, number));
+                    changes.remove(stored_form::piece_key(table, key, number));
                 }
             }
-            _ => {}
+        } else if write.is_none() {
+            return Ok(false);
         }
-        let Some(value) = value else {
+        let Some(Prepared { form, .. }) = write else {
             changes.remove(full);
             return Ok(true);
         };
-        let (stored, pieces) = long_value::store(value);
+        let Some((head, pieces)) = stored_form::cut(form) else {
+            changes.insert(full, form.as_slice());
+            return Ok(true);
+        };
         for (number, piece) in (0..).zip(pieces) {
             // Takes the place of the removal of an old piece with this number.
-            changes.insert(long_value::piece_key(table, key, number), piece);
+            changes.insert(stored_form::piece_key(table, key, number), piece);
         }
-        changes.insert(full, stored);
+        changes.insert(full, head);
         Ok(true)
+    }
+
+    /// Whether what is stored is a value already, in whatever form. Damaged, it is not: it is
+    /// written anew.
+    fn holds(
+        &self,
+        table: Table,
+        key: &[u8],
+        old: &[u8],
+        write: &Prepared<'_>,
+    ) -> Result<bool, StoreError> {
+        let form = stored_form::parse(old);
+        Ok(match form {
+            _ if old == write.form && write.form.len() <= stored_form::MAX_FORM_BYTES => true,
+            Some(Form::Plain(old)) => old == write.value,
+            // Most values that are written differ, and their checks say so for nothing.
+            Some(Form::Compressed(old)) => {
+                old.check == stored_form::check(write.value)
+                    && self.compression.decompress(old).as_deref() == Some(write.value)
+            }
+            Some(Form::InPieces(head)) => matches!(
+                self.assemble(table, key, &head)?,
+                Look::Value(Some(old)) if old == write.value
+            ),
+            None => false,
+        })
     }
 
     fn writer(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
@@ -217,9 +333,11 @@ impl Store for SledStore {
     fn scan(&self, table: Table, prefix: &[u8]) -> Entries<'_> {
         let entry = move |(full, stored): (IVec, IVec)| -> Result<Option<Entry>, StoreError> {
             let key = full.get(1..).unwrap_or_default();
-            match long_value::parse(&stored) {
-                Some(Stored::Whole(value)) => Ok(Some((key.to_vec(), value.to_vec()))),
-                _ => Ok(self.get(table, key)?.map(|value| (key.to_vec(), value))),
+            let form =
+                stored_form::parse(&stored).filter(|form| !matches!(form, Form::InPieces(_)));
+            match self.open_form(form) {
+                Look::Value(value) => Ok(value.map(|value| (key.to_vec(), value))),
+                Look::Torn => Ok(self.get(table, key)?.map(|value| (key.to_vec(), value))),
             }
         };
         Box::new(
@@ -238,7 +356,12 @@ impl Store for SledStore {
     /// outside of sled's.
     fn commit(&self, batch: Batch) -> Result<Ticket, StoreError> {
         batch.check_limits()?;
-        let _alone = self.writer()?;
+        let prepared: Vec<_> = batch
+            .writes
+            .iter()
+            .map(|((table, key), write)| (*table, key, self.prepare(*table, write)))
+            .collect();
+        let alone = self.writer()?;
         self.group.healthy()?;
         for required in &batch.requirements {
             if self.get_alone(required.table, &required.key)? != required.value {
@@ -246,11 +369,13 @@ impl Store for SledStore {
             }
         }
         let mut changes = ::sled::Batch::default();
-        let mut changed = false;
-        for ((table, key), write) in &batch.writes {
-            changed |= self.plan(*table, key, write, &mut changes)?;
+        let mut written = Vec::new();
+        for (table, key, write) in &prepared {
+            if self.plan(*table, key, write.as_ref(), &mut changes)? {
+                written.push((*table, write.as_ref()));
+            }
         }
-        if !changed {
+        if written.is_empty() {
             return Ok(self.group.latest());
         }
         if let Err(error) = self.tree.apply_batch(changes) {
@@ -258,11 +383,48 @@ impl Store for SledStore {
             self.group.poison(&error.to_string());
             self.group.healthy()?;
         }
-        Ok(self.group.committed())
+        self.watches.note(batch.writes.keys());
+        let ticket = self.group.committed();
+        drop(alone);
+        for (table, write) in written {
+            let Some(write) = write.filter(|_| table != Table::Meta) else {
+                continue;
+            };
+            if let Some(samples) = self.samples.note(table, write.value, write.form.len()) {
+                self.trainer.order(table, samples);
+            }
+        }
+        Ok(ticket)
     }
 
     fn size_on_disk(&self) -> Result<u64, StoreError> {
         self.directory.size()
+    }
+
+    fn live_size(&self) -> Result<LiveSize, StoreError> {
+        self.tree
+            .iter()
+            .try_fold(LiveSize::default(), |size, record| {
+                let (key, value) = record?;
+                Ok(LiveSize {
+                    records: size.records + 1,
+                    bytes: size.bytes + key.len() as u64 + value.len() as u64,
+                })
+            })
+    }
+
+    fn watch(&self) -> Watch {
+        self.watches.watch()
+    }
+
+    fn changed_together(&self, watch: &Watch) -> Result<Vec<Changed>, StoreError> {
+        let _alone = self.writer()?;
+        let noted = watch.take().into_iter();
+        let read = noted.map(|(table, key)| {
+            let value = self.get_alone(table, &key);
+            ((table, key), value)
+        });
+        Ok(read.collect())
     }
 }
 
@@ -295,5 +457,7 @@ fn open_tree(dir: &Path, path: &Path, options: &StoreOptions) -> Result<Tree, St
     }
 }
 
+#[cfg(test)]
+mod compression_tests;
 #[cfg(test)]
 mod tests;
