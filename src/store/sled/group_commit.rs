@@ -22,7 +22,11 @@ pub(super) struct GroupCommit {
 struct Shared {
     progress: Arc<Progress>,
     state: Mutex<State>,
-    changed: Condvar,
+    /// Tells the flushing thread, when it rests, of a commit or of the end.
+    committed: Condvar,
+    /// Tells the watching thread that a flush has begun or ended. It is not told of commits: there
+    /// are many of them in a flush, and each would cost a change of threads.
+    flushed: Condvar,
 }
 
 #[derive(Default)]
@@ -50,7 +54,8 @@ impl GroupCommit {
             shared: Arc::new(Shared {
                 progress: Progress::new(),
                 state: Mutex::new(State::default()),
-                changed: Condvar::new(),
+                committed: Condvar::new(),
+                flushed: Condvar::new(),
             }),
             threads: Vec::new(),
         };
@@ -70,8 +75,11 @@ impl GroupCommit {
     pub(super) fn committed(&self) -> Ticket {
         let mut state = self.shared.state();
         state.committed += 1;
-        self.shared.changed.notify_all();
-        self.shared.progress.ticket(state.committed)
+        let ticket = self.shared.progress.ticket(state.committed);
+        if state.flushing.is_none() {
+            self.shared.committed.notify_one();
+        }
+        ticket
     }
 
     /// A ticket for all commits so far.
@@ -99,7 +107,8 @@ impl GroupCommit {
 impl Drop for GroupCommit {
     fn drop(&mut self) {
         self.shared.state().stopping = true;
-        self.shared.changed.notify_all();
+        self.shared.committed.notify_all();
+        self.shared.flushed.notify_all();
         for thread in self.threads.drain(..) {
             // A panic inside was turned into a failure that the tickets told.
             drop(thread.join());
@@ -115,7 +124,7 @@ impl Shared {
             if state.committed > durable {
                 let target = state.committed;
                 state.flushing = Some(target);
-                self.changed.notify_all();
+                self.flushed.notify_all();
                 drop(state);
                 let outcome = outcome_of(flush);
                 match &outcome {
@@ -124,7 +133,7 @@ impl Shared {
                 }
                 state = self.state();
                 state.flushing = None;
-                self.changed.notify_all();
+                self.flushed.notify_all();
                 if outcome.is_err() {
                     return;
                 }
@@ -132,7 +141,7 @@ impl Shared {
             } else if state.stopping {
                 return;
             } else {
-                state = self.rest(state);
+                state = rest(&self.committed, state);
             }
         }
     }
@@ -144,11 +153,11 @@ impl Shared {
                 if state.stopping {
                     return;
                 }
-                state = self.rest(state);
+                state = rest(&self.flushed, state);
                 continue;
             };
             let (now, patience) = self
-                .changed
+                .flushed
                 .wait_timeout_while(state, stall, |state| state.flushing == Some(watched))
                 .unwrap_or_else(PoisonError::into_inner);
             state = now;
@@ -162,16 +171,14 @@ impl Shared {
         }
     }
 
-    fn rest<'state>(&self, state: MutexGuard<'state, State>) -> MutexGuard<'state, State> {
-        self.changed
-            .wait(state)
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The state is whole between any two of its lines, so a panic elsewhere does not spoil it.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn rest<'state>(change: &Condvar, state: MutexGuard<'state, State>) -> MutexGuard<'state, State> {
+    change.wait(state).unwrap_or_else(PoisonError::into_inner)
 }
 
 /// sled may panic instead of returning an error; waiting tickets must hear of that too.

@@ -285,9 +285,10 @@ fn the_largest_values_and_keys_make_no_file_of_their_own() {
         key
     };
     for round in 0_u8..2 {
+        let value = pattern(MAX_VALUE_BYTES, round);
         for number in 0..400 {
             let mut batch = Batch::new();
-            batch.put(Table::Device, &key(number), vec![round; MAX_VALUE_BYTES]);
+            batch.put(Table::Device, &key(number), value.clone());
             // Removing most of them makes pages merge.
             if number % 8 != 0 {
                 batch.delete(Table::Device, &key(number.wrapping_sub(8)));
