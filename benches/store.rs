@@ -75,14 +75,14 @@ fn committing() {
     let best = raw(dir.path(), u64::from(COMMITS / SESSIONS), bytes);
     println!("{COMMITS} changes by {SESSIONS} sessions at once, each durable");
     println!(
-        "  store                     {:>8.0}/s, {groups} groups of {:.0}, {} bytes each, {:.0} us of CPU each ({making:.0} us of them for making the values)",
+        "  store                     {:>8.0}/s, {groups} syncs for {:.1} each, {} bytes each, {:.0} us of CPU each ({making:.0} us of them for making the values)",
         rate(took),
         f64::from(COMMITS) / groups as f64,
         bytes / u64::from(COMMITS),
         cpu.as_secs_f64() * 1e6 / f64::from(COMMITS),
     );
     println!(
-        "  raw, groups as there      {:>8.0}/s, the store has {:.2} of it",
+        "  raw, as many syncs        {:>8.0}/s, the store has {:.2} of it",
         rate(same),
         same.as_secs_f64() / took.as_secs_f64()
     );
