@@ -81,6 +81,15 @@ fn commit(store: &SledStore, number: u32) -> Result<(), StoreError> {
     store.commit(batch)?.wait()
 }
 
+/// Bytes that do not get smaller.
 fn content(number: u32) -> Vec<u8> {
-    number.to_be_bytes().repeat(2_000)
+    let mut state = u64::from(number);
+    std::iter::repeat_with(|| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    })
+    .take(8_000)
+    .collect()
 }

@@ -227,8 +227,11 @@ fn key(writer: u8, slot: u64) -> Vec<u8> {
     format!("{writer}/{slot:04}").into_bytes()
 }
 
+/// Much like each other, so that a dictionary is made while the child runs.
 fn device(writer: u8, number: u64) -> Vec<u8> {
-    content(writer, number, 200 + (number * 37 % 3_000) as usize)
+    let mut content = noise(1, 400);
+    content.extend_from_slice(&self::content(writer, number, (number * 37 % 90) as usize));
+    content
 }
 
 /// Mostly small, sometimes of many pieces.
@@ -241,8 +244,18 @@ fn document(writer: u8, number: u64) -> Vec<u8> {
 }
 
 fn content(writer: u8, number: u64, length: usize) -> Vec<u8> {
-    let seed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(writer);
-    let mut content = seed.to_le_bytes().repeat(length / 8 + 1);
-    content.truncate(length);
-    content
+    noise((number << 8) | u64::from(writer), length)
+}
+
+/// Bytes that do not get smaller.
+fn noise(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed;
+    std::iter::repeat_with(|| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    })
+    .take(length)
+    .collect()
 }

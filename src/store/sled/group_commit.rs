@@ -12,6 +12,9 @@ use std::time::Duration;
 use crate::store::progress::Progress;
 use crate::store::{StoreError, Ticket};
 
+/// Which part of the time that is a stall a flush waits for those who are about to commit.
+const GATHERING: u32 = 50;
+
 /// Numbers commits and makes them durable. Dropping it makes the last of them durable and ends
 /// its threads.
 pub(super) struct GroupCommit {
@@ -19,16 +22,33 @@ pub(super) struct GroupCommit {
     threads: Vec<JoinHandle<()>>,
 }
 
+/// Somebody who is about to commit. It ends when it is dropped, also without a commit.
+pub(super) struct Entered<'group> {
+    shared: &'group Shared,
+}
+
 struct Shared {
     progress: Arc<Progress>,
     state: Mutex<State>,
-    changed: Condvar,
+    /// Tells the flushing thread, when it rests, of a commit or of the end.
+    committed: Condvar,
+    /// Tells the flushing thread that those have ended whom it waited for.
+    gathered: Condvar,
+    /// Tells the watching thread that a flush has begun or ended. It is not told of commits: there
+    /// are many of them in a flush, and each would cost a change of threads.
+    flushed: Condvar,
 }
 
 #[derive(Default)]
 struct State {
     /// The number of the last commit.
     committed: u64,
+    /// How many are about to commit.
+    entered: u64,
+    /// How many were and no longer are, whatever became of it.
+    left: u64,
+    /// At which count of those a flush begins; none when none waits for them.
+    gathering: Option<u64>,
     /// Up to which number a flush is under way; none when the flushing thread rests.
     flushing: Option<u64>,
     stopping: bool,
@@ -50,14 +70,16 @@ impl GroupCommit {
             shared: Arc::new(Shared {
                 progress: Progress::new(),
                 state: Mutex::new(State::default()),
-                changed: Condvar::new(),
+                committed: Condvar::new(),
+                gathered: Condvar::new(),
+                flushed: Condvar::new(),
             }),
             threads: Vec::new(),
         };
         let flush = Arc::new(flush);
         group.spawn("store-commit", {
             let (shared, flush) = (Arc::clone(&group.shared), Arc::clone(&flush));
-            move || shared.flush_commits(&*flush)
+            move || shared.flush_commits(&*flush, stall / GATHERING)
         })?;
         group.spawn("store-watch", {
             let shared = Arc::clone(&group.shared);
@@ -66,12 +88,24 @@ impl GroupCommit {
         Ok(group)
     }
 
-    /// Counts a commit that has just been made.
+    /// Counts a commit, or several that were made as one.
     pub(super) fn committed(&self) -> Ticket {
         let mut state = self.shared.state();
         state.committed += 1;
-        self.shared.changed.notify_all();
-        self.shared.progress.ticket(state.committed)
+        let ticket = self.shared.progress.ticket(state.committed);
+        if state.flushing.is_none() && state.gathering.is_none() {
+            self.shared.committed.notify_one();
+        }
+        ticket
+    }
+
+    /// Says that a commit is about to be made. Those who have said so before a flush begins are
+    /// in that flush.
+    pub(super) fn enter(&self) -> Entered<'_> {
+        self.shared.state().entered += 1;
+        Entered {
+            shared: &self.shared,
+        }
     }
 
     /// A ticket for all commits so far.
@@ -96,10 +130,22 @@ impl GroupCommit {
     }
 }
 
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        state.entered -= 1;
+        state.left += 1;
+        if state.gathering.is_some_and(|goal| state.left >= goal) {
+            self.shared.gathered.notify_one();
+        }
+    }
+}
+
 impl Drop for GroupCommit {
     fn drop(&mut self) {
         self.shared.state().stopping = true;
-        self.shared.changed.notify_all();
+        self.shared.committed.notify_all();
+        self.shared.flushed.notify_all();
         for thread in self.threads.drain(..) {
             // A panic inside was turned into a failure that the tickets told.
             drop(thread.join());
@@ -108,14 +154,15 @@ impl Drop for GroupCommit {
 }
 
 impl Shared {
-    fn flush_commits(&self, flush: &impl Fn() -> Result<(), String>) {
+    fn flush_commits(&self, flush: &impl Fn() -> Result<(), String>, patience: Duration) {
         let mut durable = 0;
         let mut state = self.state();
         loop {
             if state.committed > durable {
+                state = self.gather(state, patience);
                 let target = state.committed;
                 state.flushing = Some(target);
-                self.changed.notify_all();
+                self.flushed.notify_all();
                 drop(state);
                 let outcome = outcome_of(flush);
                 match &outcome {
@@ -124,7 +171,7 @@ impl Shared {
                 }
                 state = self.state();
                 state.flushing = None;
-                self.changed.notify_all();
+                self.flushed.notify_all();
                 if outcome.is_err() {
                     return;
                 }
@@ -132,9 +179,30 @@ impl Shared {
             } else if state.stopping {
                 return;
             } else {
-                state = self.rest(state);
+                state = rest(&self.committed, state);
             }
         }
+    }
+
+    /// Waits for all who were about to commit. sled lets nobody commit during a flush, and whoever
+    /// waited for the end of one would not have begun before the next: each flush would have one
+    /// commit.
+    fn gather<'state>(
+        &self,
+        mut state: MutexGuard<'state, State>,
+        patience: Duration,
+    ) -> MutexGuard<'state, State> {
+        if state.entered == 0 {
+            return state;
+        }
+        let goal = state.left + state.entered;
+        state.gathering = Some(goal);
+        let (mut state, _) = self
+            .gathered
+            .wait_timeout_while(state, patience, |state| state.left < goal)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.gathering = None;
+        state
     }
 
     fn help_stalled_flush(&self, flush: &impl Fn() -> Result<(), String>, stall: Duration) {
@@ -144,11 +212,11 @@ impl Shared {
                 if state.stopping {
                     return;
                 }
-                state = self.rest(state);
+                state = rest(&self.flushed, state);
                 continue;
             };
             let (now, patience) = self
-                .changed
+                .flushed
                 .wait_timeout_while(state, stall, |state| state.flushing == Some(watched))
                 .unwrap_or_else(PoisonError::into_inner);
             state = now;
@@ -162,16 +230,14 @@ impl Shared {
         }
     }
 
-    fn rest<'state>(&self, state: MutexGuard<'state, State>) -> MutexGuard<'state, State> {
-        self.changed
-            .wait(state)
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The state is whole between any two of its lines, so a panic elsewhere does not spoil it.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn rest<'state>(change: &Condvar, state: MutexGuard<'state, State>) -> MutexGuard<'state, State> {
+    change.wait(state).unwrap_or_else(PoisonError::into_inner)
 }
 
 /// sled may panic instead of returning an error; waiting tickets must hear of that too.
@@ -265,6 +331,25 @@ mod tests {
         };
         let group = GroupCommit::start(flush, Duration::from_millis(1)).unwrap();
         assert!(group.committed().wait().is_err());
+    }
+
+    #[test]
+    fn whoever_is_about_to_commit_is_in_the_next_flush() {
+        let flushes = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&flushes);
+        let flush = move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        };
+        let group = GroupCommit::start(flush, LONG).unwrap();
+        let (gives_up, commits) = (group.enter(), group.enter());
+        let first = group.committed();
+        drop(gives_up);
+        let last = group.committed();
+        drop(commits);
+        first.wait().unwrap();
+        last.wait().unwrap();
+        assert_eq!(flushes.load(Ordering::SeqCst), 1);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The store over sled.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ const TREE: &str = "trestle";
 /// Can never be changed for a directory that exists (facts/rust-stack.md §2.3 rule 2).
 const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
 const SLED_FLUSH_MILLISECONDS: u64 = 500;
+/// Of commits that wait, as many are made at once as begin within these bytes.
+const GROUP_BYTES: usize = 4 * 1024 * 1024;
 /// After how long a flush is helped along.
 const STALL: Duration = Duration::from_secs(5);
 
@@ -61,15 +64,37 @@ pub struct SledStore {
     directory: Directory,
     writer: Mutex<()>,
     watches: Watches,
+    /// Commits that wait for the writer.
+    queue: Mutex<VecDeque<Arc<Order>>>,
     compression: Arc<Compression>,
     samples: Samples,
 }
 
-/// A value that is to be stored, made ready before its writer keeps the others out.
-struct Prepared<'batch> {
-    value: &'batch [u8],
-    form: Vec<u8>,
+/// A commit that waits for the writer, made ready as far as it can be without.
+struct Order {
+    batch: Batch,
+    /// The stored forms of what is put, in the order of the batch's writes; `None` for a deletion.
+    forms: Vec<Option<Vec<u8>>>,
+    /// What became of it.
+    outcome: Mutex<Option<Result<Done, StoreError>>>,
 }
+
+/// A commit was made.
+struct Done {
+    ticket: Ticket,
+    /// For each write whether it changed something.
+    changed: Vec<bool>,
+}
+
+/// A value that is to be stored.
+#[derive(Clone, Copy)]
+struct Prepared<'order> {
+    value: &'order [u8],
+    form: &'order [u8],
+}
+
+/// What the database will hold under its keys; `None` where it will hold nothing.
+type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// What one look at a value found.
 enum Look {
@@ -119,6 +144,7 @@ impl SledStore {
             directory,
             writer: Mutex::new(()),
             watches: Watches::default(),
+            queue: Mutex::default(),
             compression,
             samples: Samples::default(),
         };
@@ -191,20 +217,34 @@ impl SledStore {
         self.commit(batch)?.wait()
     }
 
-    fn look(&self, table: Table, key: &[u8]) -> Result<Look, StoreError> {
-        let Some(stored) = self.tree.get(table.key(key))? else {
+    /// What is stored under a full key, once these changes are made.
+    fn stored(&self, pending: &Changes, full: &[u8]) -> Result<Option<IVec>, StoreError> {
+        match pending.get(full) {
+            Some(stored) => Ok(stored.as_deref().map(IVec::from)),
+            None => Ok(self.tree.get(full)?),
+        }
+    }
+
+    fn look(&self, pending: &Changes, table: Table, key: &[u8]) -> Result<Look, StoreError> {
+        let Some(stored) = self.stored(pending, &table.key(key))? else {
             return Ok(Look::Value(None));
         };
         match stored_form::parse(&stored) {
-            Some(Form::InPieces(head)) => self.assemble(table, key, &head),
+            Some(Form::InPieces(head)) => self.assemble(pending, table, key, &head),
             form => Ok(self.open_form(form)),
         }
     }
 
-    fn assemble(&self, table: Table, key: &[u8], head: &Head) -> Result<Look, StoreError> {
+    fn assemble(
+        &self,
+        pending: &Changes,
+        table: Table,
+        key: &[u8],
+        head: &Head,
+    ) -> Result<Look, StoreError> {
         let mut pieces = Vec::new();
         for number in 0..head.pieces() {
-            match self.tree.get(stored_form::piece_key(table, key, number))? {
+            match self.stored(pending, &stored_form::piece_key(table, key, number))? {
                 Some(piece) => pieces.extend_from_slice(&piece),
                 None => return Ok(Look::Torn),
             }
@@ -225,60 +265,148 @@ impl SledStore {
     }
 
     /// The value, for one who keeps all writers out.
-    fn get_alone(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.look(table, key)? {
+    fn get_alone(
+        &self,
+        pending: &Changes,
+        table: Table,
+        key: &[u8],
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.look(pending, table, key)? {
             Look::Value(value) => Ok(value),
             Look::Torn => Err(StoreError::damaged_value(table, key)),
         }
     }
 
-    fn prepare<'batch>(&self, table: Table, write: &'batch Write) -> Option<Prepared<'batch>> {
-        match write {
-            Write::Put { value, .. } => Some(Prepared {
-                value,
-                form: self.compression.store(table, value),
-            }),
+    fn order(&self, batch: Batch) -> Order {
+        let forms = batch.writes.iter().map(|((table, _), write)| match write {
+            Write::Put { value, .. } => Some(self.compression.store(*table, value)),
             Write::Delete => None,
+        });
+        Order {
+            forms: forms.collect(),
+            batch,
+            outcome: Mutex::default(),
         }
+    }
+
+    /// Makes waiting commits, as many as one sled batch takes. Only for the writer.
+    fn make_waiting(&self) {
+        let mut pending = Changes::new();
+        let mut bytes = 0;
+        let mut made = Vec::new();
+        while bytes < GROUP_BYTES
+            && let Some(order) = self.queue().pop_front()
+        {
+            match self.plan_order(&order, &pending) {
+                Ok((changes, changed)) => {
+                    for (key, stored) in &changes {
+                        bytes += key.len() + stored.as_ref().map_or(0, Vec::len);
+                    }
+                    pending.extend(changes);
+                    made.push((order, changed));
+                }
+                Err(error) => order.ends(Err(error)),
+            }
+        }
+        let ticket = if pending.is_empty() {
+            Ok(self.group.latest())
+        } else {
+            let mut changes = ::sled::Batch::default();
+            for (key, stored) in pending {
+                match stored {
+                    Some(stored) => changes.insert(key, stored),
+                    None => changes.remove(key),
+                }
+            }
+            match self.tree.apply_batch(changes) {
+                Ok(()) => {
+                    for (order, _) in &made {
+                        self.watches.note(order.batch.writes.keys());
+                    }
+                    Ok(self.group.committed())
+                }
+                Err(error) => {
+                    // A part of the batch may be visible now, though not on disk.
+                    let cause = error.to_string();
+                    self.group.poison(&cause);
+                    Err(cause)
+                }
+            }
+        };
+        for (order, changed) in made {
+            order.ends(match &ticket {
+                Ok(ticket) => Ok(Done {
+                    ticket: ticket.clone(),
+                    changed,
+                }),
+                Err(cause) => Err(StoreError::Poisoned {
+                    cause: cause.clone(),
+                }),
+            });
+        }
+    }
+
+    /// What a commit changes, and for each of its writes whether it does.
+    fn plan_order(
+        &self,
+        order: &Order,
+        pending: &Changes,
+    ) -> Result<(Changes, Vec<bool>), StoreError> {
+        self.group.healthy()?;
+        for required in &order.batch.requirements {
+            if self.get_alone(pending, required.table, &required.key)? != required.value {
+                return Err(StoreError::conflict(required.table, &required.key));
+            }
+        }
+        let mut changes = Changes::new();
+        let mut changed = Vec::new();
+        for ((table, key), write) in order.writes() {
+            changed.push(self.plan(pending, table, key, write, &mut changes)?);
+        }
+        Ok((changes, changed))
     }
 
     /// Adds to `changes` what a write comes to, `None` being a deletion; false when it changes
     /// nothing.
     fn plan(
         &self,
+        pending: &Changes,
         table: Table,
         key: &[u8],
-        write: Option<&Prepared<'_>>,
-        changes: &mut ::sled::Batch,
+        write: Option<Prepared<'_>>,
+        changes: &mut Changes,
     ) -> Result<bool, StoreError> {
         let full = table.key(key);
-        if let Some(old) = self.tree.get(&full)? {
+        if let Some(old) = self.stored(pending, &full)? {
             if let Some(write) = write
-                && self.holds(table, key, &old, write)?
+                && self.holds(pending, table, key, &old, write)?
             {
                 return Ok(false);
             }
             if let Some(Form::InPieces(head)) = stored_form::parse(&old) {
                 for number in 0..head.pieces() {
-                    changes.remove(stored_form::piece_key(table, key, number));
+                    changes.insert(stored_form::piece_key(table, key, number), None);
                 }
             }
         } else if write.is_none() {
             return Ok(false);
         }
         let Some(Prepared { form, .. }) = write else {
-            changes.remove(full);
+            changes.insert(full, None);
             return Ok(true);
         };
         let Some((head, pieces)) = stored_form::cut(form) else {
-            changes.insert(full, form.as_slice());
+            changes.insert(full, Some(form.to_vec()));
             return Ok(true);
         };
         for (number, piece) in (0..).zip(pieces) {
             // Takes the place of the removal of an old piece with this number.
-            changes.insert(stored_form::piece_key(table, key, number), piece);
+            changes.insert(
+                stored_form::piece_key(table, key, number),
+                Some(piece.to_vec()),
+            );
         }
-        changes.insert(full, head);
+        changes.insert(full, Some(head));
         Ok(true)
     }
 
@@ -286,10 +414,11 @@ impl SledStore {
     /// written anew.
     fn holds(
         &self,
+        pending: &Changes,
         table: Table,
         key: &[u8],
         old: &[u8],
-        write: &Prepared<'_>,
+        write: Prepared<'_>,
     ) -> Result<bool, StoreError> {
         let form = stored_form::parse(old);
         Ok(match form {
@@ -301,11 +430,15 @@ impl SledStore {
                     && self.compression.decompress(old).as_deref() == Some(write.value)
             }
             Some(Form::InPieces(head)) => matches!(
-                self.assemble(table, key, &head)?,
+                self.assemble(pending, table, key, &head)?,
                 Look::Value(Some(old)) if old == write.value
             ),
             None => false,
         })
+    }
+
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Arc<Order>>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn writer(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
@@ -319,13 +452,34 @@ impl SledStore {
     }
 }
 
+impl Order {
+    fn writes(&self) -> impl Iterator<Item = ((Table, &[u8]), Option<Prepared<'_>>)> {
+        let written = self.batch.writes.iter().zip(&self.forms);
+        written.map(|(((table, key), write), form)| {
+            let write = match (write, form) {
+                (Write::Put { value, .. }, Some(form)) => Some(Prepared { value, form }),
+                _ => None,
+            };
+            ((*table, key.as_slice()), write)
+        })
+    }
+
+    fn ends(&self, outcome: Result<Done, StoreError>) {
+        *self.outcome() = Some(outcome);
+    }
+
+    fn outcome(&self) -> MutexGuard<'_, Option<Result<Done, StoreError>>> {
+        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Store for SledStore {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.look(table, key)? {
+        match self.look(&Changes::new(), table, key)? {
             Look::Value(value) => Ok(value),
             Look::Torn => {
                 let _alone = self.writer()?;
-                self.get_alone(table, key)
+                self.get_alone(&Changes::new(), table, key)
             }
         }
     }
@@ -350,51 +504,35 @@ impl Store for SledStore {
         )
     }
 
-    /// One writer at a time applies one sled batch. sled's transactions would come to the same:
-    /// they too hold one lock over all trees while the closure runs and seal the same kind of
-    /// batch in the log. The lock here is this store's alone, and the work before the batch is done
-    /// outside of sled's.
+    /// One writer at a time makes all commits that wait, each as if it were alone, in one sled
+    /// batch. sled puts its buffer on disk twice for every batch (`PageCache::pin_log` of 0.34.7)
+    /// and takes none during a flush, so a batch for every commit would be two syncs for every
+    /// commit, however many share a flush.
     fn commit(&self, batch: Batch) -> Result<Ticket, StoreError> {
         batch.check_limits()?;
-        let prepared: Vec<_> = batch
-            .writes
-            .iter()
-            .map(|((table, key), write)| (*table, key, self.prepare(*table, write)))
-            .collect();
-        let alone = self.writer()?;
-        self.group.healthy()?;
-        for required in &batch.requirements {
-            if self.get_alone(required.table, &required.key)? != required.value {
-                return Err(StoreError::conflict(required.table, &required.key));
+        let order = Arc::new(self.order(batch));
+        let entered = self.group.enter();
+        self.queue().push_back(Arc::clone(&order));
+        {
+            let _alone = self.writer()?;
+            while order.outcome().is_none() {
+                self.make_waiting();
             }
         }
-        let mut changes = ::sled::Batch::default();
-        let mut written = Vec::new();
-        for (table, key, write) in &prepared {
-            if self.plan(*table, key, write.as_ref(), &mut changes)? {
-                written.push((*table, write.as_ref()));
-            }
-        }
-        if written.is_empty() {
+        drop(entered);
+        let Some(outcome) = order.outcome().take() else {
             return Ok(self.group.latest());
-        }
-        if let Err(error) = self.tree.apply_batch(changes) {
-            // A part of the batch may be visible now, though not on disk.
-            self.group.poison(&error.to_string());
-            self.group.healthy()?;
-        }
-        self.watches.note(batch.writes.keys());
-        let ticket = self.group.committed();
-        drop(alone);
-        for (table, write) in written {
-            let Some(write) = write.filter(|_| table != Table::Meta) else {
+        };
+        let done = outcome?;
+        for (((table, _), write), changed) in order.writes().zip(&done.changed) {
+            let Some(write) = write.filter(|_| *changed && table != Table::Meta) else {
                 continue;
             };
             if let Some(samples) = self.samples.note(table, write.value, write.form.len()) {
                 self.trainer.order(table, samples);
             }
         }
-        Ok(ticket)
+        Ok(done.ticket)
     }
 
     fn size_on_disk(&self) -> Result<u64, StoreError> {
@@ -421,7 +559,7 @@ impl Store for SledStore {
         let _alone = self.writer()?;
         let noted = watch.take().into_iter();
         let read = noted.map(|(table, key)| {
-            let value = self.get_alone(table, &key);
+            let value = self.get_alone(&Changes::new(), table, &key);
             ((table, key), value)
         });
         Ok(read.collect())

@@ -285,9 +285,10 @@ fn the_largest_values_and_keys_make_no_file_of_their_own() {
         key
     };
     for round in 0_u8..2 {
+        let value = pattern(MAX_VALUE_BYTES, round);
         for number in 0..400 {
             let mut batch = Batch::new();
-            batch.put(Table::Device, &key(number), vec![round; MAX_VALUE_BYTES]);
+            batch.put(Table::Device, &key(number), value.clone());
             // Removing most of them makes pages merge.
             if number % 8 != 0 {
                 batch.delete(Table::Device, &key(number.wrapping_sub(8)));
@@ -349,15 +350,9 @@ fn writing_what_is_there_already_writes_nothing() {
     batch.put(Table::Device, b"phone", b"same".to_vec());
     batch.put_long(Table::Document, b"phone", pattern(90_000, 0));
     batch.delete(Table::File, b"nothing");
-    let mut changes = ::sled::Batch::default();
-    for ((table, key), write) in &batch.writes {
-        let write = store.prepare(*table, write);
-        assert!(
-            !store
-                .plan(*table, key, write.as_ref(), &mut changes)
-                .unwrap()
-        );
-    }
+    let order = store.order(batch.clone());
+    let (changes, _) = store.plan_order(&order, &Changes::new()).unwrap();
+    assert!(changes.is_empty());
     store.commit(batch).unwrap().wait().unwrap();
 }
 
