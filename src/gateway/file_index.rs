@@ -95,7 +95,7 @@ impl Gateway {
                 }
             };
             index.note(&path, &record.role);
-            self.inner.whereabouts.note_file(&path, &record.role);
+            self.inner.known.note_file(&path, &record.role);
         }
         *self
             .inner

@@ -8,6 +8,7 @@ use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::controls::ControlOutcome;
 use super::core::Gateway;
+use super::due_sessions::Urgency;
 use super::version::VersionTrial;
 use super::view::View;
 use super::waking::Reachability;
@@ -112,6 +113,16 @@ impl Live {
     pub(super) fn add_passing(&mut self, code: EventCode) {
         if !self.passing_events.contains(&code) {
             self.passing_events.push(code);
+        }
+    }
+
+    /// How urgent a session for what is passing is.
+    pub(super) fn urgency(&self) -> Urgency {
+        let asked = EventCode::ConnectionRequest;
+        if self.passing_events.contains(&asked) {
+            Urgency::Wake
+        } else {
+            Urgency::Routine
         }
     }
 
