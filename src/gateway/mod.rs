@@ -79,6 +79,8 @@ mod fetch_tests;
 #[cfg(test)]
 mod firmware_tests;
 #[cfg(test)]
+mod fleet_tests;
+#[cfg(test)]
 mod hand_over_tests;
 #[cfg(test)]
 mod layer_tests;
