@@ -204,7 +204,8 @@ mod tests {
             let count = begun(&mut pace, Urgency::Routine, second);
             assert!((198..=201).contains(&count), "{count} in second {second}");
         }
-        let wait = pace.begin(Urgency::News, at(5_000)).unwrap_err();
+        let waits = (0..2).filter_map(|_| pace.begin(Urgency::News, at(5_000)).err());
+        let wait = waits.last().unwrap();
         assert!(wait <= Duration::from_millis(5), "{wait:?}");
     }
 
@@ -253,12 +254,12 @@ mod tests {
         );
         now += 3_000;
         let mut seconds = 0;
-        let mut before = 0.0;
+        let mut before = 20.0;
         loop {
             let changes: Vec<Change> = (0..16)
                 .filter_map(|_| pace.ended(Verdict::Good, at(now)))
                 .collect();
-            assert!(pace.fresh.rate >= before && pace.fresh.rate - before <= 20.1);
+            assert!(pace.fresh.rate >= before && pace.fresh.rate - before <= 2.6);
             before = pace.fresh.rate;
             seconds += 1;
             now += 1_000;

@@ -24,7 +24,8 @@ fn copies(bench: &Bench, count: u16, change: impl Fn(&mut DeviceRecord)) -> Vec<
         change(&mut record);
         batch.put(Table::Device, &mac.bytes(), encode(&record).unwrap());
     }
-    bench.gateway.inner.store.commit(batch).unwrap();
+    let ticket = bench.gateway.inner.store.commit(batch).unwrap();
+    ticket.wait().unwrap();
     macs
 }
 

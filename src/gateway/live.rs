@@ -21,7 +21,7 @@ use crate::native::Mac;
 #[derive(Debug, Default)]
 pub(super) struct Live {
     /// The running session.
-    pub(super) session: Option<RunningSession>,
+    pub(super) session: Option<Box<RunningSession>>,
     /// Events that no session has tried to deliver: `2 PERIODIC`, which goes into the record when
     /// one fails, and `6 CONNECTION REQUEST`, which must not be retried.
     pub(super) passing_events: Vec<EventCode>,

@@ -86,7 +86,7 @@ impl Gateway {
         }
         let now = self.inner.clock.now();
         let pack = self.lenses(&record)?;
-        live.session = Some(RunningSession {
+        live.session = Some(Box::new(RunningSession {
             mark: record.cpe.events.mark(),
             passing_events,
             is_heartbeat,
@@ -101,7 +101,7 @@ impl Gateway {
             highest_version: profile.version,
             acs_url: endpoint.url.to_string(),
             reachability: self.reachability(mac, &record),
-        });
+        }));
         let parameters = match self.inform_parameters(mac, &record, &pack, live, &events) {
             Ok(parameters) => parameters,
             Err(error) => {
