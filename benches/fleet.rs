@@ -142,7 +142,7 @@ async fn idle_phone(gateway: &Gateway) {
         let address = SocketAddr::from(([192, 0, 2, 41], 40_000));
         let request = FetchRequest {
             user_agent: Some(USER_AGENT.to_owned()),
-            ..FetchRequest::new(&format!("cfg{TEMPLATE}.xml"), address)
+            ..FetchRequest::new(format!("cfg{TEMPLATE}.xml"), address)
         };
         let FetchAnswer::File { receipt, .. } = gateway.fetch(request).await else {
             unreachable!("the phone's file is there");
