@@ -6,6 +6,7 @@ mod connection_request;
 mod conversation;
 mod lane;
 mod lightweight;
+mod pace;
 #[cfg(test)]
 mod scripted;
 mod session;

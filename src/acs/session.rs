@@ -5,13 +5,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::connect::{Connector, RESPONSE_DEADLINE, SendFailure};
 use super::conversation::{Conversation, ConversationFailure, Limits};
-use super::lane::Lane;
+use super::lane::{Lane, Turn};
+use super::pace::Verdict;
 use super::settings::AcsSettings;
 use super::trust::ConnectorError;
 use super::work::{contained, run_jobs};
@@ -44,18 +46,23 @@ pub struct Driver {
 struct Side {
     connector: Arc<Connector>,
     max_sessions: u16,
-    due: Arc<Lane<Mac>>,
+    due: Arc<Lane>,
 }
 
 impl Driver {
     /// Reads certificates and keys; opens nothing yet. The settings are those of each ACS, in the
     /// order of [`AcsNumber`](crate::gateway::AcsNumber).
     pub fn new(gateway: Gateway, settings: &[AcsSettings]) -> Result<Self, ConnectorError> {
+        let now = gateway.clock().now();
         let side = |settings: &AcsSettings| {
             Ok::<_, ConnectorError>(Side {
                 connector: Arc::new(Connector::for_acs(settings)?),
                 max_sessions: settings.max_sessions.get(),
-                due: Arc::new(Lane::new()),
+                due: Arc::new(Lane::new(
+                    settings.max_sessions,
+                    settings.max_sessions_per_second,
+                    now,
+                )),
             })
         };
         Ok(Self {
@@ -77,19 +84,19 @@ impl Driver {
                 run_jobs(
                     max_sessions,
                     shutdown,
-                    || due.next(),
-                    |mac| run_one(gateway.clone(), Arc::clone(&connector), mac),
+                    || due.next(gateway.clock()),
+                    |turn| run_one(gateway.clone(), Arc::clone(&connector), turn),
                 )
                 .await;
             });
         }
         let distribute = async {
             loop {
-                let mac = gateway.next_session().await;
-                match acss.get(gateway.acs_number(mac).0) {
-                    Some(side) => side.due.add(mac),
+                let due = gateway.next_session().await;
+                match acss.get(gateway.acs_number(due.mac).0) {
+                    Some(side) => side.due.add(due),
                     None => {
-                        tracing::error!(device = %mac, "no ACS of the device's number is there")
+                        tracing::error!(device = %due.mac, "no ACS of the device's number is there");
                     }
                 }
             }
@@ -110,7 +117,8 @@ impl Driver {
 
 /// One device's session from opening to closing. Whatever goes wrong inside ends this session
 /// and no other.
-async fn run_one(gateway: Gateway, connector: Arc<Connector>, mac: Mac) {
+async fn run_one(gateway: Gateway, connector: Arc<Connector>, turn: Turn) {
+    let mac = turn.mac();
     let open = match gateway.open_session(mac).await {
         Ok(Some(open)) => open,
         Ok(None) => return,
@@ -140,8 +148,22 @@ async fn run_one(gateway: Gateway, connector: Arc<Connector>, mac: Mac) {
             tracing::info!(device = %mac, reason, "session failed");
         }
     }
+    let now = gateway.clock().now();
+    turn.ended(verdict(&outcome, now), now);
     gateway.end_trace(trace, &outcome);
     gateway.close_session(mac, outcome).await;
+}
+
+/// What the end of a session tells of its ACS.
+fn verdict(outcome: &SessionOutcome, now: Timestamp) -> Verdict {
+    match outcome {
+        SessionOutcome::Ended => Verdict::Good,
+        SessionOutcome::Failed {
+            retry_after: Some(asked),
+            ..
+        } => Verdict::Busy(asked.wait(now)),
+        SessionOutcome::Failed { .. } => Verdict::Failed,
+    }
 }
 
 /// What a session asks of the gateway.
@@ -291,8 +313,6 @@ fn failed(reason: impl Into<String>) -> SessionOutcome {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
-
-    use jiff::Timestamp;
 
     use super::super::scripted::{Scripted, Seen, Then, answer};
     use super::*;

@@ -17,6 +17,9 @@ use crate::gateway::{Network, Throttle, UnreachablePhone, WakingRules};
 pub struct AcsSettings {
     /// Sessions at once; 64 by default.
     pub max_sessions: NonZeroU16,
+    /// Sessions that begin in a second; 200 by default. Those that the ACS asks for by a connection
+    /// request do not wait for it.
+    pub max_sessions_per_second: NonZeroU32,
     /// Local address for connections to it and to the file servers of its devices; `None` leaves
     /// the choice to the system.
     pub bind: Option<IpAddr>,
@@ -41,6 +44,7 @@ impl Default for AcsSettings {
     fn default() -> Self {
         Self {
             max_sessions: const { NonZeroU16::new(64).unwrap() },
+            max_sessions_per_second: const { NonZeroU32::new(200).unwrap() },
             bind: None,
             ca_file: None,
             client: None,
@@ -208,7 +212,9 @@ mod tests {
 
     #[test]
     fn defaults_are_those_of_the_design() {
-        assert_eq!(AcsSettings::default().max_sessions.get(), 64);
+        let acs = AcsSettings::default();
+        let limits = (acs.max_sessions.get(), acs.max_sessions_per_second.get());
+        assert_eq!(limits, (64, 200));
         let settings: ConnectionRequestSettings = toml::from_str("").unwrap();
         assert_eq!(settings.listen.to_string(), "0.0.0.0:7547");
         assert!(settings.authentication);

@@ -41,6 +41,8 @@ pub struct AcsSection {
     pub announce_gateway: bool,
     /// Sessions at once.
     pub max_sessions: NonZeroU16,
+    /// Sessions that begin in a second.
+    pub max_sessions_per_second: NonZeroU32,
     /// Local address for connections; empty: the system's choice.
     #[serde(deserialize_with = "empty_is_none")]
     pub bind: Option<IpAddr>,
@@ -72,6 +74,7 @@ impl Default for AcsSection {
             product_class: ProductClass::Model,
             announce_gateway: false,
             max_sessions: acs.max_sessions,
+            max_sessions_per_second: acs.max_sessions_per_second,
             bind: None,
             ca_file: None,
             client_cert: None,
@@ -105,6 +108,8 @@ pub struct AlsoSection {
     pub periodic_inform_interval: Option<NonZeroU32>,
     /// Sessions at once.
     pub max_sessions: Option<NonZeroU16>,
+    /// Sessions that begin in a second.
+    pub max_sessions_per_second: Option<NonZeroU32>,
     /// Local address for connections.
     #[serde(default, deserialize_with = "given")]
     pub bind: Option<Option<IpAddr>>,
@@ -131,6 +136,7 @@ struct One<'a> {
     profile: &'a str,
     periodic_inform_interval: NonZeroU32,
     max_sessions: NonZeroU16,
+    max_sessions_per_second: NonZeroU32,
     bind: Option<IpAddr>,
     ca_file: Option<&'a PathBuf>,
     client_cert: Option<&'a PathBuf>,
@@ -218,6 +224,7 @@ impl AcsSection {
             profile: &self.profile,
             periodic_inform_interval: self.periodic_inform_interval,
             max_sessions: self.max_sessions,
+            max_sessions_per_second: self.max_sessions_per_second,
             bind: self.bind,
             ca_file: self.ca_file.as_ref(),
             client_cert: self.client_cert.as_ref(),
@@ -243,6 +250,9 @@ impl AcsSection {
                 .periodic_inform_interval
                 .unwrap_or(self.periodic_inform_interval),
             max_sessions: also.max_sessions.unwrap_or(self.max_sessions),
+            max_sessions_per_second: also
+                .max_sessions_per_second
+                .unwrap_or(self.max_sessions_per_second),
             bind: also.bind.unwrap_or(self.bind),
             ca_file: or(&also.ca_file, &self.ca_file),
             client_cert: match &also.client_cert {
@@ -266,6 +276,7 @@ impl One<'_> {
     fn connection(&self) -> AcsSettings {
         AcsSettings {
             max_sessions: self.max_sessions,
+            max_sessions_per_second: self.max_sessions_per_second,
             bind: self.bind,
             ca_file: self.ca_file.cloned(),
             client: self
@@ -296,6 +307,7 @@ impl One<'_> {
                 password: self.password.cloned().unwrap_or_default(),
             },
             periodic_inform_interval: self.periodic_inform_interval.get(),
+            max_sessions_per_second: self.max_sessions_per_second.get(),
             profile: Arc::clone(profile),
         })
     }
@@ -362,6 +374,7 @@ mod tests {
             profile = "freeacs"
             bind = "127.0.0.1"
             max_sessions = 7
+            max_sessions_per_second = 50
             client_cert = "a.pem"
             client_key = "a.key"
             [[also]]
@@ -374,6 +387,7 @@ mod tests {
             profile = "oktopus"
             bind = ""
             max_sessions = 9
+            max_sessions_per_second = 30
             client_cert = ""
             client_key = ""
             pin = ["AAAAYqxZB1uIrdkxeiyCZWXvvoM0k4CFEAkhAOvkQAE="]
@@ -412,6 +426,9 @@ mod tests {
         assert!(own.client.is_some() && own.bind.is_some());
         assert!(other.client.is_none() && other.bind.is_none());
         assert_eq!((other.max_sessions.get(), other.pins.len()), (9, 1));
+        let rates = [&own, &same, &other].map(|acs| acs.max_sessions_per_second.get());
+        assert_eq!(rates, [50, 50, 30]);
+        assert_eq!(of(1).max_sessions_per_second, 30);
     }
 
     #[test]

@@ -34,6 +34,9 @@ pub struct Acs {
     pub credentials: Credentials,
     /// Seconds between periodic Informs, for devices whose ACS has not set it. At least 1.
     pub periodic_inform_interval: u32,
+    /// Sessions that it gets in a second; at least 1. What devices owe it when the gateway starts is
+    /// spread accordingly.
+    pub max_sessions_per_second: u32,
     /// What is particular to it.
     pub profile: Arc<AcsProfile>,
 }
@@ -47,6 +50,7 @@ impl Default for Acs {
                 password: Secret::default(),
             },
             periodic_inform_interval: 3600,
+            max_sessions_per_second: 200,
             profile: Arc::default(),
         }
     }

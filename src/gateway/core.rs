@@ -2,20 +2,25 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use rayon::iter::{ParallelBridge as _, ParallelIterator as _};
 
 use super::access::AccessState;
 use super::clock::Clock;
 use super::controls::{Memory, Pace};
 use super::device_log::WaitingLines;
 use super::door::GatewayError;
+use super::due_sessions::DueSessions;
 use super::file_index::FileIndex;
+use super::known_phones::KnownPhones;
 use super::live::Live;
-use super::misses::{Misses, Whereabouts};
+use super::misses::Misses;
 use super::own_cpe::{self, OwnCpe};
 use super::phones::{Contents, QuietPolls};
 use super::settings::GatewaySettings;
-use super::syslog::{Addresses, Intake};
+use super::syslog::Intake;
 use super::timed_queue::TimedQueue;
 use super::trace::Traces;
 use super::transfers::SharedFetches;
@@ -29,6 +34,9 @@ use crate::store::{AssetStore, Batch, Store, StoreError, Table, decode, encode};
 
 /// The key of the record in [`Table::Meta`] that holds [`Installation`].
 const INSTALLATION_KEY: &[u8] = b"installation";
+
+/// After how many devices there is another line in the log.
+const DEVICES_PER_LINE: usize = 100_000;
 
 /// Most models whose lenses are kept in memory; phones say their models themselves.
 const MAX_KNOWN_LENSES: usize = 256;
@@ -49,11 +57,10 @@ pub(super) struct Inner {
     pub(super) settings: GatewaySettings,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) files: RwLock<FileIndex>,
-    /// Last segment of the ConnectionRequestURL to device.
-    pub(super) segments: RwLock<HashMap<String, Mac>>,
+    pub(super) known: KnownPhones,
     /// Base of every ConnectionRequestURL; empty while nothing listens.
     pub(super) connection_request_base: RwLock<String>,
-    pub(super) sessions: TimedQueue<Mac>,
+    pub(super) sessions: DueSessions,
     pub(super) periods: TimedQueue<Mac>,
     pub(super) transfers: TimedQueue<(Mac, u64)>,
     pub(super) controls: TimedQueue<Mac>,
@@ -85,11 +92,8 @@ pub(super) struct Inner {
     /// Lines of the phones' logs that are not written yet.
     pub(super) log_lines: WaitingLines,
     pub(super) traces: Traces,
-    /// Where phones were last seen.
-    pub(super) addresses: Addresses,
     pub(super) syslog: Intake,
     pub(super) misses: Misses,
-    pub(super) whereabouts: Whereabouts,
     /// When phones in quarantine are written next.
     pub(super) quarantine_writes: TimedQueue<()>,
     /// Fetches that need not be worked out again.
@@ -157,9 +161,9 @@ impl Gateway {
                 settings,
                 clock,
                 files: RwLock::new(FileIndex::default()),
-                segments: RwLock::new(HashMap::new()),
+                known: KnownPhones::default(),
                 connection_request_base: RwLock::new(installation.connection_request_base),
-                sessions: TimedQueue::new(),
+                sessions: DueSessions::new(),
                 periods: TimedQueue::new(),
                 transfers: TimedQueue::new(),
                 controls: TimedQueue::new(),
@@ -180,10 +184,8 @@ impl Gateway {
                 contents: Contents::default(),
                 log_lines: WaitingLines::default(),
                 traces: Traces::default(),
-                addresses: Addresses::default(),
                 syslog: Intake::default(),
                 misses,
-                whereabouts: Whereabouts::default(),
                 quarantine_writes: TimedQueue::new(),
                 quiet_polls: QuietPolls::default(),
                 damages: Damages::default(),
@@ -196,20 +198,17 @@ impl Gateway {
             gateway.listen_for_syslog(port);
         }
         gateway.index_files()?;
-        for device in gateway.devices() {
+        gateway.for_each_device("phones known", |device| {
             let (mac, record) = match device {
                 Ok(device) => device,
-                Err(error) => {
-                    gateway.note_damaged_device(&error);
-                    continue;
-                }
+                Err(error) => return gateway.note_damaged_device(&error),
             };
-            gateway.index_segment(&record.cpe.connection_request_segment, mac);
+            let known = &gateway.inner.known;
+            known.note_segment(mac, &record.cpe.connection_request_segment);
+            known.note_device(mac, &record);
             gateway.inner.own_cpe.health.phone_changed(None, &record);
-            gateway.inner.addresses.phone_changed(mac, None, &record);
             gateway.index_access(mac, &record);
-            gateway.inner.whereabouts.note_device(mac, &record);
-        }
+        });
         gateway.open_virtual_devices()?;
         gateway.load_quarantine();
         Ok(gateway)
@@ -220,12 +219,30 @@ impl Gateway {
     pub(super) fn devices(
         &self,
     ) -> impl Iterator<Item = Result<(Mac, DeviceRecord), GatewayError>> + '_ {
-        self.inner.store.scan(Table::Device, b"").map(|entry| {
-            let (key, bytes) = entry.map_err(restored_record)?;
-            let mac = mac_of_key(&key)?;
-            let record = decode(&bytes).map_err(|source| GatewayError::Damaged { mac, source })?;
-            Ok((mac, record))
-        })
+        self.inner.store.scan(Table::Device, b"").map(read_device)
+    }
+
+    /// Gives `work` every device's record, in no order and on all processors. Large fleets are
+    /// counted in the log, as `what` is done.
+    pub(super) fn for_each_device(
+        &self,
+        what: &'static str,
+        work: impl Fn(Result<(Mac, DeviceRecord), GatewayError>) + Send + Sync,
+    ) {
+        let done = AtomicUsize::new(0);
+        let entries = self.inner.store.scan(Table::Device, b"");
+        entries.par_bridge().for_each(|entry| {
+            work(read_device(entry));
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            if done.is_multiple_of(DEVICES_PER_LINE) {
+                tracing::info!(done, "{what}");
+            }
+        });
+    }
+
+    /// The gateway's notion of now.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.inner.clock
     }
 
     /// A device's record with the bytes it was read from; `None` for an unknown phone.
@@ -328,14 +345,6 @@ impl Gateway {
         }
     }
 
-    pub(super) fn index_segment(&self, segment: &str, mac: Mac) {
-        self.inner
-            .segments
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(segment.to_owned(), mac);
-    }
-
     /// Says where connection requests come in, `http://gateway.example.net:7547`. Devices whose
     /// ACS was told another ConnectionRequestURL owe it the change (cwmp.md C13).
     ///
@@ -376,6 +385,15 @@ impl Gateway {
             format!("{base}/{}", record.cpe.connection_request_segment)
         }
     }
+}
+
+fn read_device(
+    entry: Result<(Vec<u8>, Vec<u8>), StoreError>,
+) -> Result<(Mac, DeviceRecord), GatewayError> {
+    let (key, bytes) = entry.map_err(restored_record)?;
+    let mac = mac_of_key(&key)?;
+    let record = decode(&bytes).map_err(|source| GatewayError::Damaged { mac, source })?;
+    Ok((mac, record))
 }
 
 pub(super) fn mac_of_key(key: &[u8]) -> Result<Mac, GatewayError> {

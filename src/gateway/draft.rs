@@ -451,7 +451,8 @@ impl Gateway {
             self.write_log(mac, &mut batch)?;
             let ticket = self.inner.store.commit(batch)?;
             self.count(&draft, has_new_row);
-            self.index_segment(&draft.record.cpe.connection_request_segment, mac);
+            let segment = &draft.record.cpe.connection_request_segment;
+            self.inner.known.note_segment(mac, segment);
             self.index_udp(mac, &draft.record);
             Some(ticket)
         };
@@ -482,11 +483,9 @@ impl Gateway {
         };
         let before = draft.before.as_deref().or(stored.as_ref());
         own_cpe.health.phone_changed(before, &draft.record);
-        let addresses = &self.inner.addresses;
-        addresses.phone_changed(draft.mac, before, &draft.record);
         self.index_access(draft.mac, &draft.record);
         self.inner.damages.mended(&draft.mac.to_string());
-        self.inner.whereabouts.note_device(draft.mac, &draft.record);
+        self.inner.known.note_device(draft.mac, &draft.record);
     }
 
     fn read_layers_anew(&self, draft: &mut Draft) -> Result<(), GatewayError> {

@@ -164,7 +164,7 @@ async fn a_period_that_a_failed_session_had_outlives_a_restart() {
         .execute(set(&format!("{MS}PeriodicInformInterval"), "60"))
         .await;
     bench.advance(61);
-    let mac = bench.gateway.next_session().await;
+    let mac = bench.gateway.next_session().await.mac;
     assert_eq!(mac, MAC);
     let session = bench.session().await;
     assert_eq!(codes(&session), [EventCode::Periodic]);
@@ -194,7 +194,7 @@ async fn c198_a_restart_makes_due_what_was_due_and_nothing_else() {
     assert_eq!(bench.wait(), None, "nothing is owed yet");
     bench.advance(150);
     let bench = bench.restart().await;
-    assert_eq!(bench.gateway.next_session().await, MAC);
+    assert_eq!(bench.gateway.next_session().await.mac, MAC);
     let session = bench.session().await;
     assert_eq!(
         codes(&session),
@@ -203,7 +203,7 @@ async fn c198_a_restart_makes_due_what_was_due_and_nothing_else() {
     assert_eq!(session.inform.events[1].command_key, "100");
     take(&bench).await;
     bench.advance(60);
-    assert_eq!(bench.gateway.next_session().await, MAC);
+    assert_eq!(bench.gateway.next_session().await.mac, MAC);
     let session = bench.session().await;
     assert_eq!(session.inform.events[1].command_key, "200");
 }
@@ -220,7 +220,7 @@ async fn c069_a_heartbeat_is_alone_and_leaves_the_rest_to_the_next_session() {
     let by_hand = vec![(DISPLAY_NAME.to_owned(), "by hand".to_owned())];
     bench.gateway.set_by_operator(MAC, by_hand).await.unwrap();
     bench.advance(31);
-    assert_eq!(bench.gateway.next_session().await, MAC);
+    assert_eq!(bench.gateway.next_session().await.mac, MAC);
     let session = bench.session().await;
     assert_eq!(codes(&session), [EventCode::Heartbeat]);
     assert!(!names(&session).contains(&DISPLAY_NAME));

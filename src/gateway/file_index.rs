@@ -1,7 +1,9 @@
 //! Which shared files a phone reads beside its own.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
+
+use rayon::iter::{ParallelBridge as _, ParallelIterator as _};
 
 use super::core::Gateway;
 use super::door::GatewayError;
@@ -85,19 +87,22 @@ impl FileIndex {
 impl Gateway {
     /// Reads which shared files there are.
     pub(super) fn index_files(&self) -> Result<(), GatewayError> {
-        let mut index = FileIndex::default();
-        for entry in self.inner.store.scan(Table::File, b"") {
+        let index = Mutex::new(FileIndex::default());
+        let entries = self.inner.store.scan(Table::File, b"");
+        entries.par_bridge().for_each(|entry| {
             let key = key_of(&entry);
-            let (path, record) = match read_entry(entry) {
-                Ok(file) => file,
-                Err(error) => {
-                    self.inner.damages.note(&key, &error);
-                    continue;
+            match read_entry(entry) {
+                Ok((path, record)) => {
+                    self.inner.known.note_file(&path, &record.role);
+                    if matches!(record.role, FileRole::Shared { .. }) {
+                        let mut index = index.lock().unwrap_or_else(PoisonError::into_inner);
+                        index.note(&path, &record.role);
+                    }
                 }
-            };
-            index.note(&path, &record.role);
-            self.inner.whereabouts.note_file(&path, &record.role);
-        }
+                Err(error) => self.inner.damages.note(&key, &error),
+            }
+        });
+        let index = index.into_inner().unwrap_or_else(PoisonError::into_inner);
         *self
             .inner
             .files

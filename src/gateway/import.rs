@@ -539,7 +539,7 @@ impl Gateway {
     }
 
     fn note_role(&self, path: &TreePath, role: &FileRole) {
-        self.inner.whereabouts.note_file(path, role);
+        self.inner.known.note_file(path, role);
         self.inner
             .files
             .write()

@@ -8,6 +8,7 @@ use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::controls::ControlOutcome;
 use super::core::Gateway;
+use super::due_sessions::Urgency;
 use super::version::VersionTrial;
 use super::view::View;
 use super::waking::Reachability;
@@ -20,7 +21,7 @@ use crate::native::Mac;
 #[derive(Debug, Default)]
 pub(super) struct Live {
     /// The running session.
-    pub(super) session: Option<RunningSession>,
+    pub(super) session: Option<Box<RunningSession>>,
     /// Events that no session has tried to deliver: `2 PERIODIC`, which goes into the record when
     /// one fails, and `6 CONNECTION REQUEST`, which must not be retried.
     pub(super) passing_events: Vec<EventCode>,
@@ -112,6 +113,16 @@ impl Live {
     pub(super) fn add_passing(&mut self, code: EventCode) {
         if !self.passing_events.contains(&code) {
             self.passing_events.push(code);
+        }
+    }
+
+    /// How urgent a session for what is passing is.
+    pub(super) fn urgency(&self) -> Urgency {
+        let asked = EventCode::ConnectionRequest;
+        if self.passing_events.contains(&asked) {
+            Urgency::Wake
+        } else {
+            Urgency::Routine
         }
     }
 

@@ -17,6 +17,8 @@ mod device_log;
 mod documents;
 mod door;
 mod draft;
+mod due_heap;
+mod due_sessions;
 mod edit_report;
 mod explain;
 mod export;
@@ -28,6 +30,7 @@ mod hand_over;
 mod import;
 mod inform_parameters;
 mod inform_values;
+mod known_phones;
 mod lightweight;
 mod live;
 mod log_view;
@@ -77,6 +80,8 @@ mod fetch_tests;
 #[cfg(test)]
 mod firmware_tests;
 #[cfg(test)]
+mod fleet_tests;
+#[cfg(test)]
 mod hand_over_tests;
 #[cfg(test)]
 mod layer_tests;
@@ -119,6 +124,7 @@ pub use door::{
     FetchRequest, GatewayError, OpenSession, PendingCall, SessionOutcome, Shown, TransferDirection,
     TransferJob, Transport,
 };
+pub use due_sessions::{DueSession, Urgency};
 pub use edit_report::{EditReport, SetReport};
 pub use explain::PhoneExplanation;
 pub use file_passwords::{FilePassword, FilePasswords, ModelPattern};

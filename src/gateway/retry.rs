@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::core::Gateway;
 use super::door::GatewayError;
+use super::due_sessions::Urgency;
 use super::random;
 use super::schedule::after;
 use super::timed_queue::TimedQueue;
@@ -45,7 +46,12 @@ impl Gateway {
         let (shortest, longest) = range(record.cpe.retry_policy, failures);
         let wait = shortest.saturating_add(random::below(longest.saturating_sub(shortest))?);
         let wait = Duration::from_millis(wait).max(at_least);
-        self.arm_session(mac, record, after(self.inner.clock.now(), wait));
+        self.arm_session(
+            mac,
+            record,
+            after(self.inner.clock.now(), wait),
+            Urgency::Retry,
+        );
         Ok(())
     }
 
@@ -89,7 +95,7 @@ impl Gateway {
             return;
         };
         let later = after(self.inner.clock.now(), ERROR_WAIT);
-        self.arm_session(mac, &record, later);
+        self.arm_session(mac, &record, later, Urgency::Retry);
         self.plan_transfers(mac, &record, &live);
         self.plan_control(mac, &record, later, false);
         self.plan_missed_control(mac, &live);
@@ -99,7 +105,12 @@ impl Gateway {
     pub(super) fn plan_unacknowledged(&self, mac: Mac, record: &DeviceRecord, times: u32) {
         let wait = UNACKNOWLEDGED_FIRST_WAIT << times.clamp(1, 7).saturating_sub(1);
         let wait = Duration::from_secs(wait.min(UNACKNOWLEDGED_LAST_WAIT));
-        self.arm_session(mac, record, after(self.inner.clock.now(), wait));
+        self.arm_session(
+            mac,
+            record,
+            after(self.inner.clock.now(), wait),
+            Urgency::Retry,
+        );
     }
 }
 

@@ -1,11 +1,14 @@
 //! When a device's next session, transfer and control job are due.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::core::Gateway;
 use super::door::GatewayError;
+use super::due_sessions::{DueSession, Urgency};
 use super::live::Live;
 use super::notifications::owes_active_change;
 use super::random;
@@ -16,93 +19,121 @@ use crate::datamodel::Schema;
 use crate::device::{DeviceRecord, TransferState};
 use crate::native::Mac;
 
-/// Sessions per second that are planned for what is owed when the gateway starts.
-const START_RATE: u64 = 50;
-
 /// Wait until a phone is taken back again that could not be.
 const TAKE_BACK_WAIT: Duration = Duration::from_secs(3600);
+
+/// What a start does for a device beyond planning.
+enum Special {
+    /// It can be announced with the present settings.
+    Nameable,
+    /// Its factory reset was not carried out.
+    FactoryReset,
+}
 
 impl Gateway {
     /// Plans everything that is due for every device. Called once, when the doors are open.
     ///
+    /// What devices owe their ACSs is spread over the time that each ACS needs for it at its rate.
+    ///
     /// # Errors
     /// [`GatewayError`] when the store fails. A damaged record is skipped and logged.
     pub async fn start(&self) -> Result<(), GatewayError> {
-        self.announce_nameable().await;
         let now = self.inner.clock.now();
-        let mut owing = 0_u64;
-        for device in self.devices() {
+        let acss = self.inner.settings.acs_rules.len() + 1;
+        let owing: Vec<AtomicU64> = (0..acss).map(|_| AtomicU64::new(0)).collect();
+        let special: Mutex<Vec<(Mac, Special)>> = Mutex::default();
+        self.for_each_device("phones planned", |device| {
             let (mac, record) = match device {
                 Ok(device) => device,
                 Err(error) => {
                     tracing::error!(%error, "a phone is left out");
-                    continue;
+                    return;
                 }
             };
-            if record.cpe.factory_reset_is_due {
+            match self.plan_at_start(mac, &record, &owing, now) {
+                Ok(None) => {}
+                Ok(Some(kind)) => special
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push((mac, kind)),
+                Err(error) => tracing::error!(%mac, %error, "a phone is left out"),
+            }
+        });
+        let mut special = special.into_inner().unwrap_or_else(PoisonError::into_inner);
+        special.sort_unstable_by_key(|(mac, _)| *mac);
+        for (mac, special) in special {
+            match special {
                 // The commit plans what it leaves.
-                if let Err(error) = self.catch_up_on_factory_reset(mac).await {
-                    tracing::error!(%mac, %error, "a factory reset is still due");
+                Special::FactoryReset => {
+                    if let Err(error) = self.catch_up_on_factory_reset(mac).await {
+                        tracing::error!(%mac, %error, "a factory reset is still due");
+                    }
                 }
-                continue;
+                // The commit of any change, also of none, announces what can be named.
+                Special::Nameable => {
+                    let announced = self.change(mac, |_, _| Ok::<(), GatewayError>(())).await;
+                    if let Err(error) = announced {
+                        tracing::error!(%mac, %error, "a phone can't be announced");
+                    }
+                    if let Ok(Some((record, _))) = self.load(mac) {
+                        self.plan_control(mac, &record, now, true);
+                    }
+                }
             }
-            let Ok(pack) = self.lenses(&record) else {
-                tracing::error!(%mac, vendor = record.vendor, "a phone without a mapping pack is left out");
-                continue;
-            };
-            self.plan_hand_over(mac, &record);
-            self.plan_period(mac, &record, now);
-            self.plan_heartbeat(mac, &record, now);
-            self.plan_lightweight(mac, &record, pack.schema(), now);
-            let is_due = self.due(mac, &record, pack.schema(), now).is_some();
-            let mut scheduled = record.cpe.scheduled_informs.iter();
-            let is_overdue = scheduled.any(|inform| inform.due <= now);
-            let mut from = now;
-            if is_due || is_overdue {
-                owing += 1;
-                let spread = random::below(owing / START_RATE + 1)?;
-                from = after(now, Duration::from_secs(spread));
-            }
-            if is_due {
-                self.arm_session(mac, &record, from);
-            }
-            self.plan_scheduled_informs(mac, &record, from);
-            self.plan_transfers(mac, &record, &Live::default());
-            self.plan_control(mac, &record, now, true);
-            self.plan_delivery(mac, &record);
         }
         self.start_own_cpe().await
     }
 
-    /// Announces devices that the present settings give a name.
-    async fn announce_nameable(&self) {
-        let nameable: Vec<Mac> = self
-            .devices()
-            .filter_map(Result::ok)
-            .filter(|(_, record)| record.identity.is_none())
-            .filter(|(mac, record)| {
-                self.lenses(record).is_ok_and(|pack| {
-                    let settings = &self.inner.settings;
-                    let identity = provisional_identity(*mac, record, &pack, settings);
-                    !identity.product_class.is_empty()
-                })
-            })
-            .map(|(mac, _)| mac)
-            .collect();
-        for mac in nameable {
-            // The commit of any change, also of none, announces what can be named.
-            let announced = self.change(mac, |_, _| Ok::<(), GatewayError>(())).await;
-            if let Err(error) = announced {
-                tracing::error!(%mac, %error, "a phone can't be announced");
+    /// Plans what is due for one device; what can't be done without a commit is left to the caller.
+    fn plan_at_start(
+        &self,
+        mac: Mac,
+        record: &DeviceRecord,
+        owing: &[AtomicU64],
+        now: Timestamp,
+    ) -> Result<Option<Special>, GatewayError> {
+        if record.cpe.factory_reset_is_due {
+            return Ok(Some(Special::FactoryReset));
+        }
+        let pack = self.lenses(record)?;
+        let settings = &self.inner.settings;
+        if record.identity.is_none() {
+            let identity = provisional_identity(mac, record, &pack, settings);
+            if !identity.product_class.is_empty() {
+                return Ok(Some(Special::Nameable));
             }
         }
+        self.plan_hand_over(mac, record);
+        self.plan_period(mac, record, now);
+        self.plan_heartbeat(mac, record, now);
+        self.plan_lightweight(mac, record, pack.schema(), now);
+        let is_due = self.due(mac, record, pack.schema(), now).is_some();
+        let mut scheduled = record.cpe.scheduled_informs.iter();
+        let is_overdue = scheduled.any(|inform| inform.due <= now);
+        let mut from = now;
+        if is_due || is_overdue {
+            let (number, acs) = settings.acs_of(mac, record);
+            let before = owing
+                .get(number.0)
+                .map_or(0, |owing| owing.fetch_add(1, Ordering::Relaxed));
+            let seconds = before / u64::from(acs.max_sessions_per_second.max(1));
+            from = after(now, Duration::from_secs(random::below(seconds + 1)?));
+        }
+        if is_due {
+            self.arm_session(mac, record, from, Urgency::Routine);
+        }
+        self.plan_scheduled_informs(mac, record, from);
+        self.plan_transfers(mac, record, &Live::default());
+        self.plan_control(mac, record, now, true);
+        self.plan_delivery(mac, record);
+        Ok(None)
     }
 
     /// Waits until a device's session is due, and says whose.
-    pub async fn next_session(&self) -> Mac {
+    pub async fn next_session(&self) -> DueSession {
         loop {
             tokio::select! {
-                mac = self.inner.sessions.next(&*self.inner.clock) => return mac,
+                due = self.inner.sessions.next(&*self.inner.clock) => return due,
                 mac = self.inner.periods.next(&*self.inner.clock) => {
                     if let Err(error) = self.period_is_over(mac).await {
                         tracing::error!(%mac, %error, "a periodic inform is late");
@@ -159,7 +190,7 @@ impl Gateway {
             live.add_passing(periodic);
             // One that is owed already goes on waiting for its retry (cwmp.md P5, R3).
             if live.session.is_none() && (is_new || live.failures == 0) {
-                self.arm_session(mac, &record, now);
+                self.arm_session(mac, &record, now, Urgency::Routine);
             }
         }
         Ok(())
@@ -175,7 +206,7 @@ impl Gateway {
         if record.cpe.heartbeat.enable && self.has_acs(mac, &record) {
             live.heartbeat_is_due = true;
             if live.session.is_none() {
-                self.arm_session(mac, &record, now);
+                self.arm_session(mac, &record, now, Urgency::Routine);
             }
         }
         Ok(())
@@ -207,7 +238,7 @@ impl Gateway {
         if (has_news || live.failures == 0 && live.unacknowledged == 0)
             && let Some(due) = self.due(mac, record, schema, now)
         {
-            self.arm_session(mac, record, due);
+            self.arm_session(mac, record, due, Urgency::News);
         }
         self.plan_transfers(mac, record, live);
         if live.control.is_asked_for() && live.control.in_flight.is_none() {
@@ -219,15 +250,21 @@ impl Gateway {
         }
     }
 
-    pub(super) fn arm_session(&self, mac: Mac, record: &DeviceRecord, due: Timestamp) {
+    pub(super) fn arm_session(
+        &self,
+        mac: Mac,
+        record: &DeviceRecord,
+        due: Timestamp,
+        urgency: Urgency,
+    ) {
         if self.has_acs(mac, record) {
-            self.inner.sessions.arm_no_later(mac, due);
+            self.inner.sessions.arm_no_later(mac, due, urgency);
         }
     }
 
     /// Whether the device informs an ACS at all.
     fn has_acs(&self, mac: Mac, record: &DeviceRecord) -> bool {
-        record.identity.is_some() && self.endpoint(mac, record).is_some()
+        record.identity.is_some() && self.acs_with_url(mac, record).is_some()
     }
 
     fn plan_period(&self, mac: Mac, record: &DeviceRecord, now: Timestamp) {

@@ -1,15 +1,18 @@
 //! A device's sessions with its ACS: what they begin with, what they leave behind.
 
-use std::sync::{Arc, PoisonError};
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
 
+use super::acs_choice::{Acs, AcsNumber};
 use super::core::Gateway;
 use super::door::{
     AcsEndpoint, ConnectionRequestTarget, Delivery, GatewayError, OpenSession, PendingCall,
     SessionOutcome,
 };
+use super::due_sessions::Urgency;
 use super::live::{Live, RunningSession};
 use super::notifications::in_force;
 use super::reports::{count_left, drop_unwanted, has_unwanted};
@@ -83,7 +86,7 @@ impl Gateway {
         }
         let now = self.inner.clock.now();
         let pack = self.lenses(&record)?;
-        live.session = Some(RunningSession {
+        live.session = Some(Box::new(RunningSession {
             mark: record.cpe.events.mark(),
             passing_events,
             is_heartbeat,
@@ -98,7 +101,7 @@ impl Gateway {
             highest_version: profile.version,
             acs_url: endpoint.url.to_string(),
             reachability: self.reachability(mac, &record),
-        });
+        }));
         let parameters = match self.inform_parameters(mac, &record, &pack, live, &events) {
             Ok(parameters) => parameters,
             Err(error) => {
@@ -307,10 +310,10 @@ impl Gateway {
         let now = self.inner.clock.now();
         let due = self.due(mac, &record, pack.schema(), now);
         if !live.passing_events.is_empty() || live.heartbeat_is_due {
-            self.arm_session(mac, &record, now);
+            self.arm_session(mac, &record, now, live.urgency());
         } else if let Some(due) = due.filter(|_| came_meanwhile) {
             // A new event does not wait for the retry of old ones (cwmp.md R3).
-            self.arm_session(mac, &record, due);
+            self.arm_session(mac, &record, due, Urgency::News);
         } else if !is_good && !self.events(mac, &record, &live)?.is_empty() {
             self.plan_retry(mac, &record, live.failures, at_least)?;
         } else if is_good && (!left.is_empty() || session.is_heartbeat && live.unacknowledged > 0) {
@@ -324,13 +327,10 @@ impl Gateway {
         &self,
         segment: &str,
     ) -> Option<ConnectionRequestTarget> {
-        let mac = *self
-            .inner
-            .segments
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(segment)?;
-        let (record, _) = self.load(mac).ok()??;
+        let devices = self.inner.known.with_segment(segment).into_iter();
+        let mut records = devices.filter_map(|mac| Some((mac, self.load(mac).ok()??.0)));
+        let (mac, record) =
+            records.find(|(_, record)| record.cpe.connection_request_segment == segment)?;
         record.identity.as_ref()?;
         let is_handed_over = record.hand_over.as_ref().is_some_and(HandOver::is_silent);
         if !record.cpe.enable_cwmp || !record.cpe.http_connection_requests || is_handed_over {
@@ -365,7 +365,7 @@ impl Gateway {
                 live.add_passing(asked);
                 if live.session.is_none() {
                     let due = after(self.inner.clock.now(), ANSWER_LEAD);
-                    self.arm_session(mac, &record, due);
+                    self.arm_session(mac, &record, due, Urgency::Wake);
                 }
             }
             Ok(_) => {}
@@ -381,10 +381,12 @@ impl Gateway {
         schema: &Schema,
     ) -> Notification {
         let told = record.cpe.told_connection_request_url.as_ref();
-        let is_another = told.is_some_and(|told| *told != self.connection_request_url(record));
+        if told.is_none_or(|told| *told == self.connection_request_url(record)) {
+            return Notification::Off;
+        }
         match CONNECTION_REQUEST_URL.parse() {
-            Ok(path) if is_another => in_force(schema, &record.cpe, &path),
-            _ => Notification::Off,
+            Ok(path) => in_force(schema, &record.cpe, &path),
+            Err(_) => Notification::Off,
         }
     }
 
@@ -392,23 +394,15 @@ impl Gateway {
     /// when the device is to be silent (cwmp.md G3). One that the ACS has set goes before the
     /// operator's, and is reached in the same way.
     pub(super) fn endpoint(&self, mac: Mac, record: &DeviceRecord) -> Option<AcsEndpoint> {
-        let is_handed_over = record.hand_over.as_ref().is_some_and(HandOver::is_silent);
-        if !record.cpe.enable_cwmp || is_handed_over {
-            return None;
-        }
-        let (number, acs) = self.inner.settings.acs_of(mac, record);
+        let (number, acs, url) = self.acs_with_url(mac, record)?;
         let own = &record.cpe.acs;
-        let url = match &own.url {
-            Some(text) => Url::parse(text).ok()?,
-            None => acs.url.clone()?,
-        };
         let username = match (&own.username, &record.identity) {
             (Some(username), _) => username.clone(),
             (None, Some(identity)) => acs.username(identity),
             (None, None) => String::new(),
         };
-        matches!(url.scheme(), "http" | "https").then(|| AcsEndpoint {
-            url,
+        Some(AcsEndpoint {
+            url: url.into_owned(),
             credentials: Credentials {
                 username,
                 password: own
@@ -419,6 +413,24 @@ impl Gateway {
             profile: Arc::clone(&acs.profile),
             number,
         })
+    }
+
+    /// The operator's ACS that a device belongs to, and the URL at which the device reaches its own.
+    pub(super) fn acs_with_url(
+        &self,
+        mac: Mac,
+        record: &DeviceRecord,
+    ) -> Option<(AcsNumber, &Acs, Cow<'_, Url>)> {
+        let is_handed_over = record.hand_over.as_ref().is_some_and(HandOver::is_silent);
+        if !record.cpe.enable_cwmp || is_handed_over {
+            return None;
+        }
+        let (number, acs) = self.inner.settings.acs_of(mac, record);
+        let url = match &record.cpe.acs.url {
+            Some(text) => Cow::Owned(Url::parse(text).ok()?),
+            None => Cow::Borrowed(acs.url.as_ref()?),
+        };
+        matches!(url.scheme(), "http" | "https").then_some((number, acs, url))
     }
 }
 

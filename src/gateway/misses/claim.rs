@@ -129,7 +129,7 @@ impl Gateway {
     /// # Errors
     /// [`ClaimError`]; nothing has happened then.
     pub async fn claim(&self, mac: Mac, from: ClaimFrom) -> Result<Claimed, ClaimError> {
-        if self.inner.whereabouts.knows(mac) {
+        if self.inner.known.knows(mac) {
             return Err(ClaimError::Known(mac));
         }
         if self.inner.misses.is_decoy(mac) {

@@ -71,7 +71,7 @@ impl Gateway {
         let mut phones: Vec<QuarantinedPhone> = state
             .quarantine
             .phones()
-            .filter(|(mac, _)| !self.inner.whereabouts.knows(*mac))
+            .filter(|(mac, _)| !self.inner.known.knows(*mac))
             .map(|(mac, phone)| QuarantinedPhone {
                 mac,
                 vendor: self.vendor_of_unknown(mac, phone),

@@ -10,7 +10,6 @@ mod quarantine;
 mod refusals;
 mod settings;
 mod source;
-mod whereabouts;
 
 #[cfg(test)]
 mod claim_tests;
@@ -22,4 +21,4 @@ pub(super) use guard::Misses;
 pub use listing::{QuarantineList, QuarantinedPhone, Reopened, UsedUpBudget};
 pub use refusals::{MissCount, MissReason, MissedAttempts};
 pub use settings::{MissBudgets, MissRules};
-pub(super) use whereabouts::Whereabouts;
+pub(super) use source::Source;

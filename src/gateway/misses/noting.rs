@@ -42,14 +42,14 @@ impl Gateway {
         let now = self.inner.clock.now();
         let address = request.source.ip().to_canonical();
         let source = Source::of(address);
-        if misses.is_calm(now) || self.inner.whereabouts.is_at_home(mac, source) {
+        if misses.is_calm(now) || self.inner.known.is_at_home(mac, source) {
             return false;
         }
         let mut state = misses.lock();
         if state.budgets.used_up_until(source, mac, now).is_none() {
             return false;
         }
-        if misses.is_decoy(mac) && !self.inner.whereabouts.knows(mac) {
+        if misses.is_decoy(mac) && !self.inner.known.knows(mac) {
             state.refusals.note(MissReason::Decoy, mac, address, now);
             self.alarm(&mut state, mac, address, now);
         } else {
@@ -85,7 +85,7 @@ impl Gateway {
         let Some(mac) = self.named_phone(&path) else {
             return;
         };
-        if self.inner.whereabouts.knows(mac) {
+        if self.inner.known.knows(mac) {
             return;
         }
         let misses = &self.inner.misses;
@@ -119,7 +119,7 @@ impl Gateway {
     /// its name. A server that makes a file for any MAC must not let one source make devices without
     /// end: it may bring as many new phones as it has misses.
     pub(in crate::gateway) fn admits_newcomer(&self, mac: Mac, request: &FetchRequest) -> bool {
-        if self.inner.whereabouts.knows(mac) {
+        if self.inner.known.knows(mac) {
             return true;
         }
         let now = self.inner.clock.now();
@@ -166,7 +166,7 @@ impl Gateway {
 
     /// A phone's own file goes to somebody.
     pub(in crate::gateway) fn note_served(&self, mac: Mac, request: &FetchRequest) {
-        self.inner.whereabouts.note_served(mac, request.source.ip());
+        self.inner.known.note_served(mac, request.source.ip());
     }
 
     /// A phone that is in quarantine asks again; whether it is there.
@@ -206,7 +206,7 @@ impl Gateway {
         let phones: Vec<_> = phones.collect();
         self.inner.misses.lock().quarantine.load(phones);
         for mac in self.inner.misses.decoys() {
-            if self.inner.whereabouts.knows(*mac) {
+            if self.inner.known.knows(*mac) {
                 tracing::warn!(%mac, "a decoy in the settings is a phone that is known: it is no decoy");
             }
         }

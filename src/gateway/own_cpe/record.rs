@@ -113,7 +113,8 @@ impl Gateway {
         batch.require(table, &key, original);
         batch.put_long(table, &key, encode(&record)?);
         let ticket = self.inner.store.commit(batch)?;
-        self.index_segment(&record.cpe.connection_request_segment, OWN_MAC);
+        let segment = &record.cpe.connection_request_segment;
+        self.inner.known.note_segment(OWN_MAC, segment);
         let schema = self.inner.own_cpe.pack.schema();
         self.plan(OWN_MAC, &record, schema, &live, true);
         ticket.durable().await?;

@@ -132,7 +132,7 @@ impl Gateway {
     /// Whose a line is: the known phone's whose MAC stands at its head, the own one's first; else
     /// that of the phone that is alone at the address.
     fn speaker(&self, source: IpAddr, text: &str) -> Result<Option<Mac>, GatewayError> {
-        let at_address = self.inner.addresses.only_phone_at(source);
+        let at_address = self.inner.known.only_phone_at(source);
         let head = text.get(..text.floor_char_boundary(HEAD)).unwrap_or(text);
         let mut first = None;
         for mac in Mac::find_in(head).take(MAX_MACS) {

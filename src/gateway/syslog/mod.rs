@@ -1,7 +1,6 @@
 //! What phones say over syslog: whose a line is, the lines that are kept of each phone, and how a
 //! phone is made to send them.
 
-mod addresses;
 mod intake;
 mod kept_lines;
 mod switch;
@@ -13,5 +12,4 @@ mod tests;
 pub use intake::{SyslogDrops, SyslogReport, UnknownLine};
 pub use switch_report::{SyslogOrder, SyslogSwitchError, SyslogSwitched};
 
-pub(super) use addresses::Addresses;
 pub(super) use intake::Intake;

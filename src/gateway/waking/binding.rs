@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::state::State;
 use crate::device::DeviceRecord;
 use crate::gateway::core::Gateway;
+use crate::gateway::due_sessions::Urgency;
 use crate::gateway::random;
 use crate::gateway::schedule::after;
 use crate::native::Mac;
@@ -184,7 +185,8 @@ impl Gateway {
             };
             planned += 1;
             let spread = random::below(planned / TELL_RATE + 1).unwrap_or_default();
-            self.arm_session(mac, &record, after(due, Duration::from_secs(spread)));
+            let due = after(due, Duration::from_secs(spread));
+            self.arm_session(mac, &record, due, Urgency::Routine);
             tokio::task::yield_now().await;
         }
     }

@@ -66,11 +66,12 @@ impl Gateway {
         schema: &Schema,
     ) -> Notification {
         let told = record.cpe.told_udp_connection_request_address.as_ref();
-        let is_another =
-            told.is_some_and(|told| *told != self.reachability(mac, record).udp_address);
+        if told.is_none_or(|told| *told == self.reachability(mac, record).udp_address) {
+            return Notification::Off;
+        }
         match UDP_ADDRESS.parse() {
-            Ok(path) if is_another => in_force(schema, &record.cpe, &path),
-            _ => Notification::Off,
+            Ok(path) => in_force(schema, &record.cpe, &path),
+            Err(_) => Notification::Off,
         }
     }
 
