@@ -67,7 +67,7 @@ pub(super) struct Written {
     /// Says when it is on disk; `None` when there was nothing to write.
     ticket: Option<Ticket>,
     /// The gateway's ACS is to hear of a new phone.
-    has_new_row: bool,
+    pub(super) has_new_row: bool,
 }
 
 impl Draft {
@@ -341,6 +341,11 @@ impl Gateway {
     /// on disk when this returns.
     pub(super) async fn commit(&self, draft: Draft, live: &mut Live) -> Result<(), GatewayError> {
         let written = self.write(draft, live)?;
+        self.finish(written).await
+    }
+
+    /// Waits until what was written is on disk, and does what it leaves to do.
+    pub(super) async fn finish(&self, written: Written) -> Result<(), GatewayError> {
         if let Some(ticket) = written.ticket {
             ticket.durable().await?;
         }
@@ -496,23 +501,32 @@ impl Gateway {
         let kept = draft.record.kept.clone();
         let documents = draft.documents(self)?;
         let rows = pack.rows(&documents.layers, &previous);
-        let parameters = pack.read_with_kept(&documents.layers, &rows, &kept);
+        let parameters = pack.read_set(&documents.layers, &rows, &kept);
         draft.record.rows = rows;
         draft.record.lenses = pack.id().to_string();
         let stored = StoredParameters {
             lenses: draft.record.lenses.clone(),
-            values: parameters.iter().filter_map(stored_value).collect(),
+            values: parameters.into_iter().filter_map(stored_value).collect(),
         };
-        let before = self.load_parameters(mac)?;
+        let bytes = encode(&stored)?;
+        let before = match draft.original {
+            Some(_) => self.inner.store.get(Table::Parameters, &mac.bytes())?,
+            None => None,
+        };
         let mut derived = None;
-        if before != stored {
-            batch.put_long(Table::Parameters, &mac.bytes(), encode(&stored)?);
-            if draft.before.is_some() && before.lenses == stored.lenses {
-                draft.note_changes(&before, &stored);
-                derived = Some(Derived {
-                    before,
-                    after: stored,
-                });
+        if before.as_ref() != Some(&bytes) {
+            batch.put_long(Table::Parameters, &mac.bytes(), bytes);
+            if draft.before.is_some() {
+                // What can't be read can be derived anew: it is no loss.
+                let before = before.and_then(|bytes| decode::<StoredParameters>(&bytes).ok());
+                let before = before.unwrap_or_default();
+                if before.lenses == stored.lenses {
+                    draft.note_changes(&before, &stored);
+                    derived = Some(Derived {
+                        before,
+                        after: stored,
+                    });
+                }
             }
         }
         self.write_own_file(draft, batch)?;
@@ -627,14 +641,14 @@ pub(super) fn uncovered_model(draft: &Draft) -> Option<&str> {
 
 /// A parameter as it is kept beside the files: a hidden value as the hash of it, and a default not
 /// at all, since the pack of that version has it.
-fn stored_value(parameter: &Parameter) -> Option<(ParameterPath, String)> {
+fn stored_value(parameter: Parameter) -> Option<(ParameterPath, String)> {
     if !matches!(parameter.state, ValueState::Set { .. } | ValueState::Kept) {
         return None;
     }
     let value = if parameter.hidden && !parameter.value.is_empty() {
         ContentHash::of(parameter.value.as_bytes()).to_string()
     } else {
-        parameter.value.clone()
+        parameter.value
     };
-    Some((parameter.path.clone(), value))
+    Some((parameter.path, value))
 }
