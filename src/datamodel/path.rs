@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Longest path in characters (cwmp.md M1, G8).
@@ -58,9 +59,12 @@ fn check_length(text: &str) -> Result<(), PathError> {
     if text.is_empty() {
         return Err(PathError::Empty);
     }
-    let length = text.chars().count();
-    if length > MAX_PATH_LENGTH {
-        return Err(PathError::TooLong { length });
+    // No text has more characters than bytes.
+    if text.len() > MAX_PATH_LENGTH {
+        let length = text.chars().count();
+        if length > MAX_PATH_LENGTH {
+            return Err(PathError::TooLong { length });
+        }
     }
     Ok(())
 }
@@ -110,8 +114,20 @@ macro_rules! path_type {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                struct Text;
+                impl Visitor<'_> for Text {
+                    type Value = $name;
+
+                    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        formatter.write_str("a path")
+                    }
+
+                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$name, E> {
+                        text.parse().map_err(E::custom)
+                    }
+                }
+                // Borrowed where that can be: a phone has hundreds of paths.
+                deserializer.deserialize_str(Text)
             }
         }
     };

@@ -1,6 +1,6 @@
 //! A change of one device: worked out on a copy, committed whole or not at all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,9 +22,9 @@ use crate::device::{
     ChangeAuthor, DeviceRecord, FileRecord, FileRole, Mark, StoredParameters, TransferOrder,
     TreePath,
 };
-use crate::mapping::{Change, NativeEdit, Pack, Parameter, Refusal, ValueState};
-use crate::native::{Document, Mac, Seal};
-use crate::store::{Batch, Record, Table, Ticket, decode, encode};
+use crate::mapping::{Change, NativeEdit, Pack, Parameter, Refusal, Rows, ValueState};
+use crate::native::{Document, Layers, Mac, Seal};
+use crate::store::{Batch, Record, StoreError, Table, Ticket, decode, encode};
 use crate::wire::ContentHash;
 
 /// How long a phone that is here has to fetch its own file before it is told to.
@@ -72,7 +72,7 @@ pub(super) struct Written {
     /// Says when it is on disk; `None` when there was nothing to write.
     ticket: Option<Ticket>,
     /// The gateway's ACS is to hear of a new phone.
-    has_new_row: bool,
+    pub(super) has_new_row: bool,
 }
 
 impl Draft {
@@ -350,6 +350,11 @@ impl Gateway {
     /// on disk when this returns.
     pub(super) async fn commit(&self, draft: Draft, live: &mut Live) -> Result<(), GatewayError> {
         let written = self.write(draft, live)?;
+        self.finish(written).await
+    }
+
+    /// Waits until what was written is on disk, and does what it leaves to do.
+    pub(super) async fn finish(&self, written: Written) -> Result<(), GatewayError> {
         if let Some(ticket) = written.ticket {
             ticket.durable().await?;
         }
@@ -514,23 +519,31 @@ impl Gateway {
         let kept = draft.record.kept.clone();
         let documents = draft.documents(self)?;
         let rows = pack.rows(&documents.layers, &previous);
-        let parameters = pack.read_with_kept(&documents.layers, &rows, &kept);
+        let stored = stored_parameters(&pack, &documents.layers, &rows, &kept);
         draft.record.rows = rows;
-        draft.record.lenses = pack.id().to_string();
-        let stored = StoredParameters {
-            lenses: draft.record.lenses.clone(),
-            values: parameters.iter().filter_map(stored_value).collect(),
+        draft.record.lenses.clone_from(&stored.lenses);
+        let bytes = encode(&stored)?;
+        let before = match draft.original {
+            Some(_) => match self.inner.store.get(Table::Parameters, &mac.bytes()) {
+                // What can't be read can be derived anew: it is no loss.
+                Err(StoreError::DamagedValue { .. }) => None,
+                before => before?,
+            },
+            None => None,
         };
-        let before = self.load_parameters(mac)?;
         let mut derived = None;
-        if before != stored {
-            batch.put_long(Table::Parameters, &mac.bytes(), encode(&stored)?);
-            if draft.before.is_some() && before.lenses == stored.lenses {
-                draft.note_changes(&before, &stored);
-                derived = Some(Derived {
-                    before,
-                    after: stored,
-                });
+        if before.as_ref() != Some(&bytes) {
+            batch.put_long(Table::Parameters, &mac.bytes(), bytes);
+            if draft.before.is_some() {
+                let before = before.and_then(|bytes| decode::<StoredParameters>(&bytes).ok());
+                let before = before.unwrap_or_default();
+                if before.lenses == stored.lenses {
+                    draft.note_changes(&before, &stored);
+                    derived = Some(Derived {
+                        before,
+                        after: stored,
+                    });
+                }
             }
         }
         self.write_own_file(draft, batch)?;
@@ -643,16 +656,30 @@ pub(super) fn uncovered_model(draft: &Draft) -> Option<&str> {
     (!draft.pack.covers_model(model)).then_some(model)
 }
 
+/// What the lenses give from files and kept values, as it is stored.
+pub(super) fn stored_parameters(
+    pack: &Pack,
+    layers: &Layers,
+    rows: &Rows,
+    kept: &BTreeMap<ParameterPath, String>,
+) -> StoredParameters {
+    let parameters = pack.read_set(layers, rows, kept);
+    StoredParameters {
+        lenses: pack.id().to_string(),
+        values: parameters.into_iter().filter_map(stored_value).collect(),
+    }
+}
+
 /// A parameter as it is kept beside the files: a hidden value as the hash of it, and a default not
 /// at all, since the pack of that version has it.
-pub(super) fn stored_value(parameter: &Parameter) -> Option<(ParameterPath, String)> {
+fn stored_value(parameter: Parameter) -> Option<(ParameterPath, String)> {
     if !matches!(parameter.state, ValueState::Set { .. } | ValueState::Kept) {
         return None;
     }
     let value = if parameter.hidden && !parameter.value.is_empty() {
         ContentHash::of(parameter.value.as_bytes()).to_string()
     } else {
-        parameter.value.clone()
+        parameter.value
     };
-    Some((parameter.path.clone(), value))
+    Some((parameter.path, value))
 }

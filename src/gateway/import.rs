@@ -1,34 +1,33 @@
 //! `import`: the tree of a config server into the store; again, only what changed.
+//!
+//! Files are read and worked out on all cores, some at a time; each phone is a commit of its own,
+//! and all of them share the flushes of the store. What is in memory of a tree are the names of its
+//! files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::task::JoinSet;
+use rayon::prelude::*;
 
 use super::check::Progress;
 use super::closed::if_open;
 use super::core::Gateway;
-use super::documents::Documents;
 use super::door::GatewayError;
-use super::draft::{Draft, Unreadable};
-use super::file_passwords::is_sealed;
-use super::random;
+use super::draft::Written;
+use super::live::Live;
 use super::report::{Finding, FindingKind, ImportReport};
 use super::shared_affixes::SharedAffixes;
-use super::tree::{
-    Candidate, Classified, Reader, TreeError, TreeFile, choose, classify, sealed, walk,
-};
-use super::tree_merge::{TreeMerge, collision_findings, merged_finding};
-use crate::device::{
-    ChangeAuthor, CpeState, DeviceRecord, FileContent, FileRecord, FileRole, TreePath,
-};
-use crate::native::{Document, Mac, Seal, Side};
-use crate::store::{Batch, StoreError, Table, encode};
-use crate::wire::{ContentHash, Secret};
+use super::take_over::{Imported, Outcome, OwnFile, is_too_large};
+use super::tree::{Candidate, Classified, TreeError, TreeFile, choose, walk};
+use crate::device::{ChangeAuthor, FileRole, TreePath};
+use crate::native::{LayerKind, Mac, Side};
+use crate::store::{Batch, StoreError, Ticket};
 
-/// Phones whose changes wait for the disk at the same time: they share its flushes.
+/// Files, or phones, that are worked on before the next ones are taken up: enough for all cores,
+/// and to share a flush.
 const AT_ONCE: usize = 256;
 
 /// How an import goes about it.
@@ -54,16 +53,6 @@ pub enum ImportError {
     Gateway(#[from] GatewayError),
 }
 
-/// What became of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
-    Added,
-    Updated,
-    Unchanged,
-    /// Not taken over; a finding says why.
-    Failed,
-}
-
 impl Gateway {
     /// Takes a tree over. A file that was imported before and is the same in the tree is left
     /// alone, and with it everything that was changed here since.
@@ -84,84 +73,42 @@ impl Gateway {
         };
         report.summary.dry_run = options.dry_run;
         report.summary.failed = report.findings.len() as u64;
-        let total = files.len() as u64;
+        let mut import = Import {
+            gateway: self.clone(),
+            report,
+            total: files.len() as u64,
+            progress,
+            done: 0,
+            own: Vec::new(),
+            later: Vec::new(),
+            fresh: BTreeSet::new(),
+            stale: BTreeMap::new(),
+            unsettled: None,
+        };
+        let (own, others) = import.by_name(files).await;
         let passwords = &self.inner.settings.file_passwords;
-        let affixes = SharedAffixes::read(&self.inner.packs, passwords, &files);
-        let affixes = Arc::new(affixes);
-        let mut done = 0;
-        let mut own_files: BTreeMap<Mac, Vec<Candidate>> = BTreeMap::new();
-        let mut stale: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let tree = Tree {
+            root: root.into(),
+            affixes: SharedAffixes::read(&self.inner.packs, passwords, &others),
+            options,
+        };
+        let tree = Arc::new(tree);
         // Shared files first: phones are derived from them.
-        for file in files {
-            // A running gateway has other things to do as well.
-            tokio::task::yield_now().await;
-            let Some(content) = read(&file, &mut report) else {
-                continue;
-            };
-            report.summary.files += 1;
-            let mut classified = self.classify(&affixes, &file.path, &content);
-            report.findings.append(&mut classified.findings);
-            if let FileRole::Phone { mac, vendor, .. } = classified.role {
-                let candidate = Candidate { file, vendor };
-                own_files.entry(mac).or_default().push(candidate);
-                continue;
-            }
-            done += 1;
-            progress(done, total);
-            let is_shared = |role: &FileRole| matches!(role, FileRole::Shared { .. });
-            let old = self.load_file(&file.path).ok().flatten();
-            let concerns_phones =
-                is_shared(&classified.role) || old.is_some_and(|old| is_shared(&old.role));
-            let imported = self
-                .import_other(&file.path, classified.role, &content, options)
-                .await;
-            let outcome = report.note(&file.path, None, imported)?;
-            if concerns_phones && matches!(outcome, Outcome::Added | Outcome::Updated) {
-                let changed = stale.entry(file.path.folder().to_owned()).or_default();
-                changed.insert(file.path.to_string());
-            }
+        import.take_others(&tree, others).await?;
+        import.own.extend(own);
+        // Of one that is another phone's than its name says, it is known now.
+        for _ in 0..2 {
+            import.take_phones(&tree).await?;
         }
-        report.summary.phones = own_files.len() as u64;
-        let mut fresh = BTreeSet::new();
-        let mut running = JoinSet::new();
-        for (mac, candidates) in own_files {
-            let known = self
-                .load(mac)
-                .ok()
-                .flatten()
-                .map(|(record, _)| record.own_file);
-            let chosen = choose(&self.inner.packs, mac, candidates, known.as_ref());
-            let Some((Candidate { file, .. }, others)) = chosen else {
-                continue;
-            };
-            for other in others {
-                done += 1;
-                self.import_second_file(&other.file, &file.path, mac, options, &mut report)
-                    .await?;
-            }
-            while running.len() >= AT_ONCE {
-                collect(&mut running, &mut report, &mut fresh).await?;
-            }
-            let gateway = self.clone();
-            let root = root.to_owned();
-            let affixes = Arc::clone(&affixes);
-            running.spawn(async move {
-                let imported = gateway
-                    .import_own(&root, &affixes, &file, mac, options)
-                    .await;
-                let imported = match imported {
-                    Err(error) if is_too_large(&error) => {
-                        gateway.import_too_large(&file, options).await
-                    }
-                    imported => imported,
-                };
-                (file.path, mac, imported)
-            });
-            done += 1;
-            progress(done, total);
-        }
-        while !running.is_empty() {
-            collect(&mut running, &mut report, &mut fresh).await?;
+        let Import {
+            mut report,
+            fresh,
+            stale,
+            unsettled,
+            ..
+        } = import;
+        if let Some(ticket) = unsettled {
+            ticket.durable().await.map_err(GatewayError::from)?;
         }
         if !options.dry_run && !stale.is_empty() {
             self.derive_all(&stale, &fresh, &mut report).await?;
@@ -172,330 +119,12 @@ impl Gateway {
         Ok(report)
     }
 
-    pub(super) fn classify(
-        &self,
-        affixes: &SharedAffixes,
-        path: &TreePath,
-        content: &[u8],
-    ) -> Classified {
-        let reader = Reader {
-            packs: &self.inner.packs,
-            passwords: &self.inner.settings.file_passwords,
-            affixes,
-        };
-        classify(reader, path, content)
-    }
-
-    /// Takes over a file that is no phone's own.
-    pub(super) async fn import_other(
-        &self,
-        path: &TreePath,
-        role: FileRole,
-        content: &[u8],
-        options: ImportOptions,
-    ) -> Result<Imported, GatewayError> {
-        let content_hash = ContentHash::of(content);
-        let old = match self.load_file(path) {
-            Err(GatewayError::Record(_) | GatewayError::Store(StoreError::DamagedValue { .. })) => {
-                None
-            }
-            old => old?,
-        };
-        if let Some(old) = &old
-            && let FileRole::Phone { mac, .. } = &old.role
-            && let Some((record, _)) = self.load(*mac)?
-            && record.own_file == *path
-        {
-            if old.imported_hash == content_hash {
-                // Encrypted, and the password is gone.
-                return Ok(Outcome::Unchanged.into());
-            }
-            let why = format!(
-                "the file of phone {mac} can't be read as its settings any more; the one here \
-                 was kept"
-            );
-            return Ok(Imported::failed(FindingKind::Conflict, path, why));
-        }
-        if let Some(old) = &old
-            && let FileRole::Shared { dialect, .. } = &old.role
-            && old.imported_hash == content_hash
-            && role == FileRole::Other
-            && is_sealed(*dialect, content)
-        {
-            // Here too the password is gone; phones go on reading the file.
-            return Ok(Outcome::Unchanged.into());
-        }
-        if old.as_ref().is_some_and(|old| {
-            old.imported_hash == content_hash && old.role == role && self.is_whole(path, old)
-        }) {
-            return Ok(Outcome::Unchanged.into());
-        }
-        let outcome = if old.is_some() {
-            Outcome::Updated
-        } else {
-            Outcome::Added
-        };
-        if options.dry_run {
-            return Ok(outcome.into());
-        }
-        let key = path.as_str().as_bytes();
-        let mut batch = Batch::new();
-        let place = if role.is_read_by_phones() {
-            batch.put_long(Table::Document, key, content.to_vec());
-            FileContent::Document
-        } else {
-            self.inner.assets.put(content)?;
-            batch.delete(Table::Document, key);
-            FileContent::Asset
-        };
-        let record = FileRecord {
-            role: role.clone(),
-            content: place,
-            length: content.len() as u64,
-            content_hash,
-            imported_hash: content_hash,
-            revision: 1,
-        };
-        batch.put(Table::File, key, encode(&record)?);
-        self.inner.store.commit(batch)?.durable().await?;
-        self.note_role(path, &role);
-        Ok(outcome.into())
-    }
-
-    /// A phone's second file: phones have one file of their own, so it is served as it is.
-    async fn import_second_file(
-        &self,
-        file: &TreeFile,
-        own_file: &TreePath,
-        mac: Mac,
-        options: ImportOptions,
-        report: &mut ImportReport,
-    ) -> Result<(), GatewayError> {
-        let why = format!("phone {mac} has {own_file} for its own; this one is served as it is");
-        let finding = Finding::of_file(FindingKind::SeveralFiles, file.path.to_string(), why);
-        report.findings.push(finding.about(mac));
-        let Some(content) = read(file, report) else {
-            return Ok(());
-        };
-        let imported = self
-            .import_other(&file.path, FileRole::Other, &content, options)
-            .await;
-        report.note(&file.path, Some(mac), imported)?;
-        Ok(())
-    }
-
-    /// Takes over a phone's own file.
-    async fn import_own(
-        &self,
-        root: &Path,
-        affixes: &SharedAffixes,
-        file: &TreeFile,
-        mac: Mac,
-        options: ImportOptions,
-    ) -> Result<Imported, GatewayError> {
-        let content = match read_again(file) {
-            Ok(content) => content,
-            Err(failed) => return Ok(failed),
-        };
-        let classified = self.classify(affixes, &file.path, &content);
-        let is_there = |path: &TreePath| root.join(path.as_str()).exists();
-        self.take_own(&file.path, &content, classified, mac, options, &is_there)
-            .await
-    }
-
-    /// Takes over a phone's own file whose content has been read. `is_there` says whether the tree
-    /// that it comes from has a file.
-    pub(super) async fn take_own(
-        &self,
-        path: &TreePath,
-        content: &[u8],
-        classified: Classified,
-        mac: Mac,
-        options: ImportOptions,
-        is_there: &(dyn Fn(&TreePath) -> bool + Sync),
-    ) -> Result<Imported, GatewayError> {
-        let seal = classified.seal;
-        let (FileRole::Phone { .. }, Some(document)) = (&classified.role, classified.document)
-        else {
-            let why = "changed while it was imported; import again";
-            return Ok(Imported::failed(FindingKind::Unreadable, path, why));
-        };
-        let mut live = self.hold(mac).await;
-        let known = match self.load(mac) {
-            Ok(Some((record, _))) => Some(record),
-            Ok(None) => None,
-            // What can't be read is written anew.
-            Err(GatewayError::Damaged { .. }) => None,
-            Err(error) => return Err(error),
-        };
-        let Some(known) = known else {
-            if !options.dry_run {
-                let record = self.first_record(&classified.role, path)?;
-                let draft = self.draft_of_tree(mac, record, classified.role, document, seal)?;
-                self.commit(draft, &mut live).await?;
-            }
-            return Ok(Outcome::Added.into());
-        };
-        let has_moved = known.own_file != *path;
-        if has_moved && is_there(&known.own_file) {
-            let why = format!(
-                "phone {mac} was imported with {}; this file is left out",
-                known.own_file
-            );
-            return Ok(Imported::failed(FindingKind::SeveralFiles, path, why));
-        }
-        let mut draft = self.draft(mac)?;
-        draft.author = ChangeAuthor::Import;
-        let pack = Arc::clone(&draft.pack);
-        let documents = match draft.documents(self) {
-            Ok(documents) => documents,
-            // What can't be read is written anew here, too.
-            Err(
-                GatewayError::MissingContent { .. }
-                | GatewayError::Record(_)
-                | GatewayError::Store(StoreError::DamagedValue { .. }),
-            ) => {
-                if !options.dry_run {
-                    let mut record = known;
-                    record.own_file = path.clone();
-                    let draft = self.draft_of_tree(mac, record, classified.role, document, seal)?;
-                    self.commit(draft, &mut live).await?;
-                }
-                return Ok(Outcome::Updated.into());
-            }
-            // The password of the one here is gone, the tree's can be read.
-            Err(GatewayError::Sealed { path, .. }) if path == known.own_file => {
-                draft.open_as(self, document.clone(), seal.clone())?
-            }
-            Err(error) => return Err(error),
-        };
-        let content_hash = ContentHash::of(content);
-        let own_file = &documents.own_file;
-        if own_file.imported_hash == content_hash && !has_moved {
-            return Ok(Outcome::Unchanged.into());
-        }
-        let has_conflict = own_file.imported_hash != content_hash
-            && own_file.is_edited()
-            && own_file.content_hash != content_hash;
-        let (document, note) = if has_conflict && !options.replace {
-            let own_file = own_file.clone();
-            let merge = self.merge_with_tree(&mut draft, &own_file, &document, options.prefer)?;
-            match merge {
-                TreeMerge::Merged(merged) => {
-                    let note = merged_finding(path, merged.carried);
-                    (merged.document, Some(note))
-                }
-                TreeMerge::Collisions(collisions) => {
-                    return Ok(Imported {
-                        outcome: Outcome::Failed,
-                        findings: collision_findings(path, &collisions),
-                    });
-                }
-                TreeMerge::Unknown => {
-                    let why = "the file has changed in the tree and here, and what was imported \
-                               is not at hand to tell the changes; the one here was kept \
-                               (--replace takes the tree's)";
-                    return Ok(Imported::failed(FindingKind::Conflict, path, why));
-                }
-            }
-        } else {
-            (document, None)
-        };
-        if !options.dry_run {
-            let documents = draft.documents(self)?;
-            if documents.own_file.imported_hash != content_hash {
-                documents.replace_own(&pack, document, seal);
-                documents.own_file_is_based_on(content_hash);
-                if ContentHash::of(&documents.own_bytes()) != content_hash {
-                    // The next merge needs it.
-                    self.inner.assets.put(content)?;
-                }
-            }
-            if has_moved {
-                documents.move_own(known.own_file, classified.role);
-                draft.record.own_file = path.clone();
-                draft.derive_anew = true;
-            }
-            self.commit(draft, &mut live).await?;
-        }
-        Ok(Imported {
-            outcome: Outcome::Updated,
-            findings: note.into_iter().collect(),
-        })
-    }
-
-    /// A phone's own file that is too large to be kept as settings: it is served as it is.
-    async fn import_too_large(
-        &self,
-        file: &TreeFile,
-        options: ImportOptions,
-    ) -> Result<Imported, GatewayError> {
-        let content = match read_again(file) {
-            Ok(content) => content,
-            Err(failed) => return Ok(failed),
-        };
-        let imported = self
-            .import_other(&file.path, FileRole::Other, &content, options)
-            .await?;
-        let why = "too large to be read as settings; it is served as it is";
-        let finding = Finding::of_file(FindingKind::LeftOut, file.path.to_string(), why);
-        Ok(Imported {
-            findings: vec![finding],
-            ..imported
-        })
-    }
-
-    /// The record of a phone that has not been known.
-    pub(super) fn first_record(
-        &self,
-        role: &FileRole,
-        path: &TreePath,
-    ) -> Result<DeviceRecord, GatewayError> {
-        let vendor = match role {
-            FileRole::Phone { vendor, .. } => vendor.clone(),
-            _ => String::new(),
-        };
-        let cpe = CpeState::new(random::text()?, Secret::new(random::text()?));
-        Ok(DeviceRecord::new(vendor, path.clone(), cpe))
-    }
-
-    /// A device as the tree has it, over whatever the store has of it.
-    pub(super) fn draft_of_tree(
-        &self,
-        mac: Mac,
-        record: DeviceRecord,
-        role: FileRole,
-        document: Document,
-        seal: Option<Seal>,
-    ) -> Result<Draft, GatewayError> {
-        let pack = self.lenses(&record)?;
-        let bytes = sealed(&document, seal.as_ref());
-        let content_hash = ContentHash::of(&bytes);
-        let own_file = FileRecord {
-            length: bytes.len() as u64,
-            role,
-            content: FileContent::Document,
-            content_hash,
-            imported_hash: content_hash,
-            // Never a revision again that a phone may have fetched.
-            revision: record.delivery.desired + 1,
-        };
-        let original = match self.inner.store.get(Table::Device, &mac.bytes()) {
-            Ok(original) => Ok(original),
-            Err(StoreError::DamagedValue { .. }) => Err(Unreadable),
-            Err(error) => return Err(error.into()),
-        };
-        let layers = self.layers(&record, document, &pack)?;
-        let documents = Documents::new(layers, own_file, seal);
-        Ok(Draft::of_tree(mac, record, original, pack, documents))
-    }
-
     /// Derives the parameters of all phones anew that may read a shared file in one of these folders.
     /// A phone that reads one of the changed files has to fetch its files again: for it this is a
     /// new revision.
     pub(super) async fn derive_all(
         &self,
-        stale: &BTreeMap<String, BTreeSet<String>>,
+        stale: &Stale,
         fresh: &BTreeSet<Mac>,
         report: &mut ImportReport,
     ) -> Result<(), GatewayError> {
@@ -507,74 +136,464 @@ impl Gateway {
             })
             .map(|(mac, record)| (mac, record.own_file))
             .collect();
-        for (mac, path) in concerned {
-            let Some(changed) = stale.get(path.folder()) else {
-                continue;
-            };
-            let derived = self
-                .change(mac, |draft, _| {
-                    draft.derive_anew = true;
-                    draft.author = ChangeAuthor::Import;
-                    if let Some(documents) = if_open(draft.documents(self))? {
-                        let mut read = documents.layers.counting().iter();
-                        if read.any(|layer| changed.contains(&layer.path)) {
-                            documents.layer_has_changed();
-                        }
+        let stale = Arc::new(stale.clone());
+        let mut concerned = concerned.into_iter();
+        loop {
+            let some: Vec<(Mac, TreePath)> = concerned.by_ref().take(AT_ONCE).collect();
+            if some.is_empty() {
+                return Ok(());
+            }
+            let (gateway, changed) = (self.clone(), Arc::clone(&stale));
+            let derived = on_all_cores(some, move |(mac, path)| {
+                let held = gateway.try_hold(mac);
+                let outcome =
+                    held.map(|mut live| gateway.derive_anew(mac, &path, &changed, &mut live));
+                (mac, path, outcome)
+            });
+            let mut has_new_row = false;
+            for (mac, path, outcome) in derived.await.into_iter().flatten() {
+                let outcome = match outcome {
+                    Some(outcome) => outcome,
+                    None => {
+                        let mut live = self.hold(mac).await;
+                        self.derive_anew(mac, &path, &stale, &mut live)
                     }
-                    Ok::<(), GatewayError>(())
-                })
-                .await;
-            if let Err(error) = derived {
-                let failed = Err(error);
-                report.note(&path, Some(mac), failed)?;
+                };
+                match outcome {
+                    Ok(written) => has_new_row |= written.has_new_row,
+                    Err(error) => {
+                        report.note(&path, Some(mac), Err(error))?;
+                    }
+                }
+            }
+            self.inner.store.commit(Batch::new())?.durable().await?;
+            if has_new_row {
+                self.tell_new_row().await;
+            }
+        }
+    }
+
+    fn derive_anew(
+        &self,
+        mac: Mac,
+        path: &TreePath,
+        stale: &Stale,
+        live: &mut Live,
+    ) -> Result<Written, GatewayError> {
+        let mut draft = self.draft(mac)?;
+        draft.derive_anew = true;
+        draft.author = ChangeAuthor::Import;
+        if let Some(documents) = if_open(draft.documents(self))? {
+            let changed = stale.get(path.folder());
+            let mut read = documents.layers.counting().iter();
+            if read.any(|layer| changed.is_some_and(|changed| changed.contains(&layer.path))) {
+                documents.layer_has_changed();
+            }
+        }
+        self.write(draft, live)
+    }
+}
+
+/// Shared files that have come or changed, by folder.
+pub(super) type Stale = BTreeMap<String, BTreeSet<String>>;
+
+/// What all files of an import have in common.
+struct Tree {
+    root: Box<Path>,
+    affixes: SharedAffixes,
+    options: ImportOptions,
+}
+
+/// An import under way.
+struct Import<'a> {
+    gateway: Gateway,
+    report: ImportReport,
+    progress: Progress<'a>,
+    done: u64,
+    total: u64,
+    /// Files that are a phone's own, by what is known of them so far.
+    own: Vec<(Mac, TreeFile)>,
+    /// Phones that somebody else was changing.
+    later: Vec<(Mac, TreeFile)>,
+    /// Phones that have been derived from the tree's files.
+    fresh: BTreeSet<Mac>,
+    stale: Stale,
+    /// What was committed last: the next files are worked on while it goes to the disk.
+    unsettled: Option<Ticket>,
+}
+
+/// What has become of one file, or of all files of one phone.
+#[derive(Default)]
+struct Taken {
+    /// Files that could be read.
+    files: u64,
+    is_phone: bool,
+    outcomes: Vec<TakenFile>,
+    findings: Vec<Finding>,
+    /// Files that turned out to be another phone's own.
+    own: Vec<(Mac, TreeFile)>,
+    /// The phone's own file, if somebody else was changing the phone.
+    later: Option<(Mac, TreeFile)>,
+    has_new_row: bool,
+}
+
+/// What has become of one file.
+struct TakenFile {
+    path: TreePath,
+    mac: Option<Mac>,
+    imported: Result<Imported, GatewayError>,
+    /// It is the phone's own.
+    is_own: bool,
+    /// Phones may read it besides their own, or may have.
+    concerns_phones: bool,
+}
+
+impl Import<'_> {
+    /// Files that by their names are a phone's own, and the others.
+    async fn by_name(&self, files: Vec<TreeFile>) -> (Vec<(Mac, TreeFile)>, Vec<TreeFile>) {
+        let (mut own, mut others) = (Vec::with_capacity(files.len()), Vec::new());
+        let mut files = files.into_iter();
+        loop {
+            let some: Vec<TreeFile> = files.by_ref().take(AT_ONCE * 64).collect();
+            if some.is_empty() {
+                break;
+            }
+            let gateway = self.gateway.clone();
+            let named = on_all_cores(some, move |file: TreeFile| {
+                let identified = gateway.inner.packs.identify_by_name(file.path.file_name());
+                let identity = identified.map(|(_, identity)| identity);
+                let own = identity.filter(|identity| identity.layer == LayerKind::Phone);
+                (own.and_then(|identity| identity.mac), file)
+            });
+            for (mac, file) in named.await.into_iter().flatten() {
+                match mac {
+                    Some(mac) => own.push((mac, file)),
+                    None => others.push(file),
+                }
+            }
+        }
+        (own, others)
+    }
+
+    /// Takes over files that by their names are no phone's own.
+    async fn take_others(
+        &mut self,
+        tree: &Arc<Tree>,
+        others: Vec<TreeFile>,
+    ) -> Result<(), GatewayError> {
+        let mut others = others.into_iter();
+        loop {
+            let some: Vec<TreeFile> = others.by_ref().take(AT_ONCE).collect();
+            if some.is_empty() {
+                return Ok(());
+            }
+            let count = some.len();
+            let (gateway, tree) = (self.gateway.clone(), Arc::clone(tree));
+            let taken = on_all_cores(some, move |file| gateway.take_other(&tree, file));
+            self.note_all(count, taken.await).await?;
+        }
+    }
+
+    /// Takes over the files that are phones' own, in order of the phones.
+    async fn take_phones(&mut self, tree: &Arc<Tree>) -> Result<(), GatewayError> {
+        let mut own = std::mem::take(&mut self.own);
+        own.sort_by(|(one, first), (other, second)| (one, &first.path).cmp(&(other, &second.path)));
+        let mut own = own.into_iter().peekable();
+        while own.peek().is_some() {
+            let mut count = 0;
+            let mut some: Vec<(Mac, Vec<TreeFile>)> = Vec::with_capacity(AT_ONCE);
+            while some.len() < AT_ONCE
+                && let Some((mac, file)) = own.next()
+            {
+                let mut files = vec![file];
+                while let Some((_, file)) = own.next_if(|(next, _)| *next == mac) {
+                    files.push(file);
+                }
+                count += files.len();
+                some.push((mac, files));
+            }
+            let (gateway, with) = (self.gateway.clone(), Arc::clone(tree));
+            let taken = on_all_cores(some, move |(mac, files)| {
+                gateway.take_phone(&with, mac, files)
+            });
+            self.note_all(count, taken.await).await?;
+            for (mac, file) in std::mem::take(&mut self.later) {
+                let taken = self.gateway.take_later(tree, mac, &file).await;
+                self.note(TakenFile::own(file.path, mac, taken))?;
             }
         }
         Ok(())
     }
 
-    /// Whether the bytes of a file are there as its record says.
-    fn is_whole(&self, path: &TreePath, file: &FileRecord) -> bool {
-        self.content_bytes(path, file)
-            .is_ok_and(|bytes| ContentHash::of(&bytes) == file.content_hash)
+    /// Takes note of what has become of so many files, and waits until those of the time before
+    /// are on disk.
+    async fn note_all(
+        &mut self,
+        count: usize,
+        taken: Vec<Option<Taken>>,
+    ) -> Result<(), GatewayError> {
+        let mut has_new_row = false;
+        for taken in taken {
+            let Some(taken) = taken else {
+                // A bug in one phone's import: the others go on.
+                self.report.summary.failed += 1;
+                continue;
+            };
+            self.report.summary.files += taken.files;
+            self.report.summary.phones += u64::from(taken.is_phone);
+            self.report.findings.extend(taken.findings);
+            self.own.extend(taken.own);
+            self.later.extend(taken.later);
+            has_new_row |= taken.has_new_row;
+            for outcome in taken.outcomes {
+                self.note(outcome)?;
+            }
+        }
+        if has_new_row {
+            self.gateway.tell_new_row().await;
+        }
+        let ticket = self.gateway.inner.store.commit(Batch::new())?;
+        if let Some(before) = self.unsettled.replace(ticket) {
+            before.durable().await?;
+        }
+        self.done += count as u64;
+        (self.progress)(self.done, self.total);
+        Ok(())
     }
 
-    fn note_role(&self, path: &TreePath, role: &FileRole) {
-        self.inner.known.note_file(path, role);
-        self.inner
-            .files
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .note(path, role);
+    fn note(&mut self, taken: TakenFile) -> Result<(), GatewayError> {
+        let TakenFile {
+            path,
+            mac,
+            imported,
+            is_own,
+            concerns_phones,
+        } = taken;
+        let outcome = self.report.note(&path, mac, imported)?;
+        if !matches!(outcome, Outcome::Added | Outcome::Updated) {
+            return Ok(());
+        }
+        if concerns_phones {
+            let changed = self.stale.entry(path.folder().to_owned()).or_default();
+            changed.insert(path.to_string());
+            // They were derived without it.
+            self.fresh.clear();
+        } else if let Some(mac) = mac.filter(|_| is_own) {
+            self.fresh.insert(mac);
+        }
+        Ok(())
     }
 }
 
-pub(super) fn is_too_large(error: &GatewayError) -> bool {
-    matches!(
-        error,
-        GatewayError::Store(StoreError::TooLarge { .. } | StoreError::BatchTooLarge { .. })
-    )
-}
-
-/// What became of a file, and why.
-pub(super) struct Imported {
-    pub(super) outcome: Outcome,
-    pub(super) findings: Vec<Finding>,
-}
-
-impl Imported {
-    fn failed(kind: FindingKind, path: &TreePath, why: impl std::fmt::Display) -> Self {
+impl TakenFile {
+    fn own(path: TreePath, mac: Mac, imported: Result<Imported, GatewayError>) -> Self {
         Self {
-            outcome: Outcome::Failed,
-            findings: vec![Finding::of_file(kind, path.to_string(), why)],
+            path,
+            mac: Some(mac),
+            imported,
+            is_own: true,
+            concerns_phones: false,
         }
     }
 }
 
-impl From<Outcome> for Imported {
-    fn from(outcome: Outcome) -> Self {
-        Self {
-            outcome,
-            findings: Vec::new(),
+impl Gateway {
+    /// A file that by its name is no phone's own.
+    fn take_other(&self, tree: &Tree, file: TreeFile) -> Taken {
+        let mut taken = Taken::default();
+        let Some(content) = taken.read(&file) else {
+            return taken;
+        };
+        let mut classified = self.classify(&tree.affixes, &file.path, &content);
+        taken.findings.append(&mut classified.findings);
+        match classified.role {
+            FileRole::Phone { mac, .. } => {
+                // It is read once more, with the phone's others.
+                taken.files = 0;
+                taken.findings.clear();
+                taken.own.push((mac, file));
+            }
+            role => self.put(tree, file.path, role, &content, None, &mut taken),
+        }
+        taken
+    }
+
+    fn put(
+        &self,
+        tree: &Tree,
+        path: TreePath,
+        role: FileRole,
+        content: &[u8],
+        mac: Option<Mac>,
+        taken: &mut Taken,
+    ) {
+        let is_shared = |role: &FileRole| matches!(role, FileRole::Shared { .. });
+        let old = self.load_file(&path).ok().flatten();
+        let concerns_phones = is_shared(&role) || old.is_some_and(|old| is_shared(&old.role));
+        let imported = self.put_other(&path, role, content, tree.options);
+        taken.outcomes.push(TakenFile {
+            path,
+            mac,
+            imported,
+            is_own: false,
+            concerns_phones,
+        });
+    }
+
+    /// All files that by their names are one phone's own.
+    fn take_phone(&self, tree: &Tree, mac: Mac, files: Vec<TreeFile>) -> Taken {
+        let mut taken = Taken::default();
+        let mut candidates = Vec::with_capacity(files.len());
+        let mut read: Vec<(TreePath, Vec<u8>, Classified)> = Vec::with_capacity(files.len());
+        for file in files {
+            let Some(content) = taken.read(&file) else {
+                continue;
+            };
+            let mut classified = self.classify(&tree.affixes, &file.path, &content);
+            if let FileRole::Phone { mac: other, .. } = classified.role
+                && other != mac
+            {
+                taken.files -= 1;
+                taken.own.push((other, file));
+                continue;
+            }
+            taken.findings.append(&mut classified.findings);
+            match classified.role {
+                FileRole::Phone { ref vendor, .. } => {
+                    let vendor = vendor.clone();
+                    let path = file.path.clone();
+                    candidates.push(Candidate { file, vendor });
+                    read.push((path, content, classified));
+                }
+                role => self.put(tree, file.path, role, &content, None, &mut taken),
+            }
+        }
+        let known = match candidates.as_slice() {
+            [] | [_] => None,
+            _ => self.load(mac).ok().flatten(),
+        };
+        let known = known.map(|(record, _)| record.own_file);
+        let chosen = choose(&self.inner.packs, mac, candidates, known.as_ref());
+        let Some((Candidate { file, .. }, _)) = chosen else {
+            return taken;
+        };
+        taken.is_phone = true;
+        for (path, content, classified) in read {
+            if path == file.path {
+                let own = OwnFile {
+                    path: &path,
+                    content: &content,
+                    classified,
+                    mac,
+                };
+                self.take_chosen(tree, own, &file, &mut taken);
+                continue;
+            }
+            // Phones have one file of their own, so it is served as it is.
+            let own = &file.path;
+            let why = format!("phone {mac} has {own} for its own; this one is served as it is");
+            let finding = Finding::of_file(FindingKind::SeveralFiles, path.to_string(), why);
+            taken.findings.push(finding.about(mac));
+            self.put(tree, path, FileRole::Other, &content, Some(mac), &mut taken);
+        }
+        taken
+    }
+
+    /// The file that is the phone's own.
+    fn take_chosen(&self, tree: &Tree, own: OwnFile<'_>, file: &TreeFile, taken: &mut Taken) {
+        let OwnFile { content, mac, .. } = own;
+        let Some(mut live) = self.try_hold(mac) else {
+            taken.later = Some((mac, file.clone()));
+            return;
+        };
+        let is_there = |path: &TreePath| tree.root.join(path.as_str()).exists();
+        let outcome = self.take_held(own, tree.options, &is_there, &mut live);
+        let imported = match outcome {
+            Ok(own) => {
+                taken.has_new_row |= own.written.is_some_and(|written| written.has_new_row);
+                Ok(own.imported)
+            }
+            Err(error) if is_too_large(&error) => {
+                self.put_too_large(&file.path, content, tree.options)
+            }
+            Err(error) => Err(error),
+        };
+        let path = file.path.clone();
+        taken.outcomes.push(TakenFile::own(path, mac, imported));
+    }
+
+    /// A phone's own file that is too large to be kept as settings: it is served as it is.
+    fn put_too_large(
+        &self,
+        path: &TreePath,
+        content: &[u8],
+        options: ImportOptions,
+    ) -> Result<Imported, GatewayError> {
+        let imported = self.put_other(path, FileRole::Other, content, options)?;
+        let why = "too large to be read as settings; it is served as it is";
+        let finding = Finding::of_file(FindingKind::LeftOut, path.to_string(), why);
+        Ok(Imported {
+            findings: vec![finding],
+            ..imported
+        })
+    }
+
+    /// The own file of a phone that somebody else was changing.
+    async fn take_later(
+        &self,
+        tree: &Tree,
+        mac: Mac,
+        file: &TreeFile,
+    ) -> Result<Imported, GatewayError> {
+        let content = match fs::read(&file.on_disk) {
+            Ok(content) => content,
+            Err(source) => {
+                return Ok(Imported::failed(
+                    FindingKind::Unreadable,
+                    &file.path,
+                    source,
+                ));
+            }
+        };
+        let classified = self.classify(&tree.affixes, &file.path, &content);
+        let is_there = |path: &TreePath| tree.root.join(path.as_str()).exists();
+        let own = self.take_own(
+            &file.path,
+            &content,
+            classified,
+            mac,
+            tree.options,
+            &is_there,
+        );
+        match own.await {
+            Err(error) if is_too_large(&error) => {
+                self.put_too_large(&file.path, &content, tree.options)
+            }
+            imported => imported,
+        }
+    }
+}
+
+impl Taken {
+    /// The bytes of a file; a finding if there are none.
+    fn read(&mut self, file: &TreeFile) -> Option<Vec<u8>> {
+        match fs::read(&file.on_disk) {
+            Ok(content) => {
+                self.files += 1;
+                Some(content)
+            }
+            Err(source) => {
+                let path = file.path.clone();
+                let imported = Imported::failed(FindingKind::Unreadable, &path, source);
+                self.outcomes.push(TakenFile {
+                    path,
+                    mac: None,
+                    imported: Ok(imported),
+                    is_own: false,
+                    concerns_phones: false,
+                });
+                None
+            }
         }
     }
 }
@@ -613,47 +632,30 @@ impl ImportReport {
     }
 }
 
-type Running = JoinSet<(TreePath, Mac, Result<Imported, GatewayError>)>;
-
-async fn collect(
-    running: &mut Running,
-    report: &mut ImportReport,
-    fresh: &mut BTreeSet<Mac>,
-) -> Result<(), GatewayError> {
-    let Some(joined) = running.join_next().await else {
-        return Ok(());
-    };
-    match joined {
-        Ok((path, mac, imported)) => {
-            let outcome = report.note(&path, Some(mac), imported)?;
-            if matches!(outcome, Outcome::Added | Outcome::Updated) {
-                fresh.insert(mac);
-            }
-        }
-        // A bug in one phone's import: the others go on.
-        Err(error) => {
-            tracing::error!(%error, "the import of a phone broke off");
-            report.summary.failed += 1;
-        }
-    }
-    Ok(())
-}
-
-/// Reads a file that could be read before.
-fn read_again(file: &TreeFile) -> Result<Vec<u8>, Imported> {
-    fs::read(&file.on_disk)
-        .map_err(|source| Imported::failed(FindingKind::Unreadable, &file.path, source))
-}
-
-fn read(file: &TreeFile, report: &mut ImportReport) -> Option<Vec<u8>> {
-    match fs::read(&file.on_disk) {
-        Ok(content) => Some(content),
-        Err(source) => {
-            let path = file.path.to_string();
-            let finding = Finding::of_file(FindingKind::Unreadable, path, source);
-            report.findings.push(finding);
-            report.summary.failed += 1;
+/// Works on all cores, away from the tasks of a running gateway. What panics has `None` for an
+/// outcome.
+async fn on_all_cores<T, R>(
+    items: Vec<T>,
+    work: impl Fn(T) -> R + Send + Sync + 'static,
+) -> Vec<Option<R>>
+where
+    T: Send + 'static,
+    R: Send + 'static,
+{
+    let count = items.len();
+    let one = move |item| match catch_unwind(AssertUnwindSafe(|| work(item))) {
+        Ok(outcome) => Some(outcome),
+        Err(_) => {
+            tracing::error!("the import of a file broke off");
             None
+        }
+    };
+    let all = move || items.into_par_iter().map(one).collect();
+    match tokio::task::spawn_blocking(all).await {
+        Ok(outcomes) => outcomes,
+        Err(error) => {
+            tracing::error!(%error, "the import of {count} files broke off");
+            std::iter::repeat_with(|| None).take(count).collect()
         }
     }
 }

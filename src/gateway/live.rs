@@ -190,6 +190,19 @@ impl Gateway {
     }
 }
 
+impl Gateway {
+    /// The right to change a device, if nobody has it at the moment.
+    pub(super) fn try_hold(&self, mac: Mac) -> Option<Held<'_>> {
+        let guard = self.cell(mac).try_lock_owned().ok()?;
+        Some(Held {
+            gateway: self,
+            mac,
+            guard: Some(guard),
+            at_rest: Live::default(),
+        })
+    }
+}
+
 impl Deref for Held<'_> {
     type Target = Live;
 

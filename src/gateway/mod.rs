@@ -54,6 +54,7 @@ mod sessions;
 mod settings;
 mod shared_affixes;
 mod syslog;
+mod take_over;
 mod timed_queue;
 mod trace;
 mod trace_view;

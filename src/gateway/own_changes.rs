@@ -151,15 +151,16 @@ impl Gateway {
         if derived.is_none() && address(before) == address(&draft.record) {
             return Ok(false);
         }
+        let stored;
         let (old, new) = match derived {
-            Some(Derived { before, after }) => (before.clone(), after.clone()),
+            Some(Derived { before, after }) => (before, after),
             None => {
-                let stored = self.load_parameters(draft.mac)?;
-                (stored.clone(), stored)
+                stored = self.load_parameters(draft.mac)?;
+                (&stored, &stored)
             }
         };
-        Ok(shown_address(before, &old, &draft.pack, path)
-            != shown_address(&draft.record, &new, &draft.pack, path))
+        Ok(shown_address(before, old, &draft.pack, path)
+            != shown_address(&draft.record, new, &draft.pack, path))
     }
 }
 

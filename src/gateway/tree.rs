@@ -113,6 +113,7 @@ pub(super) fn walk(root: &Path) -> Result<(Vec<TreeFile>, Vec<Finding>), TreeErr
             let name = entry.file_name();
             let shown = format!("{prefix}{}", name.to_string_lossy());
             let on_disk = entry.path();
+            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
             let metadata = match fs::metadata(&on_disk) {
                 Ok(metadata) => metadata,
                 Err(source) => {
@@ -121,7 +122,6 @@ pub(super) fn walk(root: &Path) -> Result<(Vec<TreeFile>, Vec<Finding>), TreeErr
                 }
             };
             if metadata.is_dir() {
-                let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
                 if is_link || depth + 1 >= MAX_DEPTH {
                     let why = "the folder is a link or lies too deep; it is left out";
                     findings.push(Finding::of_file(FindingKind::LeftOut, shown, why));
@@ -130,9 +130,11 @@ pub(super) fn walk(root: &Path) -> Result<(Vec<TreeFile>, Vec<Finding>), TreeErr
                 }
                 continue;
             }
-            let leads_out = on_disk
-                .canonicalize()
-                .map_or(true, |target| !target.starts_with(&real_root));
+            // No folder is a link, so only a file that is one can lead out.
+            let leads_out = is_link
+                && on_disk
+                    .canonicalize()
+                    .map_or(true, |target| !target.starts_with(&real_root));
             if !metadata.is_file() || leads_out {
                 let why = "no file, or a link that leads out of this tree";
                 findings.push(Finding::of_file(FindingKind::LeftOut, shown, why));

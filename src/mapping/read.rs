@@ -39,7 +39,7 @@ impl Pack {
                 self.read_lens(at, context, &mut parameters);
             }
         }
-        for (place, slot) in self.shown_if_set(&in_force) {
+        for (place, slot) in self.touched(&in_force, |lens| lens.only_if_set) {
             let Some(lens) = self.set.lenses.get(place) else {
                 continue;
             };
@@ -50,20 +50,7 @@ impl Pack {
                 }
             }
         }
-        for (key, found) in in_force.iter() {
-            if self.covers(key) {
-                continue;
-            }
-            let Some(path) = path_of(key) else { continue };
-            parameters.push(Parameter {
-                path,
-                value_type: ValueType::String,
-                writable: true,
-                hidden: self.is_secret_key(key),
-                state: set_state(found),
-                value: found.value.clone().into_owned(),
-            });
-        }
+        self.read_natives(&in_force, &mut parameters);
         parameters.sort_unstable_by(|one, two| one.path.cmp(&two.path));
         parameters
     }
@@ -88,6 +75,76 @@ impl Pack {
             }
         }
         self.shown(parameters)
+    }
+
+    /// Of all parameters, as [`Self::read_with_kept`] gives them, those that a file sets or that are
+    /// kept: lenses on whose keys nothing stands are not looked at, and those are by far the most.
+    pub fn read_set(
+        &self,
+        layers: &Layers,
+        rows: &Rows,
+        kept: &BTreeMap<ParameterPath, String>,
+    ) -> Vec<Parameter> {
+        let in_force = self.in_force(layers);
+        let mut parameters = Vec::with_capacity(512);
+        let own_sets = self.own_sets(&in_force, rows);
+        let paths = self.row_paths(rows);
+        let context = (&in_force, &own_sets, &paths);
+        for (place, slot) in self.touched(&in_force, |_| true) {
+            let Some(lens) = self.set.lenses.get(place) else {
+                continue;
+            };
+            for (instance, of_row) in self.instances(lens, rows) {
+                if slot.is_none_or(|slot| slot == of_row) {
+                    let at = (place, lens, instance, of_row);
+                    self.read_lens(at, context, &mut parameters);
+                }
+            }
+        }
+        self.read_natives(&in_force, &mut parameters);
+        for (path, value) in kept {
+            let target = self.own_target(path, rows);
+            if self.is_kept_target(target.as_ref())
+                && let Some(Target::Face { place, .. }) = target
+                && let Some(lens) = self.set.lenses.get(place.lens)
+                && !lens.only_if_set
+                && let Some(mut parameter) = self.lens_parameter(layers, rows, path)
+            {
+                parameter.value.clone_from(value);
+                parameter.state = ValueState::Kept;
+                parameters.push(parameter);
+            }
+        }
+        let is_set = |parameter: &Parameter| {
+            matches!(parameter.state, ValueState::Set { .. } | ValueState::Kept)
+        };
+        // What a view makes of a parameter is set only if that is.
+        parameters.retain(is_set);
+        let mut shown = match &self.view {
+            None => parameters,
+            Some(view) => view.show_all(parameters),
+        };
+        shown.retain(is_set);
+        shown.sort_unstable_by(|one, two| one.path.cmp(&two.path));
+        shown
+    }
+
+    /// A parameter for every key that no lens covers.
+    fn read_natives(&self, in_force: &InForce<'_>, parameters: &mut Vec<Parameter>) {
+        for (key, found) in in_force.iter() {
+            if self.covers(key) {
+                continue;
+            }
+            let Some(path) = path_of(key) else { continue };
+            parameters.push(Parameter {
+                path,
+                value_type: ValueType::String,
+                writable: true,
+                hidden: self.is_secret_key(key),
+                state: set_state(found),
+                value: found.value.clone().into_owned(),
+            });
+        }
     }
 
     /// The parameters of lenses as the view shows them, sorted by path.
@@ -164,14 +221,18 @@ impl Pack {
         Some(face_parameter(path.clone(), face, seen, first))
     }
 
-    /// Lenses that are shown only if set, with the slots (`None`: all) for which a key is there.
-    /// Each once: a slot is not named beside "all".
-    fn shown_if_set(&self, in_force: &InForce<'_>) -> BTreeSet<(usize, Option<u32>)> {
+    /// Of the lenses that are wanted those on whose keys something stands in a file, with the slots
+    /// (`None`: all) for which a key is there. Each once: a slot is not named beside "all".
+    fn touched(
+        &self,
+        in_force: &InForce<'_>,
+        is_wanted: impl Fn(&Lens) -> bool,
+    ) -> BTreeSet<(usize, Option<u32>)> {
         let mut shown = BTreeSet::new();
         for (key, _) in in_force.iter() {
             for key_use in self.uses(key) {
                 let lens = self.set.lenses.get(key_use.lens);
-                if let Some(lens) = lens.filter(|lens| lens.only_if_set) {
+                if let Some(lens) = lens.filter(|lens| is_wanted(lens)) {
                     let slot = key_use.slot.filter(|_| !lens.is_redirected());
                     shown.insert((key_use.lens, slot));
                 }
@@ -260,6 +321,8 @@ fn set_state(found: &Found<'_>) -> ValueState {
 mod tests {
     use super::*;
     use crate::mapping::example::Phone;
+    use crate::mapping::{Packs, Template};
+    use crate::native::{Document, Layer, LayerKind};
 
     #[test]
     fn values_come_from_the_file_or_are_the_phones_defaults() {
@@ -361,6 +424,46 @@ mod tests {
         let password = phone.parameter("L1.SIP.AuthPassword").unwrap();
         assert_eq!(password.value, "hunter2");
         assert!(!format!("{password:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn what_is_set_is_found_without_looking_at_the_rest() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tree");
+        let name = "cfg000b82a1b2c3.xml";
+        let content = std::fs::read(folder.join(name)).unwrap();
+        for template in Template::ALL {
+            let packs = Packs::embedded().unwrap().with_template(template);
+            let (pack, identity) = packs.identify(name, &content).unwrap();
+            for model in [None, Some("GXP2170"), Some("HT801")] {
+                let pack = packs.for_phone(pack.vendor(), model).unwrap();
+                let document = Document::parse(identity.dialect, content.as_slice());
+                let own = Layer {
+                    path: name.to_owned(),
+                    kind: LayerKind::Phone,
+                    document,
+                };
+                let layers = pack.layers(vec![own]);
+                let rows = pack.rows(&layers, &Rows::default());
+                let mut all = pack.read(&layers, &rows);
+                let kept: BTreeMap<ParameterPath, String> = all
+                    .iter()
+                    .filter_map(|parameter| pack.kept_as(&parameter.path, &rows))
+                    .map(|path| (path, "1".to_owned()))
+                    .collect();
+                all = pack.read_with_kept(&layers, &rows, &kept);
+                all.retain(|parameter| {
+                    matches!(parameter.state, ValueState::Set { .. } | ValueState::Kept)
+                });
+                assert!(all.len() > 20, "{template:?} {model:?} {}", all.len());
+                assert_eq!(pack.read_set(&layers, &rows, &kept), all, "{template:?}");
+            }
+        }
+        let shared = "sip proxy ip: shared.example.net\nsip auth name: all\n";
+        let phone = Phone::key_value(shared, "sip line2 proxy ip: own.example.net\nodd: 1\n");
+        let mut all = phone.pack.read(&phone.layers, &phone.rows);
+        all.retain(|parameter| matches!(parameter.state, ValueState::Set { .. }));
+        let none = BTreeMap::new();
+        assert_eq!(phone.pack.read_set(&phone.layers, &phone.rows, &none), all);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::device::{ChangeAuthor, DeviceRecord, StoredParameters};
 use crate::gateway::check::Progress;
 use crate::gateway::core::{Gateway, mac_of_key};
 use crate::gateway::door::GatewayError;
-use crate::gateway::draft::stored_value;
+use crate::gateway::draft::stored_parameters;
 use crate::gateway::own_cpe::{RowLink, row_link};
 use crate::mapping::Rows;
 use crate::native::Mac;
@@ -114,11 +114,7 @@ impl Gateway {
         let pack = self.lenses(record)?;
         let documents = self.open_documents(record, &pack)?;
         let rows = pack.rows(&documents.layers, &record.rows);
-        let parameters = pack.read_with_kept(&documents.layers, &rows, &record.kept);
-        let stored = StoredParameters {
-            lenses: pack.id().to_string(),
-            values: parameters.iter().filter_map(stored_value).collect(),
-        };
+        let stored = stored_parameters(&pack, &documents.layers, &rows, &record.kept);
         Ok((rows, stored))
     }
 
