@@ -240,7 +240,6 @@ impl Gateway {
             // The session that was to answer that request too has not come about.
             live.add_passing(EventCode::ConnectionRequest);
         }
-        let mut draft = self.draft_in_session(mac, &session)?;
         match &outcome {
             // A device that says every few minutes that it is there must not fill its log with that.
             SessionOutcome::Ended if session.is_routine => {}
@@ -250,6 +249,10 @@ impl Gateway {
             }
         }
         let is_good = outcome == SessionOutcome::Ended;
+        if is_good && self.ends_without_change(mac, &mut live, &session)? {
+            return Ok(());
+        }
+        let mut draft = self.draft_in_session(mac, &session)?;
         self.inner.own_cpe.health.session_ended(is_good);
         let came_meanwhile = !live.passing_events.is_empty()
             || draft.record.cpe.events.has_news_since(session.mark)
@@ -433,7 +436,7 @@ impl Gateway {
 }
 
 /// What the CPE has to say besides its Inform, in the order in which it came up.
-fn pending_calls(record: &DeviceRecord) -> Vec<PendingCall> {
+pub(super) fn pending_calls(record: &DeviceRecord) -> Vec<PendingCall> {
     let cpe = &record.cpe;
     let transfers = cpe.transfers.iter().filter_map(|transfer| {
         let TransferState::Finished(report) = &transfer.state else {

@@ -28,7 +28,7 @@ const WARM_UP: Duration = Duration::from_secs(1);
 /// Between two looks at a count.
 const LOOK: Duration = Duration::from_millis(20);
 /// Without a new session for so long, no further one comes.
-const QUIET: Duration = Duration::from_secs(20);
+const QUIET: Duration = Duration::from_secs(120);
 /// Phones that fetch.
 const LOOKUPS: u64 = 500;
 

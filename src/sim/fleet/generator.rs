@@ -321,17 +321,25 @@ fn break_line(content: &mut String, form: Form) {
 }
 
 fn duplicate_key(content: &mut String, form: Form) {
-    let start = a_line(content);
-    let end = content
-        .get(start..)
-        .and_then(|rest| rest.find('\n'))
-        .map_or(content.len(), |length| start + length + 1);
-    let line = content.get(start..end).unwrap_or_default();
-    let other = match form {
-        Form::Elements => line.replacen("</", "7</", 1),
-        Form::Lines => format!("{}7\n", line.trim_end()),
-    };
-    content.insert_str(end, &other);
+    let middle = a_line(content);
+    let after = content.get(middle..).unwrap_or_default();
+    let mut place = middle;
+    for line in after.split_inclusive('\n') {
+        place += line.len();
+        let is_setting = match form {
+            Form::Elements => line.contains("</P"),
+            Form::Lines => line.contains(": ") || line.contains(" = "),
+        };
+        if !is_setting || line.starts_with('#') {
+            continue;
+        }
+        let other = match form {
+            Form::Elements => line.replacen("</", "7</", 1),
+            Form::Lines => format!("{}7\n", line.trim_end()),
+        };
+        content.insert_str(place, &other);
+        return;
+    }
 }
 
 #[cfg(test)]
