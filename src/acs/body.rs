@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
-use crate::cwmp::{Outgoing, Pieces};
+use crate::cwmp::{MAX_PIECE, Outgoing, Pieces};
 use crate::wire::digest::BodyPieces;
 
 /// What a request carries; it can be sent again and again.
@@ -18,17 +18,40 @@ pub(super) enum Content {
 }
 
 impl Content {
+    /// A message: one of a single piece is written now, once, and a longer one whenever it is sent.
+    pub(super) fn of(message: Outgoing) -> Self {
+        if message.length() <= MAX_PIECE {
+            Self::Whole(Bytes::from(message.to_vec()))
+        } else {
+            Self::Message(message)
+        }
+    }
+
+    /// How many bytes it has.
+    pub(super) fn length(&self) -> usize {
+        match self {
+            Self::Whole(bytes) => bytes.len(),
+            Self::Message(message) => message.length(),
+        }
+    }
+
+    /// All of it at once.
+    pub(super) fn to_vec(&self) -> Vec<u8> {
+        match self {
+            Self::Whole(bytes) => bytes.to_vec(),
+            Self::Message(message) => message.to_vec(),
+        }
+    }
+
     /// The body of one request.
     pub(super) fn body(&self) -> RequestBody {
-        match self {
-            Self::Whole(bytes) => RequestBody {
-                left: bytes.len(),
-                source: Source::Whole(bytes.clone()),
-            },
-            Self::Message(message) => RequestBody {
-                left: message.length(),
-                source: Source::Pieces(message.pieces()),
-            },
+        let source = match self {
+            Self::Whole(bytes) => Source::Whole(bytes.clone()),
+            Self::Message(message) => Source::Pieces(message.pieces()),
+        };
+        RequestBody {
+            left: self.length(),
+            source,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::connect::{
     AddressRule, BodyFailure, ConnectFailure, Connection, Connector, SendFailure, header_texts,
     read_body,
 };
-use crate::cwmp::{Exchange, ExchangeFailure, Outgoing, RetryAfter, Verdict};
+use crate::cwmp::{Exchange, ExchangeFailure, RetryAfter, Verdict};
 use crate::wire::digest::BodyPieces;
 
 /// Largest body of a challenge or redirect that is read to keep the connection.
@@ -108,14 +108,13 @@ impl<'a> Conversation<'a> {
         self.exchange(None, limits).await
     }
 
-    /// The same with a message, which is written anew each time that it is sent.
+    /// The same with a message, or with what stands for none.
     pub(super) async fn tell(
         &mut self,
-        message: Option<Outgoing>,
+        message: Option<&Content>,
         limits: Limits,
     ) -> Result<Answer, ConversationFailure> {
-        let content = message.map(Content::Message);
-        self.exchange(content.as_ref(), limits).await
+        self.exchange(message, limits).await
     }
 
     async fn exchange(
@@ -179,7 +178,9 @@ mod tests {
 
     use super::super::scripted::{Scripted, Then, answer, certificate};
     use super::*;
-    use crate::cwmp::{CpeResponse, CwmpVersion, MAX_PIECE, ParameterInfo, encode_response};
+    use crate::cwmp::{
+        CpeResponse, CwmpVersion, MAX_PIECE, Outgoing, ParameterInfo, encode_response,
+    };
     use crate::wire::Secret;
     use crate::wire::digest::{Challenge, ClientState, Credentials};
 
@@ -308,7 +309,9 @@ mod tests {
         let mut conversation = Conversation::new(&connector, &anywhere, exchange(server.url("/")));
         let message = long_message();
         assert!(message.length() > 4 * MAX_PIECE);
-        let reply = conversation.tell(Some(message.clone()), LIMITS).await;
+        let reply = conversation
+            .tell(Some(&Content::of(message.clone())), LIMITS)
+            .await;
         let reply = reply.unwrap();
         assert_eq!(
             (reply.status, reply.retry_after),

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::body::Content;
 use super::connect::{Connector, RESPONSE_DEADLINE, SendFailure};
 use super::conversation::{Conversation, ConversationFailure, Limits};
 use super::lane::{Lane, Turn};
@@ -239,14 +240,12 @@ async fn hold(
     loop {
         match session.poll() {
             Step::Send(message) => {
-                match &message {
-                    Some(message) => {
-                        let length = message.length();
-                        counterpart.seen(Direction::Sent, None, length, || message.to_vec());
-                    }
-                    None => counterpart.seen(Direction::Sent, None, 0, Vec::new),
-                }
-                match conversation.tell(message, REPLY_LIMITS).await {
+                let content = message.map(Content::of);
+                let length = content.as_ref().map_or(0, Content::length);
+                counterpart.seen(Direction::Sent, None, length, || {
+                    content.as_ref().map_or_else(Vec::new, Content::to_vec)
+                });
+                match conversation.tell(content.as_ref(), REPLY_LIMITS).await {
                     Ok(answer) => {
                         let (status, body) = (answer.status, &answer.body);
                         counterpart.seen(Direction::Received, Some(status), body.len(), || {

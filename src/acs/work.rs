@@ -1,11 +1,13 @@
 //! Takes jobs as they come, some at once, until told to stop.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -51,19 +53,20 @@ pub(super) async fn run_jobs<Job, Next, Run>(
     }
 }
 
-/// Runs a future so that its panic is an error of the caller's and nothing more. Dropping the
-/// returned future drops the inner one.
-pub(super) async fn contained<T: Send + 'static>(
-    future: impl Future<Output = T> + Send + 'static,
-) -> Result<T, JoinError> {
-    struct Guard<T>(JoinHandle<T>);
-    impl<T> Drop for Guard<T> {
-        fn drop(&mut self) {
-            self.0.abort();
-        }
-    }
-    let mut guard = Guard(tokio::spawn(future));
-    (&mut guard.0).await
+/// A future has panicked; what it says of that was printed already.
+#[derive(Debug, thiserror::Error)]
+#[error("it panicked")]
+pub(super) struct Panicked;
+
+/// Runs a future so that its panic is an error of the caller's and nothing more: after it, the future
+/// is never asked again, and what it shares with others is behind locks that can be poisoned.
+pub(super) async fn contained<T>(future: impl Future<Output = T>) -> Result<T, Panicked> {
+    let mut future = Box::pin(future);
+    poll_fn(move |context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+        polled.map_or(Poll::Ready(Err(Panicked)), |polled| polled.map(Ok))
+    })
+    .await
 }
 
 #[cfg(test)]

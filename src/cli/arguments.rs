@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use url::Url;
 
+use super::bench::BenchArguments;
 use super::credentials::CredentialsArguments;
 use super::delivery::DeadlineArgument;
 use super::exit::{CommandError, ERROR, Ending};
@@ -16,8 +17,8 @@ use super::quarantine::QuarantineCommand;
 use super::store::StoreCommand;
 use super::temporary::Temporary;
 use super::{
-    check, convert, demo, device, explain, export, firmware, handover, import, mapping_check,
-    quarantine, replay, serve, store, syslog, upstream, verify,
+    bench, check, convert, demo, device, explain, export, firmware, handover, import,
+    mapping_check, quarantine, replay, serve, store, syslog, upstream, verify,
 };
 use crate::app::{Settings, SystemClock, start_telemetry};
 use crate::gateway::FindingKind;
@@ -210,6 +211,8 @@ enum Command {
         #[arg(long)]
         once: bool,
     },
+    /// Measure this machine: a made-up fleet, a gateway, and each figure beside a limit or a peer
+    Bench(BenchArguments),
     /// What a native key, an alias or a path means: in every mapping pack, or on one phone
     Explain {
         /// P-code, native key, alias, parameter (with instance numbers or {i}), or object with its dot
@@ -563,6 +566,7 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
                 format,
             } => handover::run(arguments, &place, format).await,
             Command::Demo { once } => demo::run(once).await,
+            Command::Bench(arguments) => bench::run(arguments).await,
             Command::Explain {
                 what,
                 vendor,

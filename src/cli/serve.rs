@@ -10,7 +10,7 @@ use super::exit::{CommandError, Ending};
 use super::import;
 use super::output::{self, Bar};
 use super::trace;
-use crate::app::{Server, SystemClock, open_gateway_by};
+use crate::app::{Server, SystemClock, open_gateway_by, raise_open_files};
 use crate::gateway::ImportOptions;
 
 /// What the command line says in place of the settings.
@@ -30,6 +30,9 @@ pub(super) async fn run(
     settings.acs.url = instead.acs.or(settings.acs.url);
     settings.phones.upstream = instead.upstream.or(settings.phones.upstream);
     settings.check()?;
+    if let Some(limit) = raise_open_files() {
+        tracing::info!(limit, "files and sockets that may be open at once");
+    }
     // Asked for before anything is acknowledged, so that no signal finds the process unready.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -9,9 +9,14 @@ pub(super) struct Temporary(PathBuf);
 
 impl Temporary {
     pub(super) fn new() -> Result<Self, CommandError> {
+        Self::inside(&std::env::temp_dir())
+    }
+
+    /// The same below another folder.
+    pub(super) fn inside(folder: &Path) -> Result<Self, CommandError> {
         let number = getrandom::u64()
             .map_err(|error| CommandError::new(format!("no randomness: {error}")))?;
-        let path = std::env::temp_dir().join(format!("trestle-{number:016x}"));
+        let path = folder.join(format!("trestle-{number:016x}"));
         std::fs::create_dir(&path)?;
         Ok(Self(path))
     }

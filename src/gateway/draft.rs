@@ -244,6 +244,14 @@ impl Draft {
         self.before.as_deref()
     }
 
+    /// The record as it is now.
+    pub(super) fn shared_record(&self) -> Arc<DeviceRecord> {
+        match &self.before {
+            Some(before) if **before == self.record => Arc::clone(before),
+            _ => Arc::new(self.record.clone()),
+        }
+    }
+
     /// Whether a commit would write nothing: nothing has changed since it was loaded, and nothing
     /// is to be caught up on.
     fn is_untouched(&self) -> bool {
@@ -270,11 +278,21 @@ impl Gateway {
     /// Loads a device to work on.
     pub(super) fn draft(&self, mac: Mac) -> Result<Draft, GatewayError> {
         let (record, original) = self.load(mac)?.ok_or(GatewayError::UnknownPhone(mac))?;
-        let pack = self.lenses(&record)?;
+        self.draft_of(mac, Arc::new(record), original)
+    }
+
+    /// The same with the device's record, and the bytes that it is stored in.
+    pub(super) fn draft_of(
+        &self,
+        mac: Mac,
+        before: Arc<DeviceRecord>,
+        original: Vec<u8>,
+    ) -> Result<Draft, GatewayError> {
+        let pack = self.lenses(&before)?;
         let mut draft = Draft {
             mac,
-            before: Some(Arc::new(record.clone())),
-            record,
+            record: DeviceRecord::clone(&before),
+            before: Some(before),
             pack,
             original: Some(original),
             is_unreadable: false,

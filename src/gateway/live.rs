@@ -9,6 +9,7 @@ use tokio::sync::{OwnedMutexGuard, oneshot};
 use super::controls::ControlOutcome;
 use super::core::Gateway;
 use super::due_sessions::Urgency;
+use super::session_record::SessionRecord;
 use super::version::VersionTrial;
 use super::view::View;
 use super::waking::Reachability;
@@ -80,6 +81,8 @@ pub(super) struct Told {
 /// A session that is under way.
 #[derive(Debug)]
 pub(super) struct RunningSession {
+    /// The device's record when it was opened.
+    pub(super) record: SessionRecord,
     /// What was owed when it was opened, and is in its Inform.
     pub(super) mark: Mark,
     /// Passing events that are in it.

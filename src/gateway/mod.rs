@@ -50,6 +50,7 @@ mod retry;
 mod rpc;
 mod schedule;
 mod scheduled_informs;
+mod session_record;
 mod sessions;
 mod settings;
 mod shared_affixes;

@@ -17,6 +17,7 @@ use super::live::{Live, RunningSession};
 use super::notifications::in_force;
 use super::reports::{count_left, drop_unwanted, has_unwanted};
 use super::schedule::after;
+use super::session_record::SessionRecord;
 use super::version::{doubt_version, keep_version, version_to_speak};
 use crate::cwmp::{CpeCall, Event, EventCode, Inform, Notification};
 use crate::datamodel::Schema;
@@ -56,9 +57,10 @@ impl Gateway {
         mac: Mac,
         live: &mut Live,
     ) -> Result<Option<OpenSession>, GatewayError> {
-        let Some(record) = self.meet_acs(mac, live).await? else {
+        let Some(met) = self.meet_acs(mac, live).await? else {
             return Ok(None);
         };
+        let record = Arc::clone(&met.record);
         let (Some(identity), Some(endpoint)) =
             (record.identity.clone(), self.endpoint(mac, &record))
         else {
@@ -87,6 +89,7 @@ impl Gateway {
         let now = self.inner.clock.now();
         let pack = self.lenses(&record)?;
         live.session = Some(Box::new(RunningSession {
+            record: met,
             mark: record.cpe.events.mark(),
             passing_events,
             is_heartbeat,
@@ -138,8 +141,8 @@ impl Gateway {
         &self,
         mac: Mac,
         live: &mut Live,
-    ) -> Result<Option<DeviceRecord>, GatewayError> {
-        let Some((mut record, _)) = self.load(mac)? else {
+    ) -> Result<Option<SessionRecord>, GatewayError> {
+        let Some((mut record, mut bytes)) = self.load(mac)? else {
             return Ok(None);
         };
         if record.cpe.factory_reset_is_due {
@@ -147,10 +150,10 @@ impl Gateway {
             let mut draft = self.draft(mac)?;
             self.reset_to_factory(&mut draft, live)?;
             self.commit(draft, live).await?;
-            let Some((reset, _)) = self.load(mac)? else {
+            let Some(reset) = self.load(mac)? else {
                 return Ok(None);
             };
-            record = reset;
+            (record, bytes) = reset;
         }
         let endpoint = self.endpoint(mac, &record);
         let is_another = match (&record.cpe.informed_acs, &endpoint) {
@@ -161,7 +164,7 @@ impl Gateway {
             .map(|endpoint| endpoint.profile)
             .filter(|profile| has_unwanted(&record.cpe, profile));
         if !is_another && unwanted_by.is_none() && !self.has_another_tree(&record)? {
-            return Ok(Some(record));
+            return Ok(Some(SessionRecord::new(record, bytes)));
         }
         let mut draft = self.draft(mac)?;
         if is_another {
@@ -172,7 +175,8 @@ impl Gateway {
             drop_unwanted(mac, &mut draft.record.cpe, &profile);
         }
         self.commit(draft, live).await?;
-        Ok(self.load(mac)?.map(|(record, _)| record))
+        let met = self.load(mac)?;
+        Ok(met.map(|(record, bytes)| SessionRecord::new(record, bytes)))
     }
 
     /// Notes durably that the ACS has taken something.
@@ -180,6 +184,12 @@ impl Gateway {
     /// # Errors
     /// [`GatewayError`] when that can't be written.
     pub async fn delivered(&self, mac: Mac, delivery: Delivery) -> Result<(), GatewayError> {
+        if delivery == Delivery::Inform {
+            let mut live = self.hold(mac).await;
+            if self.is_delivered_without_change(mac, &mut live)? {
+                return Ok(());
+            }
+        }
         self.change(mac, |draft, live| {
             match delivery {
                 Delivery::Inform => {
@@ -233,7 +243,6 @@ impl Gateway {
             // The session that was to answer that request too has not come about.
             live.add_passing(EventCode::ConnectionRequest);
         }
-        let mut draft = self.draft(mac)?;
         match &outcome {
             // A device that says every few minutes that it is there must not fill its log with that.
             SessionOutcome::Ended if session.is_routine => {}
@@ -243,6 +252,10 @@ impl Gateway {
             }
         }
         let is_good = outcome == SessionOutcome::Ended;
+        if is_good && self.ends_without_change(mac, &mut live, &session)? {
+            return Ok(());
+        }
+        let mut draft = self.draft_in_session(mac, &session)?;
         self.inner.own_cpe.health.session_ended(is_good);
         let came_meanwhile = !live.passing_events.is_empty()
             || draft.record.cpe.events.has_news_since(session.mark)
@@ -299,7 +312,7 @@ impl Gateway {
         if is_reset {
             self.reset_to_factory(&mut draft, &mut live)?;
         }
-        let record = draft.record.clone();
+        let record = draft.shared_record();
         let pack = Arc::clone(&draft.pack);
         self.commit(draft, &mut live).await?;
         self.plan_missed_control(mac, &live);
@@ -435,7 +448,7 @@ impl Gateway {
 }
 
 /// What the CPE has to say besides its Inform, in the order in which it came up.
-fn pending_calls(record: &DeviceRecord) -> Vec<PendingCall> {
+pub(super) fn pending_calls(record: &DeviceRecord) -> Vec<PendingCall> {
     let cpe = &record.cpe;
     let transfers = cpe.transfers.iter().filter_map(|transfer| {
         let TransferState::Finished(report) = &transfer.state else {

@@ -37,6 +37,11 @@ pub(super) fn version_to_speak(
         .min(profile.version)
 }
 
+/// Whether a session goes in the highest version and nothing is kept of a lower one.
+pub(super) fn speaks_highest(cpe: &CpeState, session: &RunningSession) -> bool {
+    cpe.acs_version.is_none() && session.version == session.highest_version
+}
+
 /// Draws the conclusions from a failed session.
 pub(super) fn doubt_version(
     cpe: &CpeState,

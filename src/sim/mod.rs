@@ -3,7 +3,9 @@
 pub mod acs;
 pub mod checks;
 pub mod file_server;
+pub mod fleet;
 mod phone;
+pub mod quick_acs;
 pub mod stun_server;
 
 pub use phone::{SimFetch, SimPhone, SimPhoneError, SimPhoneOptions};

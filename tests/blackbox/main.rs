@@ -47,6 +47,7 @@ mod handover;
 mod injection;
 mod kill;
 mod mapping_check;
+mod measure;
 mod notification;
 mod paths;
 mod proof;
