@@ -1,0 +1,81 @@
+//! The gateway killed under load, again and again, and compared with what it has promised.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod fleet;
+mod ledger;
+mod life;
+mod load;
+mod process;
+mod random;
+mod shadow;
+mod world;
+
+use std::sync::Arc;
+
+use crate::ledger::Tally;
+use crate::life::Life;
+use crate::random::Random;
+use crate::world::World;
+
+/// How often a fleet is killed before another begins.
+const KILLS_OF_A_FLEET: u64 = 25;
+
+fn setting(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name} is {text:?}, not a number")),
+    )
+}
+
+/// The seed of this run, which is printed.
+fn seed() -> u64 {
+    let seed = setting("CRASH_SEED").unwrap_or_else(|| getrandom::u64().unwrap() >> 16);
+    println!("CRASH_SEED={seed}");
+    seed
+}
+
+async fn kill_fleets(kills: u64, has_shadow: bool) {
+    let lanes = setting("CRASH_LANES").unwrap_or(3);
+    let random = Random::new(seed());
+    let tally = Arc::new(Tally::default());
+    let began = std::time::Instant::now();
+    let mut running = tokio::task::JoinSet::new();
+    for lane in 0..lanes {
+        let (random, tally) = (random.branch(lane), Arc::clone(&tally));
+        let mut left = kills / lanes + u64::from(lane < kills % lanes);
+        running.spawn(async move {
+            let mut fleet = 0;
+            while left > 0 {
+                let kills = left.min(KILLS_OF_A_FLEET);
+                let world = World::new(Arc::clone(&tally), "").await;
+                let shadow = has_shadow.then(|| shadow::Shadow);
+                let life = Life::new(world, random.branch(fleet), shadow);
+                if let Err(reason) = Box::pin(life.run(kills)).await {
+                    panic!("fleet {fleet} of lane {lane}, {reason}");
+                }
+                left -= kills;
+                fleet += 1;
+                println!("{:?}: {tally}", began.elapsed());
+            }
+        });
+    }
+    while let Some(ended) = running.join_next().await {
+        if let Err(error) = ended {
+            println!("{tally}");
+            panic!("{error}");
+        }
+    }
+    println!("{tally} in {:?}", began.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_when_the_gateway_is_killed() {
+    kill_fleets(setting("CRASH_KILLS").unwrap_or(45), false).await;
+}
