@@ -248,11 +248,6 @@ impl Tally {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *counts.entry(kind).or_default() += 1;
     }
-
-    pub(crate) fn of(&self, kind: &str) -> u64 {
-        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.get(kind).copied().unwrap_or(0)
-    }
 }
 
 impl std::fmt::Display for Tally {

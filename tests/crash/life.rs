@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -21,6 +21,10 @@ use crate::world::World;
 
 /// Answers that were on their way when the gateway died are read within this time.
 const DRAIN: Duration = Duration::from_millis(15);
+/// How much is done at most between a start and a blow.
+const MOST_ACTS: u64 = 50;
+/// How long that may take; the blow falls then.
+const LOAD_LIMIT: Duration = Duration::from_secs(3);
 /// How long the end of a run may take.
 const END_LIMIT: Duration = Duration::from_secs(180);
 
@@ -98,6 +102,12 @@ impl Life {
         Process::start(self.world.folder(), &arguments, &environment)
     }
 
+    fn cut_power(&mut self) {
+        if let Some(shadow) = &mut self.shadow {
+            shadow.cut_power();
+        }
+    }
+
     async fn start_load_and_kill(&mut self) -> Result<(), String> {
         // They are under script before the gateway has the first word.
         let devices = self.devices();
@@ -115,7 +125,14 @@ impl Life {
         };
         let mut problem = None;
         if let Some(listeners) = listeners {
+            let is_failing = self.shadow.as_ref().is_some_and(Shadow::is_failing);
             let Some(listeners) = listeners else {
+                if is_failing {
+                    self.world.tally.count("starts refused");
+                    drop(process);
+                    self.cut_power();
+                    return Ok(());
+                }
                 return Err("the gateway ended by itself when it was started".to_owned());
             };
             self.start_time = began.elapsed();
@@ -127,14 +144,13 @@ impl Life {
             self.world.tally.count("kills during the start");
         }
         self.world.is_killed.store(true, Ordering::SeqCst);
-        if !process.kill() && problem.is_none() {
+        let is_failing = self.shadow.as_ref().is_some_and(Shadow::is_failing);
+        if !process.kill() && problem.is_none() && !is_failing {
             problem = Some("the gateway ended by itself".to_owned());
         }
         // A command that finds no gateway works on the store itself.
         self.world.imports.rest().await;
-        if let Some(shadow) = &mut self.shadow {
-            shadow.cut_power(&self.world.data());
-        }
+        self.cut_power();
         match problem {
             Some(problem) => Err(problem),
             None => Ok(()),
@@ -149,11 +165,9 @@ impl Life {
         devices: Vec<Device>,
     ) -> Option<String> {
         let mut tasks = JoinSet::new();
-        let compared = Arc::new(AtomicUsize::new(0));
         let phones = (0..PHONES).map(Phone::new).zip(devices);
         for ((phone, mut device), account) in phones.zip(&self.accounts) {
             let (world, account) = (Arc::clone(&self.world), Arc::clone(account));
-            let compared = Arc::clone(&compared);
             let random = self.random.branch(u64::from(phone.number()));
             tasks.spawn(async move {
                 let mut account = account.lock().await;
@@ -164,37 +178,47 @@ impl Life {
                     account: &mut account,
                     random,
                 };
-                Box::pin(part.play(&mut device, &compared)).await
+                Box::pin(part.play(&mut device)).await
             });
         }
         let (world, random) = (Arc::clone(&self.world), self.random.branch(1_000));
         tasks.spawn(async move { operate(&world, listeners, random).await });
         self.random.next();
 
-        let is_patient = self.random.percent(20);
-        let span = self.random.milliseconds(5, 900);
+        // After so much work, not after so much time: machines differ.
+        let acts = self.world.acts.load(Ordering::SeqCst) + self.random.below(MOST_ACTS);
+        let (latest, span) = (Instant::now() + LOAD_LIMIT, self.random.milliseconds(0, 60));
         let blow = async {
-            while is_patient && compared.load(Ordering::SeqCst) < usize::from(PHONES) {
-                sleep(Duration::from_millis(20)).await;
+            while self.world.acts.load(Ordering::SeqCst) < acts && Instant::now() < latest {
+                sleep(Duration::from_millis(2)).await;
             }
             sleep(span).await;
         };
-        let early = tokio::select! {
-            () = blow => None,
-            ended = tasks.join_next() => ended,
-        };
-        self.world.is_killed.store(true, Ordering::SeqCst);
-        let was_there = process.is_there();
-        process.strike();
+        tokio::pin!(blow);
+        let is_failing = self.shadow.as_ref().is_some_and(Shadow::is_failing);
         let mut problems = Vec::new();
-        if let Some(ended) = early {
-            problems.push(format!("{ended:?}, the gateway was there: {was_there}"));
+        loop {
+            let ended = tokio::select! {
+                () = &mut blow => break,
+                Some(ended) = tasks.join_next() => ended,
+            };
+            let was_there = process.is_there();
+            match ended {
+                Ok(Err(Problem::Gone(_) | Problem::Refused(_))) if is_failing => {}
+                ended => {
+                    problems.push(format!("{ended:?}, the gateway was there: {was_there}"));
+                    break;
+                }
+            }
         }
+        self.world.is_killed.store(true, Ordering::SeqCst);
+        process.strike();
         sleep(DRAIN).await;
         tasks.abort_all();
         while let Some(ended) = tasks.join_next().await {
             match ended {
                 Ok(Err(Problem::Wrong(reason))) => problems.push(reason),
+                Ok(Err(Problem::Refused(reason))) if !is_failing => problems.push(reason),
                 Ok(_) => {}
                 Err(error) if error.is_cancelled() => {}
                 Err(error) => problems.push(error.to_string()),
@@ -208,6 +232,11 @@ impl Life {
     async fn compare_at_the_end(&mut self) -> Result<(), String> {
         let devices = self.devices();
         let mut process = self.start();
+        if self.shadow.as_ref().is_some_and(Shadow::is_failing) {
+            drop(process);
+            self.cut_power();
+            process = self.start();
+        }
         let import = self.world.imports.begun();
         let listeners = process.ready().await.ok_or("the gateway ended by itself")?;
         if self.world.imports.acknowledged() == 0 {
@@ -253,9 +282,7 @@ impl Life {
         ));
         self.world.is_killed.store(true, Ordering::SeqCst);
         process.kill();
-        if let Some(shadow) = &mut self.shadow {
-            shadow.cut_power(&self.world.data());
-        }
+        self.cut_power();
 
         let out = self.world.folder().join("out");
         let exported = command(
@@ -306,7 +333,7 @@ async fn operate(world: &World, listeners: Listeners, mut random: Random) -> Res
     loop {
         sleep(random.milliseconds(0, 300)).await;
         let is_growing = random.percent(15);
-        world.import(is_growing).await.map_err(Problem::Gone)?;
+        world.import(is_growing).await.map_err(Problem::Refused)?;
         check_asset(world, Phone::new(0), listeners.phones).await?;
         if is_growing && let Some(phone) = world.imports.newcomers().last() {
             get(phone, listeners.phones, &phone.file_name()).await?;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
@@ -39,6 +39,8 @@ const ADDED_PROFILES: usize = 2;
 pub(crate) enum Problem {
     /// The gateway does not answer; all is well if it was killed.
     Gone(String),
+    /// The gateway refuses what it should do; all is well if its disk is broken.
+    Refused(String),
     /// The gateway broke a promise.
     Wrong(String),
 }
@@ -46,7 +48,7 @@ pub(crate) enum Problem {
 impl From<ScriptError> for Problem {
     fn from(error: ScriptError) -> Self {
         match error {
-            ScriptError::Fault(_) => Self::Wrong(error.to_string()),
+            ScriptError::Fault(_) => Self::Refused(error.to_string()),
             _ => Self::Gone(error.to_string()),
         }
     }
@@ -68,23 +70,20 @@ pub(crate) struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// Compares, then changes one thing after the other. Counts up `compared` in between.
-    pub(crate) async fn play(
-        &mut self,
-        device: &mut Device,
-        compared: &AtomicUsize,
-    ) -> Result<(), Problem> {
+    /// Compares, then does one thing after the other.
+    pub(crate) async fn play(&mut self, device: &mut Device) -> Result<(), Problem> {
         device.set_patience(PATIENCE);
         if self.account.wake_path.is_none() {
             self.announce(device).await?;
         }
         self.compare(device).await?;
-        compared.fetch_add(1, Ordering::SeqCst);
+        self.world.acts.fetch_add(1, Ordering::SeqCst);
         loop {
             if !device.is_silent_for(Duration::ZERO).await {
                 self.take_session(device).await?;
             }
             self.act(device).await?;
+            self.world.acts.fetch_add(1, Ordering::SeqCst);
         }
     }
 
@@ -105,7 +104,10 @@ impl Part<'_> {
     /// Boots the phone until its device has told how it is woken.
     async fn announce(&mut self, device: &mut Device) -> Result<(), Problem> {
         self.fetch_own().await?;
-        self.take_session(device).await
+        while self.account.wake_path.is_none() {
+            self.take_session(device).await?;
+        }
+        Ok(())
     }
 
     async fn act(&mut self, device: &mut Device) -> Result<(), Problem> {
@@ -120,7 +122,9 @@ impl Part<'_> {
     /// A session in which the ACS changes a few things.
     async fn change(&mut self, device: &mut Device) -> Result<(), Problem> {
         let mut session = self.wake(device).await?;
-        self.greet(&mut session).await?;
+        if !self.greet(&mut session).await? {
+            return Ok(());
+        }
         for _ in 0..=self.random.below(3) {
             match self.random.below(10) {
                 0 | 1 => self.set_notification(&mut session).await?,
@@ -260,29 +264,25 @@ impl Part<'_> {
                     }
                 }
                 other => {
-                    return Err(Problem::Wrong(format!(
-                        "{}: a connection request got {other}",
-                        self.phone.serial()
-                    )));
+                    return self.refused(format!("a connection request got {other}"));
                 }
             }
         }
-        Err(Problem::Wrong(format!(
-            "{}: a connection request got 503 for ten seconds",
-            self.phone.serial()
-        )))
+        self.refused("a connection request got 503 for ten seconds".to_owned())
     }
 
     /// A session in which the ACS wants nothing.
     async fn take_session(&mut self, device: &mut Device) -> Result<(), Problem> {
         let mut session = device.session().await?;
-        self.greet(&mut session).await?;
-        session.end()?;
+        if self.greet(&mut session).await? {
+            session.end()?;
+        }
         Ok(())
     }
 
-    /// Goes on to the empty POST.
-    async fn greet(&mut self, session: &mut Session<'_>) -> Result<(), Problem> {
+    /// Goes on to the empty POST. False: the session was one of a gateway that is dead by now,
+    /// whose Inform was read late.
+    async fn greet(&mut self, session: &mut Session<'_>) -> Result<bool, Problem> {
         let inform = session.inform().clone();
         for command in ["M Download", "M Upload"] {
             for ordered in inform.command_keys(command) {
@@ -296,7 +296,12 @@ impl Part<'_> {
             let requester = ConnectionRequester::new(url)?;
             self.account.wake_path = Some(requester.target().to_owned());
         }
-        let mut exchange = session.respond_inform().await?;
+        let mut exchange = match session.respond_inform().await {
+            Err(ScriptError::Unexpected { seen, .. }) if seen.ends_with("of another session") => {
+                return Ok(false);
+            }
+            answered => answered?,
+        };
         while !exchange.is_empty_post() {
             let Some(message) = exchange.message.clone() else {
                 return self.wrong(format!("no message: {:?}", exchange.body));
@@ -318,7 +323,7 @@ impl Part<'_> {
                 self.world.tally.count("TransferComplete");
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// After the report of an Upload the file is there, and it is the phone's.
@@ -339,15 +344,20 @@ impl Part<'_> {
     /// Compares what is there with the account.
     async fn compare(&mut self, device: &mut Device) -> Result<(), Problem> {
         let before = self.world.imports.acknowledged().max(self.account.import);
-        let mut session = self.wake(device).await?;
-        self.greet(&mut session).await?;
-        let (state, servers) = read(&mut session, self.phone).await?;
         let mut queued = BTreeSet::new();
-        if self.account.has_open_order() {
-            let listed = session.all_queued_transfers().await?;
-            queued.extend(listed.into_iter().map(|transfer| transfer.command_key));
-        }
-        session.end()?;
+        let (state, servers) = loop {
+            let mut session = self.wake(device).await?;
+            if !self.greet(&mut session).await? {
+                continue;
+            }
+            let seen = read(&mut session, self.phone).await?;
+            if self.account.has_open_order() {
+                let listed = session.all_queued_transfers().await?;
+                queued.extend(listed.into_iter().map(|transfer| transfer.command_key));
+            }
+            session.end()?;
+            break seen;
+        };
         if self.phone.has_transfers() {
             self.compare_orders(&queued)?;
             let mut state = state;
@@ -413,7 +423,7 @@ impl Part<'_> {
         let before = self.world.imports.acknowledged().max(self.account.import);
         let response = self.get(&self.phone.file_name()).await?;
         if response.status != 200 {
-            return self.wrong(format!("its own file is answered with {}", response.status));
+            return self.refused(format!("its own file is answered with {}", response.status));
         }
         let text = String::from_utf8_lossy(&response.body).into_owned();
         let names = numbers_after(&text, "Name-");
@@ -449,7 +459,7 @@ impl Part<'_> {
         );
         let response = exchange(self.phone, self.listeners.phones, &request).await?;
         if !matches!(response.status, 200 | 201 | 204) {
-            return self.wrong(format!("a PUT is answered with {}", response.status));
+            return self.refused(format!("a PUT is answered with {}", response.status));
         }
         self.account.uploads.insert(name);
         self.world.tally.count("files sent");
@@ -458,6 +468,11 @@ impl Part<'_> {
 
     async fn get(&self, path: &str) -> Result<Response, Problem> {
         get(self.phone, self.listeners.phones, path).await
+    }
+
+    fn refused<T>(&self, reason: String) -> Result<T, Problem> {
+        let reason = format!("{}: {reason}", self.phone.serial());
+        Err(Problem::Refused(reason))
     }
 
     fn wrong<T>(&self, reason: String) -> Result<T, Problem> {
@@ -547,12 +562,15 @@ pub(crate) async fn check_asset(
 ) -> Result<(), Problem> {
     let at_least = world.imports.acknowledged();
     let response = get(phone, server, ASSET).await?;
+    if response.status != 200 {
+        let reason = format!("{ASSET} is answered with {}", response.status);
+        return Err(Problem::Refused(reason));
+    }
     let text = String::from_utf8_lossy(&response.body);
     let import = numbers_after(&text, "image ").first().copied().unwrap_or(0);
     if import < at_least || import > world.imports.begun() || response.body != asset(import) {
         return Err(Problem::Wrong(format!(
-            "{ASSET} is answered with {} and import {import}, where {at_least} to {} may be",
-            response.status,
+            "{ASSET} is that of import {import}, where {at_least} to {} may be",
             world.imports.begun()
         )));
     }

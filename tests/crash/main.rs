@@ -21,6 +21,7 @@ use std::sync::Arc;
 use crate::ledger::Tally;
 use crate::life::Life;
 use crate::random::Random;
+use crate::shadow::{Fault, Shadow};
 use crate::world::World;
 
 /// How often a fleet is killed before another begins.
@@ -41,7 +42,11 @@ fn seed() -> u64 {
     seed
 }
 
-async fn kill_fleets(kills: u64, has_shadow: bool) {
+async fn kill_fleets(kills: u64, fault: Option<Fault>) {
+    let library = shadow::library();
+    if fault.is_some() && library.is_none() {
+        return;
+    }
     let lanes = setting("CRASH_LANES").unwrap_or(3);
     let random = Random::new(seed());
     let tally = Arc::new(Tally::default());
@@ -49,13 +54,17 @@ async fn kill_fleets(kills: u64, has_shadow: bool) {
     let mut running = tokio::task::JoinSet::new();
     for lane in 0..lanes {
         let (random, tally) = (random.branch(lane), Arc::clone(&tally));
+        let library = library.clone();
         let mut left = kills / lanes + u64::from(lane < kills % lanes);
         running.spawn(async move {
             let mut fleet = 0;
             while left > 0 {
                 let kills = left.min(KILLS_OF_A_FLEET);
                 let world = World::new(Arc::clone(&tally), "").await;
-                let shadow = has_shadow.then(|| shadow::Shadow);
+                let library = library.clone();
+                let shadow = fault.zip(library).map(|(fault, library)| {
+                    Shadow::new(library, world.folder(), &world.data(), fault)
+                });
                 let life = Life::new(world, random.branch(fleet), shadow);
                 if let Err(reason) = Box::pin(life.run(kills)).await {
                     panic!("fleet {fleet} of lane {lane}, {reason}");
@@ -75,7 +84,34 @@ async fn kill_fleets(kills: u64, has_shadow: bool) {
     println!("{tally} in {:?}", began.elapsed());
 }
 
+/// How often each of the runs below kills, when nobody says otherwise.
+const KILLS: u64 = 24;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_when_the_gateway_is_killed() {
-    kill_fleets(setting("CRASH_KILLS").unwrap_or(45), false).await;
+    kill_fleets(setting("CRASH_KILLS").unwrap_or(KILLS), None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_when_the_power_is_cut() {
+    let fault = Some(Fault::Power);
+    kill_fleets(setting("CRASH_KILLS").unwrap_or(KILLS), fault).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_when_writes_are_torn() {
+    let fault = Some(Fault::TornWrites);
+    kill_fleets(setting("CRASH_KILLS").unwrap_or(KILLS), fault).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_when_the_disk_is_full() {
+    let fault = Some(Fault::Full);
+    kill_fleets(setting("CRASH_KILLS").unwrap_or(KILLS), fault).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_when_writes_and_syncs_fail() {
+    let fault = Some(Fault::InputOutput);
+    kill_fleets(setting("CRASH_KILLS").unwrap_or(KILLS), fault).await;
 }

@@ -23,6 +23,8 @@ pub(crate) struct World {
     pub(crate) tally: Arc<Tally>,
     pub(crate) imports: Imports,
     numbers: AtomicU64,
+    /// How much the phones and their devices have done so far.
+    pub(crate) acts: AtomicU64,
     /// Set before the gateway is killed.
     pub(crate) is_killed: AtomicBool,
 }
@@ -81,6 +83,7 @@ impl World {
             tally,
             imports: Imports::default(),
             numbers: AtomicU64::new(0),
+            acts: AtomicU64::new(0),
             is_killed: AtomicBool::new(false),
         };
         let settings = format!(
