@@ -1,4 +1,5 @@
 //! The gateway killed under load, again and again, and compared with what it has promised.
+//! README.md here says what is compared, and how to run it for long.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod clock;
 mod fleet;
 mod ledger;
 mod life;
@@ -42,12 +44,13 @@ fn seed() -> u64 {
     seed
 }
 
-async fn kill_fleets(kills: u64, fault: Option<Fault>) {
+async fn kill_fleets(fault: Option<Fault>) {
+    let kills = setting("CRASH_KILLS").unwrap_or(KILLS);
     let library = shadow::library();
     if fault.is_some() && library.is_none() {
         return;
     }
-    let lanes = setting("CRASH_LANES").unwrap_or(3);
+    let lanes = setting("CRASH_LANES").unwrap_or(2);
     let random = Random::new(seed());
     let tally = Arc::new(Tally::default());
     let began = std::time::Instant::now();
@@ -60,7 +63,7 @@ async fn kill_fleets(kills: u64, fault: Option<Fault>) {
             let mut fleet = 0;
             while left > 0 {
                 let kills = left.min(KILLS_OF_A_FLEET);
-                let world = World::new(Arc::clone(&tally), "").await;
+                let world = World::new(Arc::clone(&tally)).await;
                 let library = library.clone();
                 let shadow = fault.zip(library).map(|(fault, library)| {
                     Shadow::new(library, world.folder(), &world.data(), fault)
@@ -71,7 +74,7 @@ async fn kill_fleets(kills: u64, fault: Option<Fault>) {
                 }
                 left -= kills;
                 fleet += 1;
-                println!("{:?}: {tally}", began.elapsed());
+                println!("after {:?}: {tally}", began.elapsed());
             }
         });
     }
@@ -81,37 +84,40 @@ async fn kill_fleets(kills: u64, fault: Option<Fault>) {
             panic!("{error}");
         }
     }
-    println!("{tally} in {:?}", began.elapsed());
+    println!("{fault:?}: {tally} in {:?}", began.elapsed());
 }
 
 /// How often each of the runs below kills, when nobody says otherwise.
-const KILLS: u64 = 24;
+const KILLS: u64 = 6;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_when_the_gateway_is_killed() {
-    kill_fleets(setting("CRASH_KILLS").unwrap_or(KILLS), None).await;
+    kill_fleets(None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_when_the_power_is_cut() {
-    let fault = Some(Fault::Power);
-    kill_fleets(setting("CRASH_KILLS").unwrap_or(KILLS), fault).await;
+    kill_fleets(Some(Fault::Power)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_when_writes_are_torn() {
-    let fault = Some(Fault::TornWrites);
-    kill_fleets(setting("CRASH_KILLS").unwrap_or(KILLS), fault).await;
+    kill_fleets(Some(Fault::TornWrites)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_when_the_disk_is_full() {
-    let fault = Some(Fault::Full);
-    kill_fleets(setting("CRASH_KILLS").unwrap_or(KILLS), fault).await;
+    kill_fleets(Some(Fault::Full)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_when_writes_and_syncs_fail() {
-    let fault = Some(Fault::InputOutput);
-    kill_fleets(setting("CRASH_KILLS").unwrap_or(KILLS), fault).await;
+    kill_fleets(Some(Fault::InputOutput)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn periodic_informs_come_on_when_the_clock_is_set_back() {
+    if let Some(library) = shadow::library() {
+        clock::periodic_informs_come_on(library).await;
+    }
 }

@@ -66,7 +66,7 @@ fn newcomer(number: u64) -> Phone {
 
 impl World {
     /// A folder with settings and a tree, and who stands around the gateway.
-    pub(crate) async fn new(tally: Arc<Tally>, more_settings: &str) -> Self {
+    pub(crate) async fn new(tally: Arc<Tally>) -> Self {
         let witness = Arc::new(Witness::default());
         let options = AcsOptions {
             observer: Some(witness.observer()),
@@ -94,7 +94,7 @@ impl World {
              [connection_request]\nlisten = \"127.0.0.1:0\"\nurl = \"http://127.0.0.1:7547\"\n\
              authentication = false\n\
              [transfers]\nallow = [\"127.0.0.0/8\"]\n\
-             [admin]\nlisten = \"127.0.0.1:0\"\n{more_settings}",
+             [admin]\nlisten = \"127.0.0.1:0\"\n",
             world.data(),
             world.acs.url(),
         );
@@ -113,6 +113,14 @@ impl World {
 
     pub(crate) fn tree(&self) -> PathBuf {
         self.folder.join("tree")
+    }
+
+    /// Sets the seconds between two periodic Informs, before the gateway is started.
+    pub(crate) fn set_period(&self, seconds: u64) {
+        let path = self.folder.join("trestle.toml");
+        let settings = fs::read_to_string(&path).unwrap();
+        let lines = format!("[acs]\nperiodic_inform_interval = {seconds}\n");
+        fs::write(path, settings.replace("[acs]\n", &lines)).unwrap();
     }
 
     /// A number that no other change of this fleet has.
