@@ -254,17 +254,17 @@ impl Life {
                 random: self.random.branch(0),
             };
             let done = Box::pin(part.compare_at_the_end(&mut device)).await;
-            done.map_err(|problem| format!("{problem:?}"))?;
+            done.map_err(|problem| problem.to_string())?;
             self.compare_uploads(phone, &account).await?;
             let file = get(phone, listeners.phones, &phone.file_name()).await;
-            let file = file.map_err(|problem| format!("{problem:?}"))?;
+            let file = file.map_err(|problem| problem.to_string())?;
             served.push((phone.file_name(), file.body));
         }
         for phone in self.world.imports.newcomers() {
             while !self.world.witness.has_bootstrapped(&phone.serial()) {
                 // It boots until its device has introduced itself.
                 let booted = get(phone, listeners.phones, &phone.file_name()).await;
-                let booted = booted.map_err(|problem| format!("{problem:?}"))?;
+                let booted = booted.map_err(|problem| problem.to_string())?;
                 if booted.status != 200 {
                     return Err(format!(
                         "{} is answered with {}",
@@ -278,7 +278,7 @@ impl Life {
         let asset = get(Phone::new(0), listeners.phones, ASSET).await;
         served.push((
             ASSET.to_owned(),
-            asset.map_err(|problem| format!("{problem:?}"))?.body,
+            asset.map_err(|problem| problem.to_string())?.body,
         ));
         self.world.is_killed.store(true, Ordering::SeqCst);
         process.kill();

@@ -1,6 +1,7 @@
 //! What one phone and its device do under load, and how they look after a restart.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -43,6 +44,16 @@ pub(crate) enum Problem {
     Refused(String),
     /// The gateway broke a promise.
     Wrong(String),
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone(reason) => write!(formatter, "gone: {reason}"),
+            Self::Refused(reason) => write!(formatter, "refused: {reason}"),
+            Self::Wrong(reason) => formatter.write_str(reason),
+        }
+    }
 }
 
 impl From<ScriptError> for Problem {
