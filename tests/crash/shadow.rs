@@ -92,7 +92,7 @@ impl Shadow {
         match self.fault {
             Fault::TornWrites => variables.push(("CRASH_TORN", "1".to_owned())),
             Fault::Full if self.is_failing() => {
-                let bytes = random.below(2 << 20);
+                let bytes = random.below(12 << 20);
                 variables.push(("CRASH_FULL_AFTER", bytes.to_string()));
             }
             Fault::InputOutput if self.is_failing() => {
