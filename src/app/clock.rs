@@ -1,7 +1,8 @@
 //! The system's clock: the one place that reads it.
 
 use std::num::NonZeroU16;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -60,13 +61,61 @@ impl Clock for SystemClock {
     reason = "everyone else gets the time from here"
 )]
 fn system_now() -> Timestamp {
-    Timestamp::now()
+    static STEADY: Mutex<Steady> = Mutex::new(Steady { told: None });
+    let mut steady = STEADY.lock().unwrap_or_else(PoisonError::into_inner);
+    steady.tell(Timestamp::now(), Instant::now())
+}
+
+/// Time that does not go back: what is due in an hour would be due much later otherwise when the
+/// system's clock is set back, and periodic Informs would stop for so long.
+///
+/// A clock that is set back is followed again once it has caught up, and after a restart.
+#[derive(Debug)]
+struct Steady {
+    /// What was told last, and when.
+    told: Option<(Timestamp, Instant)>,
+}
+
+impl Steady {
+    /// The time to tell when the system's clock says `wall`. `now` is the time of a clock that
+    /// nobody sets.
+    fn tell(&mut self, wall: Timestamp, now: Instant) -> Timestamp {
+        let time = match self.told {
+            Some((told, at)) if wall < told => {
+                let passed = now.saturating_duration_since(at);
+                told.checked_add(passed).unwrap_or(told)
+            }
+            _ => wall,
+        };
+        self.told = Some((time, now));
+        time
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use jiff::SignedDuration;
+
+    #[test]
+    fn time_goes_on_when_the_clock_is_set_back_and_follows_it_again_later() {
+        let (wall, began) = (Timestamp::from_second(1_000_000).unwrap(), Instant::now());
+        let hours = |hours| SignedDuration::from_hours(hours);
+        let seconds = Duration::from_secs;
+        let mut steady = Steady { told: None };
+        assert_eq!(steady.tell(wall, began), wall);
+        let back = wall - hours(3);
+        assert_eq!(
+            steady.tell(back, began + seconds(2)),
+            wall + SignedDuration::from_secs(2)
+        );
+        assert_eq!(
+            steady.tell(back, began + seconds(5)),
+            wall + SignedDuration::from_secs(5)
+        );
+        let ahead = wall + hours(1);
+        assert_eq!(steady.tell(ahead, began + seconds(6)), ahead);
+    }
 
     #[test]
     fn a_hastened_clock_is_as_far_ahead_as_its_speed_says() {

@@ -51,8 +51,8 @@ impl Workshop {
         let path = self.folder.join("trestle.toml");
         let settings = format!(
             "[store]\npath = {:?}\n[phones]\nhttp = \"127.0.0.1:0\"\n\
-             [acs]\nurl = {:?}\nproduct_class = \"Phone\"\nmax_sessions = {AT_ONCE}\nmax_sessions_per_second = 20000\n\
-             periodic_inform_interval = {interval}\n\
+             [acs]\nurl = {:?}\nproduct_class = \"Phone\"\nmax_sessions = {AT_ONCE}\n\
+             max_sessions_per_second = 20000\nperiodic_inform_interval = {interval}\n\
              [connection_request]\nlisten = \"127.0.0.1:0\"\n\
              [admin]\nlisten = \"127.0.0.1:0\"\n",
             self.data(),
