@@ -148,11 +148,16 @@ mod tests {
     fn a_store_that_was_rewritten_often_gets_smaller_and_keeps_every_record() {
         let dir = tempfile::tempdir().unwrap();
         let value = |round: u32, number: u32| {
-            let mut bytes = vec![0; 3000 + 60_000 * usize::from(number == 7)];
-            for (place, byte) in bytes.iter_mut().enumerate() {
-                *byte = (place as u32).wrapping_mul(2_654_435_761 + round * 77 + number) as u8;
-            }
-            bytes
+            let length = 3000 + 60_000 * usize::from(number == 7);
+            let mut state = u64::from(round * 1000 + number);
+            // Bytes that do not compress.
+            let bytes = std::iter::repeat_with(|| {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                (state >> 33) as u8
+            });
+            bytes.take(length).collect::<Vec<u8>>()
         };
         let store = SledStore::open(dir.path(), StoreOptions::default()).unwrap();
         for round in 0..20 {
