@@ -35,6 +35,7 @@ mod lightweight;
 mod live;
 mod log_view;
 mod misses;
+mod named_view;
 mod notifications;
 mod objects;
 mod overview;

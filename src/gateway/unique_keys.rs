@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::view::View;
 use crate::cwmp::{FaultCode, ParameterFault};
-use crate::datamodel::{Entry, ObjectPath, ParameterPath, Table, UniqueKey};
+use crate::datamodel::{Entry, ObjectPath, ParameterPath, Schema, Table, UniqueKey};
 
 /// What a call would set, by path.
 pub(super) type Wanted<'c> = BTreeMap<&'c str, &'c str>;
@@ -24,6 +24,31 @@ pub(super) fn clashes(view: &View, wanted: &Wanted<'_>, now: Timestamp) -> Vec<P
         })
     });
     clashes.collect()
+}
+
+/// Whether a parameter is one of those that must differ between rows, or says whether that counts.
+pub(super) fn is_in_a_key(schema: &Schema, path: &ParameterPath) -> bool {
+    let mut object = path.parent();
+    while let Some(row) = object {
+        object = row.parent();
+        let table = schema.entry(row.as_str()).and_then(Entry::table);
+        let (Some(table), Some(name)) = (table, path.as_str().strip_prefix(row.as_str())) else {
+            continue;
+        };
+        if table
+            .unique_keys
+            .iter()
+            .any(|key| is_concerned(table, key, name))
+        {
+            return true;
+        }
+    }
+    false
+}
+
+fn is_concerned(table: &Table, key: &UniqueKey, name: &str) -> bool {
+    let is_member = key.parameters.iter().any(|member| member == name);
+    is_member || key.functional && table.enable.as_deref() == Some(name)
 }
 
 /// The data model as it is, and as the call would make it.
@@ -46,10 +71,8 @@ impl Model<'_> {
             ) else {
                 continue;
             };
-            let concerned = table.unique_keys.iter().filter(|key| {
-                let is_member = key.parameters.iter().any(|member| member == name);
-                is_member || key.functional && table.enable.as_deref() == Some(name)
-            });
+            let keys = table.unique_keys.iter();
+            let concerned = keys.filter(|key| is_concerned(table, key, name));
             for key in concerned {
                 if !self.is_news(&row, table, key) || !self.binds(&row, table, key, true) {
                     continue;

@@ -67,7 +67,11 @@ impl Gateway {
     ) -> Result<bool, Fault> {
         self.change(mac, |draft, live| {
             let names = parameters.iter().map(|parameter| parameter.name.as_str());
-            let view = self.view_naming(mac, live, names, false)?;
+            let names: Vec<&str> = names.collect();
+            let view = match self.view_to_set(draft, live, &names)? {
+                Some(view) => Arc::new(view),
+                None => self.view_naming(mac, live, names, false)?,
+            };
             let checked = self.check(draft, &view, &parameters)?;
             draft.set_by_acs = checked.paths();
             draft.author = ChangeAuthor::Acs;
@@ -96,7 +100,12 @@ impl Gateway {
             })
             .collect();
         self.change(mac, |draft, live| {
-            let view = self.view(mac, live)?;
+            let names = parameters.iter().map(|parameter| parameter.name.as_str());
+            let names: Vec<&str> = names.collect();
+            let view = match self.view_to_set(draft, live, &names)? {
+                Some(view) => Arc::new(view),
+                None => self.view(mac, live)?,
+            };
             draft.author = ChangeAuthor::Operator;
             Ok(self.set_on(draft, &view, &parameters)?)
         })
