@@ -138,7 +138,13 @@ async fn gateway(folder: &Path) -> Gateway {
         .await
         .expect("an import");
     for number in 0..PHONES {
-        let request = FetchRequest::new(format!("cfg{}.xml", mac(number)), PHONE);
+        let mac = mac(number);
+        let request = FetchRequest {
+            user_agent: Some(format!(
+                "Grandstream Model HW GXP2170 SW 1.0.11.35 DevId {mac}"
+            )),
+            ..FetchRequest::new(format!("cfg{mac}.xml"), PHONE)
+        };
         let FetchAnswer::File { receipt, .. } = gateway.fetch(request).await else {
             continue;
         };

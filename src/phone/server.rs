@@ -276,6 +276,10 @@ fn greet(
     let plain = connection.downcast_ref::<TcpStream>();
     let stream = plain.or_else(|| secure.map(|stream| stream.get_ref().0));
     if let Some(stream) = stream {
+        // Else the last part of a large file waits until the phone acknowledges what is before it.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps its delay");
+        }
         connections.watch_here();
         data.insert(connections.add(stream));
     }

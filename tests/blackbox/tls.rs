@@ -233,3 +233,64 @@ async fn a_phones_certificate_proves_its_names_or_nothing_and_never_ends_the_han
         assert!(Instant::now() < deadline, "{}", bench.gateway_text());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_with_its_own_address_admits_a_phone_and_nobody_else() {
+    if !are_there(&["openssl", "curl"]) {
+        return;
+    }
+    let bench = Bench::set().await;
+    let folder = bench.folder();
+    certificate(folder, "default", "prov.example.net", EC);
+    certificate(folder, "vendor", "Vendor CA", EC);
+    certificate(folder, "other", "Other CA", EC);
+    for (name, authority, subject) in [
+        ("phone", "vendor", "000B82A1B2C3"),
+        ("neighbour", "vendor", "000B82A1B2C4"),
+        ("forged", "other", "000B82A1B2C3"),
+    ] {
+        openssl(
+            folder,
+            &format!(
+                "req -newkey {EC} -nodes -subj '/CN={subject}' -keyout {name}.key -out {name}.csr"
+            ),
+        );
+        let names = format!("subjectAltName=DNS:{subject}.phones.example\n");
+        fs::write(folder.join("names.cnf"), names).unwrap();
+        openssl(
+            folder,
+            &format!(
+                "x509 -req -in {name}.csr -set_serial 1 -CA {authority}.pem \
+                 -CAkey {authority}.key -days 30 -out {name}.pem \
+                 -extfile names.cnf"
+            ),
+        );
+    }
+    let file = |name: &str| folder.join(name).display().to_string();
+    bench.add_phone_settings(&format!(
+        "https = \"127.0.0.1:0\"\ntls_cert = {:?}\ntls_key = {:?}\nclient_ca = {:?}\n\
+         proof = \"certificate\"\nuntil_used = \"refuse\"",
+        file("default.pem"),
+        file("default.key"),
+        file("vendor.pem"),
+    ));
+    let gateway = bench.serve();
+    let server = gateway.listener("phones https");
+    let url = format!("https://{server}/cfg000b82a1b2c3.xml");
+    let fetch = |name: &str| {
+        let [cert, key] = ["pem", "key"].map(|end| file(&format!("{name}.{end}")));
+        status(&["-k", "--cert", &cert, "--key", &key, &url])
+    };
+    assert_eq!(status(&["-k", &url]), "404", "without one");
+    assert_eq!(fetch("neighbour"), "404");
+    assert_eq!(fetch("forged"), "404");
+    assert_eq!(fetch("phone"), "200");
+    let plain = format!("http://{}/cfg000b82a1b2c3.xml", gateway.phones_http());
+    assert_eq!(
+        status(&[&plain]),
+        "404",
+        "where no certificate can be shown"
+    );
+    let shown = bench.show("000b82a1b2c3");
+    assert_eq!(shown["access"]["refused"]["count"], 4, "{shown:#}");
+}

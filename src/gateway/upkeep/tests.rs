@@ -254,8 +254,10 @@ async fn a_damaged_device_stops_one_phone_and_an_import_keeps_what_it_replaces()
 
 #[tokio::test]
 async fn a_file_whose_bytes_are_gone_is_not_told_to_be_no_file() {
-    // Nobody has fetched it yet: what was served lately is in memory.
-    let (_folder, gateway) = filled().await;
+    let (folder, gateway) = filled().await;
+    // What was served lately is in memory, and goes with the gateway.
+    drop(gateway);
+    let gateway = self::gateway(folder.path());
     write(&gateway, |batch| {
         batch.delete(Table::Document, FILE.as_bytes())
     });
