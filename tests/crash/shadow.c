@@ -193,6 +193,12 @@ __attribute__((constructor)) static void begin(void) {
     snprintf(shadow, sizeof shadow, "%s", path);
     has_shadow = 1;
     take_over("");
+    /* Killed before this, the process has written nothing: the folder is the disk's. */
+    char mark[PATH_MAX];
+    snprintf(mark, sizeof mark, "%s/taken", shadow);
+    int file = syscall(SYS_openat, AT_FDCWD, mark, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    if (file < 0) die(mark);
+    syscall(SYS_close, file);
 }
 
 static struct change *push(struct node *node, off_t offset, size_t length, const char *bytes) {

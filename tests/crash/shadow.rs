@@ -1,6 +1,7 @@
 //! The disk as a power cut, a full device or a broken one makes it: `shadow.c`, preloaded.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -106,10 +107,15 @@ impl Shadow {
 
     /// What the gateway left in its folder becomes what the disk has of it.
     pub(crate) fn cut_power(&mut self) {
-        if self.has_copy() {
-            // It is not there when the gateway was killed before it made it.
+        // Without the mark the gateway was killed before it wrote anything, and its folder is as it
+        // was.
+        if self.has_copy() && self.folder.join("taken").exists() {
+            // Neither is there when the gateway was killed before it made its folder.
             let _ = fs::remove_dir_all(&self.data);
-            fs::rename(self.folder.join("tree"), &self.data).unwrap();
+            match fs::rename(self.folder.join("tree"), &self.data) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                moved => moved.unwrap(),
+            }
         }
     }
 }
