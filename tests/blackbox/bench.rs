@@ -42,11 +42,12 @@ impl Bench {
         let files = FileServer::start(None).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         copy_tree(&fixtures(), &folder.path().join("tree"));
+        // A periodic Inform that nobody has asked for would come into the middle of some test.
         let settings = format!(
             "[store]\npath = {:?}\n\
              [phones]\nhttp = \"127.0.0.1:0\"\n\
              [acs]\nurl = {:?}\nusername = {CPE_USERNAME:?}\npassword = {CPE_PASSWORD:?}\n\
-             {acs_lines}\n\
+             periodic_inform_interval = 4000000000\n{acs_lines}\n\
              [connection_request]\nlisten = \"127.0.0.1:0\"\n{connection_request_lines}\n\
              [transfers]\nallow = [\"127.0.0.0/8\"]\n\
              [admin]\nlisten = \"127.0.0.1:0\"\n",
