@@ -41,7 +41,6 @@ mod deliveries;
 mod delivery;
 mod devices;
 mod explain;
-mod four_makers;
 mod gateway_cpe;
 mod guessing;
 mod handover;
