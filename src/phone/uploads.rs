@@ -15,6 +15,8 @@ use crate::gateway::UploadRefusal;
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bodies at once: each may be in memory as a whole.
 const MAXIMUM_AT_ONCE: usize = 4;
+/// How long a phone waits for its turn. Few try again when they are sent away.
+const PLACE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Places for bodies.
 #[derive(Debug, Clone)]
@@ -41,7 +43,7 @@ pub(super) async fn take<S: UploadTarget>(
         Ok(permit) => permit,
         Err(refusal) => return refused(refusal),
     };
-    let Ok(_place) = places.0.try_acquire() else {
+    let Ok(Ok(_place)) = tokio::time::timeout(PLACE_TIMEOUT, places.0.acquire()).await else {
         return HttpResponse::ServiceUnavailable()
             .insert_header((header::RETRY_AFTER, "10"))
             .finish();

@@ -111,7 +111,6 @@ async fn nothing_acknowledged_is_lost_when_the_disk_is_full() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "fails in long runs, and it is not known yet why"]
 async fn nothing_acknowledged_is_lost_when_writes_and_syncs_fail() {
     kill_fleets(Some(Fault::InputOutput)).await;
 }

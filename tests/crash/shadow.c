@@ -194,7 +194,7 @@ __attribute__((constructor)) static void begin(void) {
     has_shadow = 1;
     take_over("");
     /* Killed before this, the process has written nothing: the folder is the disk's. */
-    char mark[PATH_MAX];
+    char mark[PATH_BYTES + 64];
     snprintf(mark, sizeof mark, "%s/taken", shadow);
     int file = syscall(SYS_openat, AT_FDCWD, mark, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
     if (file < 0) die(mark);
