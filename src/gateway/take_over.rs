@@ -327,11 +327,7 @@ impl Gateway {
             let documents = draft.documents(self)?;
             if documents.own_file.imported_hash != content_hash {
                 documents.replace_own(&pack, document, seal);
-                documents.own_file_is_based_on(content_hash);
-                if ContentHash::of(&documents.own_bytes()) != content_hash {
-                    // The next merge needs it.
-                    self.inner.assets.put(content)?;
-                }
+                documents.own_file_is_based_on(content);
             }
             if has_moved {
                 documents.move_own(known.own_file, classified.role);

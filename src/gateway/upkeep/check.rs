@@ -135,6 +135,7 @@ impl Check<'_> {
             Table::Upstream => self.upstream(key, value),
             // It is there because it could not be read.
             Table::SetAside => Vec::new(),
+            Table::Imported => self.imported(key, value),
         }
     }
 
@@ -179,6 +180,7 @@ pub(super) fn subject(table: Table, key: &[u8]) -> String {
         | Table::Log
         | Table::Syslog
         | Table::Upload
+        | Table::Imported
         | Table::Quarantine => key.first_chunk::<6>(),
         _ => None,
     };
