@@ -176,7 +176,7 @@ fn only(document: Document) -> Layers {
     let layer = Layer {
         path: "sample".to_owned(),
         kind: LayerKind::Phone,
-        document,
+        document: document.into(),
     };
     Layers::new(vec![layer], true)
 }

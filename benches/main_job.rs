@@ -53,7 +53,7 @@ fn reading(fixture: &[u8]) {
         vec![Layer {
             path: "cfg000b82a1b2c3.xml".to_owned(),
             kind: LayerKind::Phone,
-            document: Document::parse(identity.dialect, fixture),
+            document: Document::parse(identity.dialect, fixture).into(),
         }],
         pack.merges_layers(),
     );

@@ -33,7 +33,7 @@ impl Phone {
         let layer = |path: &str, kind, content: &[u8]| Layer {
             path: path.to_owned(),
             kind,
-            document: Document::parse(Dialect::KeyValue, content),
+            document: Document::parse(Dialect::KeyValue, content).into(),
         };
         let layers = vec![
             layer("startup.cfg", LayerKind::Shared, shared.as_bytes()),

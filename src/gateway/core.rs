@@ -20,6 +20,7 @@ use super::misses::Misses;
 use super::own_cpe::{self, OwnCpe};
 use super::phones::{Contents, QuietPolls};
 use super::settings::GatewaySettings;
+use super::shared_documents::SharedDocuments;
 use super::syslog::Intake;
 use super::timed_queue::TimedQueue;
 use super::trace::Traces;
@@ -89,6 +90,7 @@ pub(super) struct Inner {
     known_lenses: Mutex<HashMap<VendorAndModel, Arc<Pack>>>,
     /// Files that phones have fetched lately.
     pub(super) contents: Contents,
+    pub(super) shared_documents: SharedDocuments,
     /// Lines of the phones' logs that are not written yet.
     pub(super) log_lines: WaitingLines,
     pub(super) traces: Traces,
@@ -182,6 +184,7 @@ impl Gateway {
                 access,
                 known_lenses: Mutex::new(HashMap::new()),
                 contents: Contents::default(),
+                shared_documents: SharedDocuments::default(),
                 log_lines: WaitingLines::default(),
                 traces: Traces::default(),
                 syslog: Intake::default(),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::tree::sealed;
 use crate::device::{FileContent, FileRecord, FileRole, TreePath};
@@ -28,7 +29,7 @@ pub(super) struct Documents {
     /// although its own file is the same.
     pub(super) a_layer_has_changed: bool,
     /// The own document before its first change.
-    before: Option<Document>,
+    before: Option<Arc<Document>>,
     /// The bytes that the own file is based on, when the change brings others than it had.
     pub(super) imported: Option<Vec<u8>>,
 }
@@ -129,7 +130,7 @@ impl Documents {
 
     fn keep_before(&mut self) {
         if self.before.is_none() {
-            self.before = self.layers.own().map(|own| own.document.clone());
+            self.before = self.layers.own().map(|own| Arc::clone(&own.document));
         }
     }
 

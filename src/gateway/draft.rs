@@ -523,7 +523,7 @@ impl Gateway {
         let Some(own) = documents.layers.own() else {
             return Ok(());
         };
-        documents.layers = self.layers(&record, own.document.clone(), &pack)?;
+        documents.layers = self.layers(&record, Arc::clone(&own.document), &pack)?;
         draft.derive_anew = true;
         Ok(())
     }

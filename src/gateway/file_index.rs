@@ -1,7 +1,7 @@
 //! Which shared files a phone reads beside its own.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::iter::{ParallelBridge as _, ParallelIterator as _};
 
@@ -21,10 +21,12 @@ pub(super) struct FileIndex {
 
 /// One shared file.
 #[derive(Debug, Clone)]
-struct SharedFile {
-    vendor: String,
-    dialect: Dialect,
-    model: Option<String>,
+pub(super) struct SharedFile {
+    /// Name of the mapping pack.
+    pub(super) vendor: String,
+    pub(super) dialect: Dialect,
+    /// Of whose phones it is; `None`: of all.
+    pub(super) model: Option<String>,
 }
 
 impl FileIndex {
@@ -116,7 +118,7 @@ impl Gateway {
     pub(super) fn layers(
         &self,
         record: &DeviceRecord,
-        own: Document,
+        own: impl Into<Arc<Document>>,
         pack: &Pack,
     ) -> Result<Layers, GatewayError> {
         let shared = self
@@ -127,15 +129,9 @@ impl Gateway {
             .read_by(record, pack);
         let mut layers = Vec::with_capacity(shared.len() + 1);
         for (path, file) in shared {
-            let Some(bytes) = self.file_bytes(&path)? else {
+            let Some(document) = self.shared_document(&path, &file)? else {
                 continue;
             };
-            let whose = Whose {
-                vendor: Some(&file.vendor),
-                model: file.model.as_deref(),
-                mac: None,
-            };
-            let (document, _) = self.open_document(&path, file.dialect, whose, bytes)?;
             layers.push(Layer {
                 path: path.to_string(),
                 kind: if file.model.is_some() {
@@ -149,7 +145,7 @@ impl Gateway {
         layers.push(Layer {
             path: record.own_file.to_string(),
             kind: LayerKind::Phone,
-            document: own,
+            document: own.into(),
         });
         Ok(pack.layers(layers))
     }

@@ -56,6 +56,7 @@ mod session_record;
 mod sessions;
 mod settings;
 mod shared_affixes;
+mod shared_documents;
 mod syslog;
 mod take_over;
 mod timed_queue;

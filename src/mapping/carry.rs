@@ -202,7 +202,7 @@ impl Pack {
                     let written = if outcome.is_ok() { in_order } else { layers };
                     return written
                         .own()
-                        .map_or_else(|| empty.clone(), |own| own.document.clone());
+                        .map_or_else(|| empty.clone(), |own| Document::clone(&own.document));
                 }
             };
             let before = changes.len();
@@ -238,7 +238,7 @@ impl Pack {
         let layer = Layer {
             path: String::new(),
             kind: LayerKind::Phone,
-            document: document.clone(),
+            document: document.clone().into(),
         };
         Layers::new(vec![layer], self.merges_layers())
     }

@@ -287,6 +287,6 @@ pub(super) fn layer(path: &str, kind: LayerKind, dialect: Dialect, text: &str) -
     Layer {
         path: path.to_owned(),
         kind,
-        document: Document::parse(dialect, text),
+        document: Document::parse(dialect, text).into(),
     }
 }

@@ -311,7 +311,7 @@ mod tests {
         let layer = Layer {
             kind: LayerKind::Phone,
             path: "own".to_owned(),
-            document: Document::parse(dialect, text.as_bytes()),
+            document: Document::parse(dialect, text.as_bytes()).into(),
         };
         Layers::new(vec![layer], false)
     }

@@ -349,7 +349,7 @@ pub(super) fn own_file(text: &str) -> Layers {
     let layer = Layer {
         path: "example.cfg".to_owned(),
         kind: LayerKind::Phone,
-        document: Document::parse(Dialect::KeyValue, text),
+        document: Document::parse(Dialect::KeyValue, text).into(),
     };
     Layers::new(vec![layer], true)
 }

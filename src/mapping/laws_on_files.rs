@@ -243,7 +243,7 @@ mod tests {
                 let layer = Layer {
                     path: file.clone(),
                     kind: LayerKind::Phone,
-                    document: Document::parse(identity.dialect, content),
+                    document: Document::parse(identity.dialect, content).into(),
                 };
                 let layers = Layers::new(vec![layer], pack.merges_layers());
                 let own_tree = with_own_trees.for_phone(pack.vendor(), None).unwrap();

@@ -230,7 +230,7 @@ mod tests {
         let layer = Layer {
             kind: LayerKind::Phone,
             path: "own".to_owned(),
-            document: Document::parse(dialect, text.as_bytes()),
+            document: Document::parse(dialect, text.as_bytes()).into(),
         };
         let mut layers = Layers::new(vec![layer], false);
         let rule = pack.provisioning(kind, protocol, Some(model)).unwrap();

@@ -440,7 +440,7 @@ mod tests {
                 let own = Layer {
                     path: name.to_owned(),
                     kind: LayerKind::Phone,
-                    document,
+                    document: document.into(),
                 };
                 let layers = pack.layers(vec![own]);
                 let rows = pack.rows(&layers, &Rows::default());

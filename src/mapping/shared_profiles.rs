@@ -24,7 +24,7 @@ fn phone(packs: &Packs) -> (&Pack, Layers) {
     let layer = Layer {
         path: NAME.to_owned(),
         kind: LayerKind::Phone,
-        document: Document::parse(identity.dialect, OWN),
+        document: Document::parse(identity.dialect, OWN).into(),
     };
     (pack, Layers::new(vec![layer], pack.merges_layers()))
 }

@@ -43,7 +43,7 @@ impl Pack {
             let mut layers = self.layers(vec![Layer {
                 path: file.name.clone(),
                 kind: LayerKind::Phone,
-                document,
+                document: document.into(),
             }]);
             let target = SyslogTarget {
                 host: "192.0.2.1",

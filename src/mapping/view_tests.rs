@@ -29,7 +29,7 @@ impl Phone {
         let layer = Layer {
             path: "own".to_owned(),
             kind: LayerKind::Phone,
-            document: Document::parse(dialect, text.as_bytes().to_vec()),
+            document: Document::parse(dialect, text.as_bytes().to_vec()).into(),
         };
         let layers = Layers::new(vec![layer], true);
         let rows = pack.rows(&layers, &Rows::default());

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,8 +29,8 @@ pub struct Layer {
     pub path: String,
     /// Whose settings it holds.
     pub kind: LayerKind,
-    /// The file.
-    pub document: Document,
+    /// The file. Phones share what they have in common.
+    pub document: Arc<Document>,
 }
 
 /// Which of its files a phone takes into account, and in which order it reads them: what it reads
@@ -135,7 +136,7 @@ impl Layers {
     pub fn own_mut(&mut self) -> Option<&mut Document> {
         let mut layers = self.layers.iter_mut();
         let own = layers.rfind(|layer| layer.kind == LayerKind::Phone);
-        own.map(|layer| &mut layer.document)
+        own.map(|layer| Arc::make_mut(&mut layer.document))
     }
 
     /// All layers, in the order in which the phone reads them.
@@ -189,7 +190,7 @@ mod tests {
         Layer {
             path: path.to_owned(),
             kind,
-            document: Document::parse(Dialect::KeyValue, text),
+            document: Document::parse(Dialect::KeyValue, text).into(),
         }
     }
 

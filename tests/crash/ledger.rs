@@ -225,6 +225,11 @@ impl Witness {
         }
     }
 
+    /// Whether an Inform with `0 BOOTSTRAP` has come, whatever became of its session.
+    pub(crate) fn has_begun(&self, serial: &str) -> bool {
+        self.lock().beginnings.contains_key(serial)
+    }
+
     pub(crate) fn has_bootstrapped(&self, serial: &str) -> bool {
         self.lock().bootstrapped.contains(serial)
     }

@@ -178,11 +178,12 @@ impl Life {
                     account: &mut account,
                     random,
                 };
-                Box::pin(part.play(&mut device)).await
+                let outcome = Box::pin(part.play(&mut device)).await;
+                (outcome, Some(device))
             });
         }
         let (world, random) = (Arc::clone(&self.world), self.random.branch(1_000));
-        tasks.spawn(async move { operate(&world, listeners, random).await });
+        tasks.spawn(async move { (operate(&world, listeners, random).await, None) });
         self.random.next();
 
         // After so much work, not after so much time: machines differ.
@@ -197,6 +198,8 @@ impl Life {
         tokio::pin!(blow);
         let is_failing = self.shadow.as_ref().is_some_and(Shadow::is_failing);
         let mut problems = Vec::new();
+        // Under script to the end, or the ACS would answer for them what no ledger has.
+        let mut devices = Vec::new();
         loop {
             let ended = tokio::select! {
                 () = &mut blow => break,
@@ -204,8 +207,11 @@ impl Life {
             };
             let was_there = process.is_there();
             match ended {
-                Ok(Err(Problem::Gone(_) | Problem::Refused(_))) if is_failing => {}
+                Ok((Err(Problem::Gone(_) | Problem::Refused(_)), device)) if is_failing => {
+                    devices.push(device);
+                }
                 ended => {
+                    let ended = ended.map(|(outcome, _)| outcome);
                     problems.push(format!("{ended:?}, the gateway was there: {was_there}"));
                     break;
                 }
@@ -217,8 +223,8 @@ impl Life {
         tasks.abort_all();
         while let Some(ended) = tasks.join_next().await {
             match ended {
-                Ok(Err(Problem::Wrong(reason))) => problems.push(reason),
-                Ok(Err(Problem::Refused(reason))) if !is_failing => problems.push(reason),
+                Ok((Err(Problem::Wrong(reason)), _)) => problems.push(reason),
+                Ok((Err(Problem::Refused(reason)), _)) if !is_failing => problems.push(reason),
                 Ok(_) => {}
                 Err(error) if error.is_cancelled() => {}
                 Err(error) => problems.push(error.to_string()),
@@ -261,8 +267,8 @@ impl Life {
             served.push((phone.file_name(), file.body));
         }
         for phone in self.world.imports.newcomers() {
-            while !self.world.witness.has_bootstrapped(&phone.serial()) {
-                // It boots until its device has introduced itself.
+            while !self.has_introduced_itself(phone).await? {
+                // It boots until then.
                 let booted = get(phone, listeners.phones, &phone.file_name()).await;
                 let booted = booted.map_err(|problem| problem.to_string())?;
                 if booted.status != 200 {
@@ -300,6 +306,25 @@ impl Life {
             }
         }
         Ok(())
+    }
+
+    /// Whether the device of a new phone has had its `0 BOOTSTRAP` taken: the ACS has seen the
+    /// session go on, or the gateway has it on disk that the Inform was answered, and was killed
+    /// before it went on.
+    async fn has_introduced_itself(&self, phone: Phone) -> Result<bool, String> {
+        let witness = &self.world.witness;
+        if witness.has_bootstrapped(&phone.serial()) {
+            return Ok(true);
+        }
+        if !witness.has_begun(&phone.serial()) {
+            return Ok(false);
+        }
+        let mac = phone.mac();
+        let arguments = ["device", "show", &mac, "--format", "json"].map(OsStr::new);
+        let shown = command(self.world.folder(), &arguments, ()).await;
+        let shown: serde_json::Value = serde_json::from_slice(&shown.stdout)
+            .map_err(|error| format!("device show {mac}: {error}, {shown:?}"))?;
+        Ok(shown["device"]["known_to_acs"] == true)
     }
 
     /// What a phone was told that it is kept has to be listed.

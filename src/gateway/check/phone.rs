@@ -295,13 +295,13 @@ fn layers_of(
         .map(|((path, document), _)| Layer {
             path: path.to_string(),
             kind: LayerKind::Shared,
-            document: Document::clone(document),
+            document: Arc::clone(document),
         })
         .collect();
     layers.push(Layer {
         path: path.to_string(),
         kind: LayerKind::Phone,
-        document,
+        document: document.into(),
     });
     pack.layers(layers)
 }

@@ -26,7 +26,8 @@ fuzz_target!(|bytes: &[u8]| {
         document: Document::parse(
             Dialect::ALL[usize::from(*dialect) % Dialect::ALL.len()],
             file,
-        ),
+        )
+        .into(),
     };
     let layers = Layers::new(vec![layer], pack.merges_layers());
     // What is written where depends on the name: so each input tries other parameters.
