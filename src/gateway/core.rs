@@ -24,7 +24,7 @@ use super::syslog::Intake;
 use super::timed_queue::TimedQueue;
 use super::trace::Traces;
 use super::transfers::SharedFetches;
-use super::upkeep::{Damages, LiveSize, restored_record};
+use super::upkeep::{Damages, LiveSize, as_damaged_device};
 use super::upload_store::UploadStore;
 use super::waking::Waking;
 use crate::device::{DeviceRecord, FileRecord, StoredParameters, TreePath};
@@ -257,7 +257,7 @@ impl Gateway {
     /// A device's record as it is stored; `None` for an unknown phone.
     pub(super) fn stored_record(&self, mac: Mac) -> Result<Option<Vec<u8>>, GatewayError> {
         let (table, key) = own_cpe::place_of(mac);
-        self.inner.store.get(table, &key).map_err(restored_record)
+        self.inner.store.get(table, &key).map_err(as_damaged_device)
     }
 
     pub(super) fn load_parameters(&self, mac: Mac) -> Result<StoredParameters, GatewayError> {
@@ -390,7 +390,7 @@ impl Gateway {
 fn read_device(
     entry: Result<(Vec<u8>, Vec<u8>), StoreError>,
 ) -> Result<(Mac, DeviceRecord), GatewayError> {
-    let (key, bytes) = entry.map_err(restored_record)?;
+    let (key, bytes) = entry.map_err(as_damaged_device)?;
     let mac = mac_of_key(&key)?;
     let record = decode(&bytes).map_err(|source| GatewayError::Damaged { mac, source })?;
     Ok((mac, record))
