@@ -6,12 +6,12 @@ use std::path::Path;
 use bytes::Bytes;
 
 use super::test_support::{self, Hands};
+use super::tests::MAC;
 use super::{FetchRequest, Gateway, GatewayError, GatewaySettings, UploadRefusal, UploadSettings};
 use crate::mapping::Packs;
 use crate::native::Mac;
 use crate::store::{AssetStore, ContentFolder};
 
-const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
 const MIB: usize = 1 << 20;
 
 fn open(folder: &Path, enabled: bool) -> Gateway {
