@@ -12,11 +12,8 @@ use super::access::Access;
 use super::arguments::{Format, Place};
 use super::exit::{CommandError, Ending};
 use super::output::{self, Bar};
-use crate::gateway::{ReindexReport, StoreCheckReport, StoreFinding, StoreStatus};
+use crate::gateway::{ReindexReport, StoreCheckReport, StoreStatus};
 use crate::store::{BackupSummary, CompactionError, StoreError, compact, restore, verify_backup};
-
-/// Findings that a person is shown; the JSON has more.
-const SHOWN_FINDINGS: usize = 50;
 
 /// What can be done with the store as a whole.
 #[derive(Subcommand)]
@@ -266,26 +263,11 @@ fn print_check(report: &StoreCheckReport) {
         .collect();
     output::line(&format!("findings: {}", kinds.join(", ")));
     output::line("");
-    print_findings(&report.findings, summary.findings.values().sum());
-}
-
-fn print_findings(findings: &[StoreFinding], all: u64) {
-    for finding in findings.iter().take(SHOWN_FINDINGS) {
-        output::line(&finding.to_string());
-    }
-    let left = all.saturating_sub(SHOWN_FINDINGS as u64);
-    if left > 0 {
-        output::line(&format!(
-            "and {left} more; --format json lists more of them"
-        ));
-    }
+    output::first_of(&report.findings, summary.findings.values().sum());
 }
 
 fn compact_store(place: &Place, format: Format) -> Result<Ending, CommandError> {
-    let settings = place.settings()?;
-    if !place.has_store()? {
-        return Err(no_store(&settings.store.path));
-    }
+    let settings = place.settings_of_store()?;
     let bar = Bar::new("compacting");
     let options = settings.store.options();
     let report = compact(&settings.store.path, &options, &|done, total| {
@@ -370,17 +352,10 @@ pub(super) async fn reindex(place: &Place, format: Format) -> Result<Ending, Com
                  removed, {} rows put right",
                 report.phones, report.changed, report.removed, report.rows
             ));
-            print_findings(&report.findings, report.findings.len() as u64);
+            output::first_of(&report.findings, report.findings.len() as u64);
         }
     }
     Ok(Ending::from_count(report.findings.len()))
-}
-
-fn no_store(folder: &Path) -> CommandError {
-    CommandError::new(format!(
-        "there is no store in {}; name its folder with --data",
-        folder.display()
-    ))
 }
 
 fn file_error(path: &Path, error: &io::Error) -> CommandError {
