@@ -24,7 +24,7 @@ use super::syslog::Intake;
 use super::timed_queue::TimedQueue;
 use super::trace::Traces;
 use super::transfers::SharedFetches;
-use super::upkeep::{Damages, LiveSize, as_damaged_device};
+use super::upkeep::{Damages, MeasuredSize, as_damaged_device};
 use super::upload_store::UploadStore;
 use super::waking::Waking;
 use crate::device::{DeviceRecord, FileRecord, StoredParameters, TreePath};
@@ -101,7 +101,7 @@ pub(super) struct Inner {
     /// Records that can't be read.
     pub(super) damages: Damages,
     /// How much of the database are records.
-    pub(super) live_size: LiveSize,
+    pub(super) live_size: MeasuredSize,
     /// What phones have sent.
     pub(super) uploads: Arc<UploadStore>,
     cells: Mutex<HashMap<Mac, Arc<tokio::sync::Mutex<Live>>>>,
@@ -189,7 +189,7 @@ impl Gateway {
                 quarantine_writes: TimedQueue::new(),
                 quiet_polls: QuietPolls::default(),
                 damages: Damages::default(),
-                live_size: LiveSize::default(),
+                live_size: MeasuredSize::default(),
                 uploads: Arc::new(uploads),
                 cells: Mutex::new(HashMap::new()),
             }),

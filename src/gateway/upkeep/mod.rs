@@ -18,4 +18,4 @@ pub use reindex::ReindexReport;
 pub use space::{SpaceRules, StoreStatus};
 
 pub(super) use damage::{Damages, as_damaged_device};
-pub(super) use space::LiveSize;
+pub(super) use space::MeasuredSize;
