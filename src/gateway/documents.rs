@@ -1,7 +1,7 @@
 //! The files of one phone, opened for a change.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 
 use super::tree::sealed;
 use crate::device::{FileContent, FileRecord, FileRole, TreePath};
@@ -29,6 +29,8 @@ pub(super) struct Documents {
     pub(super) a_layer_has_changed: bool,
     /// The own document before its first change.
     before: Option<Document>,
+    /// The bytes that the own file is based on, when the change brings others than it had.
+    pub(super) imported: Option<Vec<u8>>,
 }
 
 impl Documents {
@@ -41,6 +43,7 @@ impl Documents {
             moved_from: None,
             a_layer_has_changed: false,
             before: None,
+            imported: None,
         }
     }
 
@@ -99,10 +102,10 @@ impl Documents {
         pack.put_in_order(&mut self.layers);
     }
 
-    /// Says that the own file's present bytes hold all that the imported tree's, which have this
-    /// hash, has.
-    pub(super) fn own_file_is_based_on(&mut self, imported: ContentHash) {
-        self.own_file.imported_hash = imported;
+    /// Says that the own file's present bytes hold all that these of the imported tree have.
+    pub(super) fn own_file_is_based_on(&mut self, imported: &[u8]) {
+        self.own_file.imported_hash = ContentHash::of(imported);
+        self.imported = Some(imported.to_vec());
         self.is_changed = true;
     }
 
@@ -140,18 +143,16 @@ impl Documents {
 
 /// The keys whose last value is another one: a phone takes the last.
 fn changed_keys(before: &Document, after: &Document) -> String {
-    let values = |document: &Document| -> BTreeMap<String, String> {
+    fn values(document: &Document) -> HashMap<&str, Cow<'_, str>> {
         let settings = document.settings();
-        settings
-            .map(|one| (one.key.as_str().to_owned(), one.value.into_owned()))
-            .collect()
-    };
+        settings.map(|one| (one.key.as_str(), one.value)).collect()
+    }
     let (before, after) = (values(before), values(after));
     let changed: BTreeSet<&str> = before
         .iter()
         .filter(|(key, value)| after.get(*key) != Some(value))
         .chain(after.iter().filter(|(key, _)| !before.contains_key(*key)))
-        .map(|(key, _)| key.as_str())
+        .map(|(key, _)| *key)
         .collect();
     if changed.is_empty() {
         return "nothing that is a setting".to_owned();

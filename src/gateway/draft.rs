@@ -471,6 +471,9 @@ impl Gateway {
             None
         } else {
             live.view = None;
+            if let Some(session) = &mut live.session {
+                session.record.is_outdated = true;
+            }
             self.write_log(mac, &mut batch)?;
             let ticket = self.inner.store.commit(batch)?;
             self.count(&draft, has_new_row);
@@ -570,18 +573,18 @@ impl Gateway {
 
     fn write_own_file(&self, draft: &mut Draft, batch: &mut Batch) -> Result<(), GatewayError> {
         let is_known = draft.before.is_some();
-        let path = draft.record.own_file.clone();
+        let is_stored = draft.original.is_some() || draft.is_unreadable;
+        let (mac, path) = (draft.mac, draft.record.own_file.clone());
         let documents = draft.documents(self)?;
         if !documents.is_changed {
             return Ok(());
         }
         let bytes = documents.own_bytes().into_owned();
         let content_hash = ContentHash::of(&bytes);
-        let own_file = &mut documents.own_file;
-        if is_known {
-            let stored_at = documents.moved_from.as_ref().unwrap_or(&path);
-            self.keep_imported(stored_at, own_file, content_hash)?;
+        if is_stored {
+            self.keep_imported(mac, &path, documents, content_hash, batch)?;
         }
+        let own_file = &mut documents.own_file;
         let is_new = content_hash != own_file.content_hash || documents.a_layer_has_changed;
         if is_known && is_new {
             own_file.revision += 1;

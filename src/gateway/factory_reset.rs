@@ -8,15 +8,13 @@ use std::sync::Arc;
 use super::core::Gateway;
 use super::door::GatewayError;
 use super::draft::{Draft, conventional_username};
-use super::file_passwords::Whose;
 use super::live::Live;
 use super::random;
 use crate::cwmp::{Event, EventCode, Fault};
-use crate::device::{ChangeAuthor, CpeState, FileRecord, FileRole, RebootOrders, TreePath};
+use crate::device::{ChangeAuthor, CpeState, FileRecord, RebootOrders};
 use crate::mapping::Rows;
-use crate::native::{Document, Mac, Seal};
-use crate::store::AssetError;
-use crate::wire::{ContentHash, Secret};
+use crate::native::Mac;
+use crate::wire::Secret;
 
 impl Gateway {
     /// The ACS orders a reset; it is carried out when the session has ended (cwmp.md N11), also
@@ -106,47 +104,6 @@ impl Gateway {
             %mac, file = %path, asset = %before,
             "factory reset: the file is as it was imported; what it was is kept as an asset"
         );
-        Ok(())
-    }
-
-    /// The phone's own file as it was imported; `None` when its bytes are not kept, because it
-    /// was edited before they were.
-    pub(super) fn imported_document(
-        &self,
-        draft: &Draft,
-        path: &TreePath,
-        file: &FileRecord,
-    ) -> Result<Option<(Document, Option<Seal>)>, GatewayError> {
-        let FileRole::Phone { mac, dialect, .. } = file.role else {
-            return Ok(None);
-        };
-        let bytes = match self.inner.assets.read(&file.imported_hash) {
-            Ok(bytes) => bytes,
-            Err(AssetError::Missing { .. } | AssetError::Damaged { .. }) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let whose = Whose {
-            vendor: Some(&draft.record.vendor),
-            model: draft.record.model.as_deref(),
-            mac: Some(mac),
-        };
-        self.open_document(path, dialect, whose, bytes).map(Some)
-    }
-
-    /// Keeps the imported bytes of a phone's own file before it becomes another one.
-    ///
-    /// # Errors
-    /// [`GatewayError`] when they can't be read or kept.
-    pub(super) fn keep_imported(
-        &self,
-        path: &TreePath,
-        stored: &FileRecord,
-        new: ContentHash,
-    ) -> Result<(), GatewayError> {
-        if stored.is_edited() || new == stored.imported_hash {
-            return Ok(());
-        }
-        self.inner.assets.put(&self.content_bytes(path, stored)?)?;
         Ok(())
     }
 }

@@ -28,6 +28,7 @@ mod file_passwords;
 mod firmware;
 mod hand_over;
 mod import;
+mod imported_file;
 mod inform_parameters;
 mod inform_values;
 mod known_phones;

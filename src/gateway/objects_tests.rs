@@ -6,7 +6,7 @@ use crate::cwmp::{
     AcsRequest, CpeResponse, EventCode, Fault, FaultCode, ParameterInfo, SetAttribute, SetValue,
 };
 use crate::mapping::{Packs, Template};
-use crate::store::AssetError;
+use crate::store::Table;
 use crate::wire::ContentHash;
 
 const PROFILES: &str = "Device.Services.VoiceService.1.VoiceProfile.";
@@ -352,19 +352,12 @@ async fn a_factory_reset_is_carried_out_after_a_restart_of_the_gateway() {
     );
 }
 
-#[tokio::test]
-async fn without_the_imported_bytes_the_file_stays() {
-    let bench = announced().await;
-    let imported = ContentHash::of(&bench.own());
+async fn set_name_and_reset(bench: &Bench, before_reset: impl FnOnce()) {
     bench
         .set(&format!("{PROFILES}1.Name"), "by the ACS")
         .await
         .unwrap();
-    bench.gateway.inner.assets.read(&imported).unwrap();
-    bench.forget_assets();
-    let read = bench.gateway.inner.assets.read(&imported);
-    assert!(matches!(read, Err(AssetError::Missing { .. })));
-    let edited = bench.own();
+    before_reset();
     bench.gateway.wake(MAC).await;
     bench.informed().await;
     bench
@@ -373,9 +366,42 @@ async fn without_the_imported_bytes_the_file_stays() {
         .await
         .unwrap();
     bench.close().await;
+}
+
+#[tokio::test]
+async fn without_the_imported_bytes_the_file_stays() {
+    let bench = announced().await;
+    let imported = bench.own();
+    let mut edited = Vec::new();
+    set_name_and_reset(&bench, || {
+        assert_eq!(bench.take_imported(), imported);
+        edited = bench.own();
+    })
+    .await;
+    assert_ne!(edited, imported);
     assert_eq!(bench.own(), edited);
     assert_eq!(
         bench.informed().await,
         [EventCode::Bootstrap, EventCode::Boot]
     );
+}
+
+#[tokio::test]
+async fn imported_bytes_that_were_kept_as_an_asset_are_found() {
+    let bench = announced().await;
+    let imported = bench.own();
+    set_name_and_reset(&bench, || {
+        let kept = bench.take_imported();
+        bench.gateway.inner.assets.put(&kept).unwrap();
+    })
+    .await;
+    assert_eq!(bench.own(), imported);
+}
+
+#[tokio::test]
+async fn imported_bytes_go_when_the_file_is_as_it_was_imported() {
+    let bench = announced().await;
+    set_name_and_reset(&bench, || {}).await;
+    let store = &bench.gateway.inner.store;
+    assert_eq!(store.get(Table::Imported, &MAC.bytes()).unwrap(), None);
 }

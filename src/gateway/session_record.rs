@@ -1,5 +1,5 @@
-//! A device's record for the length of a session: decoded when it opens, and not again while the same
-//! bytes are stored. Most sessions change nothing.
+//! A device's record for the length of a session: read when it opens, and not again until a change
+//! of the device is written. Most sessions change nothing.
 
 use std::sync::Arc;
 
@@ -18,6 +18,8 @@ use crate::store::Record as _;
 pub(super) struct SessionRecord {
     pub(super) record: Arc<DeviceRecord>,
     pub(super) bytes: Vec<u8>,
+    /// Another one has been written since. Who writes one holds the device, and says so here.
+    pub(super) is_outdated: bool,
 }
 
 impl SessionRecord {
@@ -26,6 +28,7 @@ impl SessionRecord {
         Self {
             record: Arc::new(record),
             bytes,
+            is_outdated: false,
         }
     }
 }
@@ -41,12 +44,10 @@ impl Gateway {
         session: &RunningSession,
     ) -> Result<Draft, GatewayError> {
         let kept = &session.record;
-        match self.stored_record(mac)? {
-            Some(bytes) if bytes == kept.bytes => {
-                self.draft_of(mac, Arc::clone(&kept.record), bytes)
-            }
-            _ => self.draft(mac),
+        if kept.is_outdated {
+            return self.draft(mac);
         }
+        self.draft_of(mac, Arc::clone(&kept.record), kept.bytes.clone())
     }
 
     /// Takes it from the ACS that it has the Inform, when there is nothing to write about that: it
@@ -63,7 +64,7 @@ impl Gateway {
             return Ok(false);
         };
         let kept = &session.record;
-        if !self.is_up_to_date(mac, kept)? {
+        if !self.is_up_to_date(kept)? {
             return Ok(false);
         }
         let cpe = &kept.record.cpe;
@@ -107,7 +108,7 @@ impl Gateway {
         if session.is_heartbeat
             || came_meanwhile
             || has_to_be_written
-            || !self.is_up_to_date(mac, kept)?
+            || !self.is_up_to_date(kept)?
         {
             return Ok(false);
         }
@@ -124,11 +125,13 @@ impl Gateway {
     }
 
     /// Whether this is what is stored, and as this trestle with its present lenses stores it.
-    fn is_up_to_date(&self, mac: Mac, kept: &SessionRecord) -> Result<bool, GatewayError> {
-        let is_stored = self.stored_record(mac)?.as_ref() == Some(&kept.bytes);
+    fn is_up_to_date(&self, kept: &SessionRecord) -> Result<bool, GatewayError> {
         let is_of_today = kept.bytes.first() == Some(&DeviceRecord::VERSION);
+        if kept.is_outdated || !is_of_today {
+            return Ok(false);
+        }
         let lenses = self.lenses(&kept.record)?.id().to_string();
-        Ok(is_stored && is_of_today && kept.record.lenses == lenses)
+        Ok(kept.record.lenses == lenses)
     }
 }
 

@@ -360,11 +360,7 @@ impl Gateway {
             let documents = draft.documents(self)?;
             if is_another {
                 documents.replace_own(&pack, document, settings.seal);
-                documents.own_file_is_based_on(content_hash);
-                if ContentHash::of(&documents.own_bytes()) != content_hash {
-                    // The next merge needs it.
-                    self.inner.assets.put(settings.content)?;
-                }
+                documents.own_file_is_based_on(settings.content);
             }
             if has_moved {
                 documents.move_own(known.own_file, settings.role);

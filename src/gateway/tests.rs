@@ -17,6 +17,7 @@ use crate::cwmp::{
 };
 use crate::mapping::Packs;
 use crate::native::Mac;
+use crate::store::{Batch, Table};
 use crate::wire::Secret;
 
 pub(super) const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
@@ -113,15 +114,15 @@ impl Bench {
         }
     }
 
-    /// The content-addressed folder is emptied.
-    pub(super) fn forget_assets(&self) {
-        let assets = self.folder.path().join("assets");
-        for folder in std::fs::read_dir(assets).unwrap() {
-            let folder = folder.unwrap();
-            if folder.file_name() != "unfinished" {
-                std::fs::remove_dir_all(folder.path()).unwrap();
-            }
-        }
+    /// What the phone's own file was when it was imported, as it is kept; it is not kept any more
+    /// after this.
+    pub(super) fn take_imported(&self) -> Vec<u8> {
+        let store = &self.gateway.inner.store;
+        let imported = store.get(Table::Imported, &MAC.bytes()).unwrap().unwrap();
+        let mut batch = Batch::new();
+        batch.delete(Table::Imported, &MAC.bytes());
+        store.commit(batch).unwrap().wait().unwrap();
+        imported
     }
 
     pub(super) fn advance(&self, seconds: i64) {

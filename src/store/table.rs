@@ -38,11 +38,13 @@ pub enum Table {
     /// Records that could not be read and had to give their place to new ones: the bytes of the
     /// old ones, under the byte of their table and their key.
     SetAside = 0x0e,
+    /// The bytes of phones' own files as they were imported, of files that are others by now.
+    Imported = 0x0f,
 }
 
 impl Table {
     /// Every table, in the order of their bytes.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Meta,
         Self::Device,
         Self::File,
@@ -57,6 +59,7 @@ impl Table {
         Self::Upload,
         Self::Upstream,
         Self::SetAside,
+        Self::Imported,
     ];
 
     /// The byte that stands in front of this table's keys.
@@ -67,6 +70,15 @@ impl Table {
     /// The table that a byte stands for; `None` for a byte that this trestle does not know.
     pub fn of_byte(byte: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|table| table.byte() == byte)
+    }
+
+    /// The table whose values are like the ones of this: what is learned of those to make them
+    /// small holds for these.
+    pub(in crate::store) fn like(self) -> Self {
+        match self {
+            Self::Imported => Self::Document,
+            table => table,
+        }
     }
 
     /// The full key of a record: this table's byte, then the key.
@@ -95,6 +107,7 @@ impl fmt::Display for Table {
             Self::Upload => "upload",
             Self::Upstream => "upstream",
             Self::SetAside => "set aside",
+            Self::Imported => "imported",
         })
     }
 }
@@ -119,6 +132,6 @@ mod tests {
             assert!(table.byte() < 0x80, "{table}");
         }
         assert_eq!(Table::of_byte(0), None);
-        assert_eq!(Table::of_byte(0x0f), None);
+        assert_eq!(Table::of_byte(0x10), None);
     }
 }

@@ -131,6 +131,7 @@ impl Check<'_> {
             Table::Upstream => self.upstream(key, value),
             // It is there because it could not be read.
             Table::SetAside => Vec::new(),
+            Table::Imported => self.imported(key, value),
         }
     }
 
@@ -175,6 +176,7 @@ pub(super) fn subject(table: Table, key: &[u8]) -> String {
         | Table::Log
         | Table::Syslog
         | Table::Upload
+        | Table::Imported
         | Table::Quarantine => key.first_chunk::<6>(),
         _ => None,
     };

@@ -309,6 +309,26 @@ impl Check<'_> {
         })
     }
 
+    pub(super) fn imported(&self, key: &[u8], value: &[u8]) -> Findings {
+        let table = Table::Imported;
+        let findings = self.of_a_phone(table, key);
+        if !findings.is_empty() {
+            return findings;
+        }
+        let record = mac_of_key(key).map(|mac| self.gateway.load(mac));
+        // Device and file are told where they are looked at.
+        let Ok(Ok(Some((record, _)))) = record else {
+            return Vec::new();
+        };
+        match self.gateway.load_file(&record.own_file) {
+            Ok(Some(file)) if file.imported_hash != ContentHash::of(value) => {
+                let detail = "its bytes are not those that the phone's file was imported with";
+                one(StoreFindingKind::DamagedContent, table, key, detail)
+            }
+            _ => Vec::new(),
+        }
+    }
+
     fn of_a_phone(&self, table: Table, key: &[u8]) -> Findings {
         match mac_of_key(key) {
             Ok(mac) if self.is_known(mac) => Vec::new(),

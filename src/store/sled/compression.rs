@@ -75,7 +75,7 @@ impl Compression {
 
     /// The dictionary in force for a table.
     pub(super) fn in_force(&self, table: Table) -> Option<Arc<Dictionary>> {
-        self.dictionaries().in_force.get(&table).cloned()
+        self.dictionaries().in_force.get(&table.like()).cloned()
     }
 
     /// The stored form of a value.

@@ -27,8 +27,9 @@ use crate::store::{
 /// The format that this program writes: how keys and values lie in the database.
 ///
 /// 1 (trestle 0.1): values as they are, long ones in pieces with a SHA-256. 2: values may be
-/// compressed, also against dictionaries that lie in the database.
-const FORMAT: u32 = 2;
+/// compressed, also against dictionaries that lie in the database. 3: files as they were imported
+/// have a table.
+const FORMAT: u32 = 3;
 const TREE: &str = "trestle";
 /// Can never be changed for a directory that exists (facts/rust-stack.md §2.3 rule 2).
 const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
@@ -199,9 +200,9 @@ impl SledStore {
         };
         match found.try_into().map(u32::from_be_bytes) {
             Ok(FORMAT) => Ok(()),
-            // What format 1 wrote is read as it is. Older programs must refuse the store before the
-            // first value is there that they can't read.
-            Ok(1) => self.mark_format(),
+            // What older formats wrote is read as it is. Older programs must refuse the store before
+            // the first value is there that they can't read.
+            Ok(1 | 2) => self.mark_format(),
             Ok(found) if found > FORMAT => Err(StoreError::NewerFormat {
                 dir: dir.to_owned(),
                 found,
@@ -528,8 +529,11 @@ impl Store for SledStore {
             let Some(write) = write.filter(|_| *changed && table != Table::Meta) else {
                 continue;
             };
-            if let Some(samples) = self.samples.note(table, write.value, write.form.len()) {
-                self.trainer.order(table, samples);
+            if let Some(samples) = self
+                .samples
+                .note(table.like(), write.value, write.form.len())
+            {
+                self.trainer.order(table.like(), samples);
             }
         }
         Ok(done.ticket)

@@ -231,7 +231,7 @@ fn a_store_of_format_1_is_read_and_then_refused_by_older_programs() {
     let store = open(dir.path());
     assert_eq!(
         store.tree.get(b"\x01format").unwrap().unwrap(),
-        b"\0\0\0\0\x02"
+        b"\0\0\0\0\x03"
     );
     assert_eq!(
         store.get(Table::Device, b"phone").unwrap().unwrap(),

@@ -394,7 +394,7 @@ fn a_newer_format_is_refused() {
         panic!("it was opened");
     };
     assert!(
-        matches!(error, StoreError::NewerFormat { found, known, .. } if found == 3 && known == 2),
+        matches!(error, StoreError::NewerFormat { found, known, .. } if found == FORMAT + 1 && known == FORMAT),
         "{error}"
     );
 }
