@@ -10,7 +10,9 @@
     reason = "a benchmark that can not go on has nothing better to do"
 )]
 
-use std::fs;
+#[path = "support/status.rs"]
+mod status;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
@@ -258,8 +260,5 @@ async fn measure(folder: &Path) {
 
 /// Memory of this process that is in RAM, in bytes.
 fn resident() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    kilobytes.expect("a size") << 10
+    status::size("self", "VmRSS")
 }

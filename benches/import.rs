@@ -8,32 +8,28 @@
     reason = "a benchmark that can not go on has nothing better to do"
 )]
 
+#[path = "support/gateway.rs"]
+mod gateway;
+#[path = "support/raw_writes.rs"]
+mod raw_writes;
+#[path = "support/status.rs"]
+mod status;
+
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs;
 use std::hint::black_box;
-use std::io::Write as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use trestle::gateway::{Clock, Gateway, GatewaySettings, ImportOptions};
-use trestle::mapping::Packs;
-use trestle::store::{AssetStore, SledStore, Store, StoreOptions};
+use trestle::gateway::{GatewaySettings, ImportOptions};
+
+use raw_writes::raw_writes;
 
 const FILES: u64 = 5_000;
 /// Settings of one file, most of them of the template that all phones share.
 const SETTINGS: u32 = 262;
 /// Bytes of one raw write, as large as what one flush takes with it.
-const WRITE_BYTES: u64 = 1 << 20;
-
-struct Standing;
-
-impl Clock for Standing {
-    fn now(&self) -> Timestamp {
-        Timestamp::UNIX_EPOCH
-    }
-}
+const WRITE_BYTES: usize = 1 << 20;
 
 fn main() {
     let files = std::env::var("FILES").ok();
@@ -49,25 +45,16 @@ fn main() {
         }
     });
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let data = folder.path().join("data");
-    let store = SledStore::open(&data, StoreOptions::default()).expect("a store");
-    let store: Arc<dyn Store> = Arc::new(store);
-    let gateway = Gateway::open(
-        Arc::clone(&store),
-        AssetStore::open(&data).expect("a folder of assets"),
-        Packs::embedded().expect("the packs are right"),
-        GatewaySettings::default(),
-        Arc::new(Standing),
-    );
-    let gateway = gateway.expect("a gateway");
+    let gateway = gateway::open(&folder.path().join("data"), GatewaySettings::default());
     let import = || {
         let imported = gateway.import(&tree, ImportOptions::default(), &|_, _| {});
         runtime.block_on(imported).expect("an import").summary
     };
     let first = timed(|| assert_eq!(import().added, files));
     let again = timed(|| assert_eq!(import().unchanged, files));
-    let stored = store.size_on_disk().expect("the size of the store");
-    let writing = raw_writes(folder.path(), stored);
+    let stored = gateway.store_status().expect("the size of the store").size;
+    let writes = stored.div_ceil(WRITE_BYTES as u64);
+    let writing = raw_writes(folder.path(), writes, WRITE_BYTES);
 
     println!(
         "reading the files, writing {} MB      {:>8.2} s + {:.2} s",
@@ -77,9 +64,8 @@ fn main() {
     );
     tell("import", files, first, reading + writing);
     tell("import again, unchanged", files, again, reading);
-    if let Some(peak) = memory_peak() {
-        println!("largest memory (RSS)                   {peak}");
-    }
+    let peak = status::size("self", "VmHWM") >> 20;
+    println!("largest memory (RSS)                 {peak:>8} MiB");
 }
 
 fn tell(what: &str, files: u64, taken: Duration, limit: Duration) {
@@ -118,28 +104,8 @@ fn write_tree(tree: &Path, files: u64) -> u64 {
     bytes
 }
 
-fn raw_writes(folder: &Path, bytes: u64) -> Duration {
-    let mut file = File::create(folder.join("raw")).expect("a file");
-    let content = vec![7; usize::try_from(WRITE_BYTES).expect("a size")];
-    timed(|| {
-        for _ in 0..bytes.div_ceil(WRITE_BYTES) {
-            file.write_all(&content).expect("a write");
-            file.sync_data().expect("a sync");
-        }
-    })
-}
-
 fn timed(work: impl FnOnce()) -> Duration {
     let started = Instant::now();
     work();
     started.elapsed()
-}
-
-/// What Linux says of the largest memory of this process.
-fn memory_peak() -> Option<String> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().to_owned())
 }

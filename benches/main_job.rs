@@ -6,31 +6,26 @@
     reason = "a benchmark that can not go on has nothing better to do"
 )]
 
-use std::fs::{self, File};
-use std::io::Write as _;
+#[path = "support/gateway.rs"]
+mod gateway;
+#[path = "support/raw_writes.rs"]
+mod raw_writes;
+
+use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use trestle::gateway::{Acs, Clock, Gateway, GatewaySettings, ImportOptions};
+use trestle::gateway::{Acs, GatewaySettings, ImportOptions};
 use trestle::mapping::{Packs, Rows};
 use trestle::native::{Document, Layer, LayerKind, Layers, Mac};
-use trestle::store::{AssetStore, SledStore, StoreOptions};
+
+use raw_writes::raw_writes;
 
 const PHONES: u64 = 5_000;
 const CHANGES: u64 = 5_000;
 const AT_ONCE: usize = 256;
 const DISPLAY_NAME: &str =
     "Device.Services.VoiceService.1.VoiceProfile.1.Line.1.CallingFeatures.CallerIDName";
-
-struct Standing;
-
-impl Clock for Standing {
-    fn now(&self) -> Timestamp {
-        Timestamp::UNIX_EPOCH
-    }
-}
 
 fn main() {
     let fixture =
@@ -90,7 +85,14 @@ async fn importing_and_changing(fixture: &[u8]) {
         PHONES / AT_ONCE as u64,
         fixture.len() * AT_ONCE,
     );
-    let gateway = open(&folder.path().join("data"));
+    let settings = GatewaySettings {
+        acs: Acs {
+            periodic_inform_interval: 3600,
+            ..Acs::default()
+        },
+        ..GatewaySettings::default()
+    };
+    let gateway = gateway::open(&folder.path().join("data"), settings);
     let started = Instant::now();
     let report = gateway
         .import(&tree, ImportOptions::default(), &|_, _| {})
@@ -132,31 +134,6 @@ async fn importing_and_changing(fixture: &[u8]) {
         "  changes                                       {changing:>10.1?}  {:.2} of that speed",
         raw.as_secs_f64() / changing.as_secs_f64()
     );
-}
-
-fn open(folder: &Path) -> Gateway {
-    let store = SledStore::open(folder, StoreOptions::default()).expect("a store");
-    let assets = AssetStore::open(folder).expect("a folder of assets");
-    let settings = GatewaySettings {
-        acs: Acs {
-            periodic_inform_interval: 3600,
-            ..Acs::default()
-        },
-        ..GatewaySettings::default()
-    };
-    let packs = Packs::embedded().expect("the packs are right");
-    Gateway::open(Arc::new(store), assets, packs, settings, Arc::new(Standing)).expect("a gateway")
-}
-
-fn raw_writes(folder: &Path, count: u64, length: usize) -> Duration {
-    let mut file = File::create(folder.join("raw")).expect("a file");
-    let content = vec![7; length];
-    let started = Instant::now();
-    for _ in 0..count {
-        file.write_all(&content).expect("a write");
-        file.sync_data().expect("a sync");
-    }
-    started.elapsed()
 }
 
 fn mac(number: u64) -> Mac {

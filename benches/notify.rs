@@ -6,10 +6,12 @@
     reason = "a benchmark that can not go on has nothing better to do"
 )]
 
+#[path = "support/gateway.rs"]
+mod gateway;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -17,13 +19,11 @@ use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use trestle::gateway::{
-    Clock, ControlOutcome, ControlSettings, FetchAnswer, FetchRequest, Gateway, GatewaySettings,
+    ControlOutcome, ControlSettings, FetchAnswer, FetchRequest, Gateway, GatewaySettings,
     ImportOptions, Rate,
 };
-use trestle::mapping::Packs;
 use trestle::native::Mac;
 use trestle::phone::{ControlSender, SipSettings};
-use trestle::store::{AssetStore, SledStore, StoreOptions};
 use trestle::wire::sip::{NotifyServer, Received};
 
 const PHONES: u64 = 2_000;
@@ -35,14 +35,6 @@ const PHONE: SocketAddr = SocketAddr::new(
     std::net::IpAddr::V4(std::net::Ipv4Addr::new(127, 55, 200, 1)),
     5060,
 );
-
-struct Standing;
-
-impl Clock for Standing {
-    fn now(&self) -> Timestamp {
-        Timestamp::UNIX_EPOCH
-    }
-}
 
 fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -81,7 +73,7 @@ async fn exchanges() -> f64 {
 
 async fn phones_told() -> f64 {
     let folder = tempfile::tempdir().expect("a folder");
-    let gateway = gateway(folder.path()).await;
+    let gateway = with_phones(folder.path()).await;
     let socket = UdpSocket::bind(PHONE).await.expect("the phones' socket");
     tokio::spawn(answer(socket));
     let shutdown = CancellationToken::new();
@@ -104,7 +96,7 @@ async fn phones_told() -> f64 {
 }
 
 /// A gateway to which every phone has come once.
-async fn gateway(folder: &Path) -> Gateway {
+async fn with_phones(folder: &Path) -> Gateway {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tree/cfg000b82a1b2c3.xml");
     let fixture = fs::read_to_string(fixture).expect("the fixtures are there");
     let tree = folder.join("tree");
@@ -114,8 +106,6 @@ async fn gateway(folder: &Path) -> Gateway {
         let content = fixture.replace("000b82a1b2c3", &mac);
         fs::write(tree.join(format!("cfg{mac}.xml")), content).expect("a file");
     }
-    let data = folder.join("data");
-    let store = SledStore::open(&data, StoreOptions::default()).expect("a store");
     let rate = Rate::new(100_000.0).expect("a rate");
     let settings = GatewaySettings {
         control: ControlSettings {
@@ -125,14 +115,7 @@ async fn gateway(folder: &Path) -> Gateway {
         },
         ..GatewaySettings::default()
     };
-    let gateway = Gateway::open(
-        Arc::new(store),
-        AssetStore::open(&data).expect("assets"),
-        Packs::embedded().expect("the packs are right"),
-        settings,
-        Arc::new(Standing),
-    )
-    .expect("a gateway");
+    let gateway = gateway::open(&folder.join("data"), settings);
     gateway
         .import(&tree, ImportOptions::default(), &|_, _| {})
         .await

@@ -14,6 +14,8 @@
 mod clients;
 #[path = "serving/servers.rs"]
 mod servers;
+#[path = "support/status.rs"]
+mod status;
 #[path = "serving/tree.rs"]
 mod tree;
 

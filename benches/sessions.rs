@@ -1,7 +1,7 @@
 //! Sessions with an ACS, each figure beside a limit or a peer in the same run:
 //! `cargo bench --bench sessions`. The ratios count; the seconds depend on the machine.
 //!
-//! The ACS is a thread that knows two answers. The peer is a hyper client that sends it the bytes of
+//! The ACS is a thread that answers at once. The peer is a hyper client that sends it the bytes of
 //! a real session, over one connection for each session, as a CPE has to.
 
 #![allow(
@@ -9,29 +9,28 @@
     reason = "a benchmark that can not go on has nothing better to do"
 )]
 
-#[path = "sessions/acs.rs"]
-mod acs;
 #[path = "sessions/allocations.rs"]
 mod allocations;
 #[path = "sessions/bare.rs"]
 mod bare;
 #[path = "sessions/cpu.rs"]
 mod cpu;
+#[path = "support/raw_writes.rs"]
+mod raw_writes;
 #[path = "sessions/subject.rs"]
 mod subject;
 
-use std::fs::File;
-use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use trestle::cwmp::{AcsRequest, CpeResponse, SetValue};
 use trestle::gateway::SessionOutcome;
 use trestle::native::Mac;
+use trestle::sim::quick_acs::QuickAcs;
 
-use acs::{Acs, Asks};
 use allocations::Allocations;
 use cpu::Cpu;
+use raw_writes::raw_writes;
 use subject::Subject;
 
 /// Phones that hold a session each in every turn.
@@ -45,7 +44,7 @@ const CHANGES: u32 = 200;
 fn main() {
     let folder = tempfile::tempdir().expect("a folder");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let acs = Acs::start();
+    let acs = QuickAcs::start(|| {}).expect("a thread");
     runtime.block_on(async {
         let subject = Subject::new(folder.path(), &acs, PHONES, ACCOUNTS).await;
         informing(&acs, &subject).await;
@@ -82,17 +81,17 @@ async fn measured(work: impl Future<Output = ()>) -> Cost {
 }
 
 /// Sessions of an Inform and an empty POST.
-async fn informing(acs: &Acs, subject: &Subject) {
+async fn informing(acs: &QuickAcs, subject: &Subject) {
     // The first sessions tell that the phones are new, and are on disk before they go on.
     subject.hold(acs, subject.phones(), 64).await;
     acs.record();
     subject.hold(acs, &subject.phones()[..1], 1).await;
-    let bytes = acs.recorded();
+    let requests = acs.recorded();
     println!("sessions of Inform and empty POST, best of {TURNS}");
     for at_once in [1, 64] {
         let (mut ours, mut bare) = (Vec::new(), Vec::new());
         for _ in 0..TURNS {
-            let cost = measured(bare::exchange(acs, &bytes, PHONES, at_once)).await;
+            let cost = measured(bare::exchange(acs, &requests, PHONES, at_once)).await;
             bare.push(cost.each(PHONES));
             let planned = subject.plan(acs, subject.phones(), at_once).await;
             let cost = measured(planned.hold(acs)).await;
@@ -121,7 +120,7 @@ async fn informing(acs: &Acs, subject: &Subject) {
 }
 
 /// GetParameterValues of everything.
-async fn reading(acs: &Acs, subject: &Subject) {
+async fn reading(acs: &QuickAcs, subject: &Subject) {
     let mac = subject.large();
     let gateway = &subject.gateway;
     let mut count = 0;
@@ -141,15 +140,15 @@ async fn reading(acs: &Acs, subject: &Subject) {
     alone.print("from its files", READINGS);
     within.print("again in a session", READINGS);
     subject.hold(acs, &[mac], 1).await;
-    acs.ask(Asks::Everything);
-    let before = acs.bytes_taken();
+    acs.read_everything(true);
+    let before = acs.counts().bytes;
     let mut time = Duration::ZERO;
     for _ in 0..READINGS {
         let planned = subject.plan(acs, &[mac], 1).await;
         time += measured(planned.hold(acs)).await.time;
     }
-    acs.ask(Asks::Nothing);
-    let bytes = (acs.bytes_taken() - before) / u64::from(READINGS);
+    acs.read_everything(false);
+    let bytes = (acs.counts().bytes - before) / u64::from(READINGS);
     println!(
         "  {:<22} {:>10.1?}   {bytes} bytes sent",
         "session with it",
@@ -188,7 +187,7 @@ impl Figures {
 /// SetParameterValues of 30 parameters, on disk before its answer.
 async fn changing(folder: &Path, subject: &Subject) {
     let mac = subject.large();
-    let raw = raw_writes(folder, CHANGES);
+    let raw = raw_writes(folder, CHANGES.into(), 4096);
     let started = Instant::now();
     for number in 0..CHANGES {
         set(subject, mac, number).await;
@@ -220,16 +219,6 @@ async fn set(subject: &Subject, mac: Mac, number: u32) {
     };
     let answer = subject.gateway.execute(mac, request).await;
     assert!(matches!(answer, Ok(CpeResponse::SetParameterValues { .. })));
-}
-
-fn raw_writes(folder: &Path, count: u32) -> Duration {
-    let mut file = File::create(folder.join("raw")).expect("a file");
-    let started = Instant::now();
-    for _ in 0..count {
-        file.write_all(&[7; 4096]).expect("a write");
-        file.sync_data().expect("a sync");
-    }
-    started.elapsed()
 }
 
 fn best(costs: &[Cost]) -> Cost {

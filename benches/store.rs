@@ -8,15 +8,20 @@
     reason = "a benchmark that can not go on has nothing better to do"
 )]
 
+#[path = "support/raw_writes.rs"]
+mod raw_writes;
+#[path = "support/status.rs"]
+mod status;
+
 use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::Write as _;
-use std::path::Path;
+use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use trestle::store::{Batch, SledStore, Store, StoreOptions, Table, durable};
+
+use raw_writes::raw_writes;
 
 /// Sessions at once.
 const SESSIONS: u32 = 64;
@@ -71,8 +76,12 @@ fn committing() {
     let cpu = cpu_time() - cpu;
     drop(store);
     let making = per_change();
-    let same = raw(dir.path(), groups, bytes);
-    let best = raw(dir.path(), u64::from(COMMITS / SESSIONS), bytes);
+    let raw = |groups: u64| {
+        let group = usize::try_from(bytes / groups).expect("a group fits");
+        raw_writes(dir.path(), groups, group)
+    };
+    let same = raw(groups);
+    let best = raw(u64::from(COMMITS / SESSIONS));
     println!("{COMMITS} changes by {SESSIONS} sessions at once, each durable");
     println!(
         "  store                     {:>8.0}/s, {groups} syncs for {:.1} each, {} bytes each, {:.0} us of CPU each ({making:.0} us of them for making the values)",
@@ -96,7 +105,7 @@ fn committing() {
 /// What phones take on disk and in memory, and how fast they come in.
 fn keeping(phones: u32) {
     let dir = tempfile::tempdir_in(".").expect("a folder");
-    let memory = resident();
+    let memory = status::size("self", "VmRSS");
     let store = SledStore::open(dir.path(), StoreOptions::default()).expect("a store");
     println!(
         "{phones} phones with a file of {} bytes",
@@ -125,7 +134,7 @@ fn keeping(phones: u32) {
             },
             f64::from(phones) / began.elapsed().as_secs_f64(),
             disk / u64::from(phones),
-            resident().saturating_sub(memory) / 1024,
+            status::size("self", "VmRSS").saturating_sub(memory) >> 20,
         );
     }
     drop(store);
@@ -199,21 +208,6 @@ fn mixed(number: u32) -> u64 {
     (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
 }
 
-/// How long it takes to write as many bytes in as many groups, each with one fdatasync.
-fn raw(dir: &Path, groups: u64, bytes: u64) -> Duration {
-    let path = dir.join("raw");
-    let mut file = File::create(&path).expect("a file");
-    let group = vec![0x5a; usize::try_from(bytes / groups).expect("a group fits")];
-    let began = Instant::now();
-    for _ in 0..groups {
-        file.write_all(&group).expect("room");
-        file.sync_data().expect("a disk");
-    }
-    let took = began.elapsed();
-    fs::remove_file(&path).expect("the file");
-    took
-}
-
 /// Microseconds that the values of one change take to make, which is none of the store's work.
 fn per_change() -> f64 {
     let began = Instant::now();
@@ -229,12 +223,10 @@ fn rate(took: Duration) -> f64 {
 
 /// Bytes that this process has handed to the system.
 fn bytes_written() -> u64 {
-    field("/proc/self/io", "wchar:")
-}
-
-/// Memory of this process, in KiB.
-fn resident() -> u64 {
-    field("/proc/self/status", "VmRSS:")
+    let counts = fs::read_to_string("/proc/self/io").expect("a Linux with /proc");
+    let written = counts.lines().find_map(|line| line.strip_prefix("wchar: "));
+    let written = written.and_then(|bytes| bytes.parse().ok());
+    written.expect("the system counts")
 }
 
 fn cpu_time() -> Duration {
@@ -249,11 +241,4 @@ fn cpu_time() -> Duration {
             )
         })
         .sum()
-}
-
-fn field(path: &str, name: &str) -> u64 {
-    let text = fs::read_to_string(path).expect("a Linux with /proc");
-    let line = text.lines().find(|line| line.starts_with(name));
-    let number = line.and_then(|line| line.split_whitespace().nth(1));
-    number.and_then(|number| number.parse().ok()).unwrap_or(0)
 }

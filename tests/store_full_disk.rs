@@ -9,11 +9,16 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "support/noise.rs"]
+mod noise;
+
 use std::env;
 use std::path::Path;
 use std::process::Command;
 
 use trestle::store::{Batch, SledStore, Store, StoreError, StoreOptions, Table};
+
+use noise::noise;
 
 const DIRECTORY: &str = "TRESTLE_STORE_FULL_DISK_DIRECTORY";
 
@@ -81,15 +86,6 @@ fn commit(store: &SledStore, number: u32) -> Result<(), StoreError> {
     store.commit(batch)?.wait()
 }
 
-/// Bytes that do not get smaller.
 fn content(number: u32) -> Vec<u8> {
-    let mut state = u64::from(number);
-    std::iter::repeat_with(|| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (state >> 56) as u8
-    })
-    .take(8_000)
-    .collect()
+    noise(number.into(), 8_000)
 }

@@ -10,6 +10,9 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "support/noise.rs"]
+mod noise;
+
 use std::collections::BTreeMap;
 use std::env;
 use std::io::{BufRead, BufReader, Write};
@@ -21,6 +24,8 @@ use std::time::Duration;
 
 use trestle::store::{AssetStore, Batch, SledStore, Store, StoreOptions, Table};
 use trestle::wire::ContentHash;
+
+use noise::noise;
 
 const DIRECTORY: &str = "TRESTLE_STORE_KILL_DIRECTORY";
 const WRITERS: u8 = 3;
@@ -245,17 +250,4 @@ fn document(writer: u8, number: u64) -> Vec<u8> {
 
 fn content(writer: u8, number: u64, length: usize) -> Vec<u8> {
     noise((number << 8) | u64::from(writer), length)
-}
-
-/// Bytes that do not get smaller.
-fn noise(seed: u64, length: usize) -> Vec<u8> {
-    let mut state = seed;
-    std::iter::repeat_with(|| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (state >> 56) as u8
-    })
-    .take(length)
-    .collect()
 }

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use crate::status;
 use crate::tree::Tree;
 
 /// A server that runs; ended when dropped.
@@ -19,14 +20,7 @@ pub(crate) struct Server {
 impl Server {
     /// Its memory, in bytes.
     pub(crate) fn resident(&self) -> u64 {
-        let path = format!("/proc/{}/status", self.child.id());
-        let status = fs::read_to_string(path).expect("it runs");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-        let kibibytes = line.and_then(|line| line.split_whitespace().nth(1));
-        kibibytes
-            .and_then(|text| text.parse::<u64>().ok())
-            .expect("a number")
-            * 1024
+        status::size(&self.child.id().to_string(), "VmRSS")
     }
 }
 

@@ -7,11 +7,10 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1;
 use hyper::{HeaderMap, Method, Request};
 use hyper_util::rt::TokioIo;
-use memchr::memmem;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::acs::Acs;
+use trestle::sim::quick_acs::QuickAcs;
 
 /// One request to send.
 #[derive(Clone)]
@@ -22,9 +21,9 @@ struct Prepared {
 }
 
 /// Exchanges these requests so many times, some at once, over a new connection each time.
-pub(crate) async fn exchange(acs: &Acs, requests: &[Vec<u8>], sessions: usize, at_once: usize) {
+pub(crate) async fn exchange(acs: &QuickAcs, requests: &[String], sessions: usize, at_once: usize) {
     let prepared: Vec<Prepared> = requests.iter().map(|request| prepare(request)).collect();
-    let before = acs.sessions();
+    let before = acs.counts().sessions;
     let mut running = JoinSet::new();
     for _ in 0..sessions {
         while running.len() >= at_once {
@@ -34,12 +33,12 @@ pub(crate) async fn exchange(acs: &Acs, requests: &[Vec<u8>], sessions: usize, a
                 .expect("one runs")
                 .expect("no panic");
         }
-        running.spawn(session(acs.address, prepared.clone()));
+        running.spawn(session(acs.address(), prepared.clone()));
     }
     while let Some(ended) = running.join_next().await {
         ended.expect("no panic");
     }
-    assert_eq!(acs.sessions() - before, sessions as u64);
+    assert_eq!(acs.counts().sessions - before, sessions as u64);
 }
 
 async fn session(address: SocketAddr, requests: Vec<Prepared>) {
@@ -72,9 +71,8 @@ async fn session(address: SocketAddr, requests: Vec<Prepared>) {
     let _ = connection.await;
 }
 
-fn prepare(request: &[u8]) -> Prepared {
-    let end = memmem::find(request, b"\r\n\r\n").expect("a head") + 4;
-    let head = std::str::from_utf8(&request[..end]).expect("a head of text");
+fn prepare(request: &str) -> Prepared {
+    let (head, body) = request.split_once("\r\n\r\n").expect("a head");
     let mut lines = head.lines();
     let line = lines.next().expect("a request line");
     let path = line.split(' ').nth(1).expect("a path").to_owned();
@@ -86,6 +84,6 @@ fn prepare(request: &[u8]) -> Prepared {
     Prepared {
         path,
         headers,
-        body: Bytes::copy_from_slice(&request[end..]),
+        body: Bytes::copy_from_slice(body.as_bytes()),
     }
 }

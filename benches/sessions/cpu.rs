@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::acs::THREAD_NAME;
+use trestle::sim::quick_acs::THREAD_NAME;
 
 /// Processor time so far.
 #[derive(Debug, Clone, Copy)]

@@ -11,12 +11,11 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use trestle::acs::{AcsSettings, Driver};
 use trestle::cwmp::{AcsRequest, CpeResponse};
-use trestle::gateway::{Clock, Gateway, GatewaySettings, ImportOptions, ProductClass};
+use trestle::gateway::{Acs, Clock, Gateway, GatewaySettings, ImportOptions, ProductClass};
 use trestle::mapping::Packs;
 use trestle::native::Mac;
+use trestle::sim::quick_acs::QuickAcs;
 use trestle::store::{AssetStore, SledStore, StoreOptions};
-
-use crate::acs::Acs;
 
 /// The gateway and its phones.
 pub(crate) struct Subject {
@@ -34,10 +33,12 @@ pub(crate) struct Planned {
 
 impl Planned {
     /// Holds them all.
-    pub(crate) async fn hold(self, acs: &Acs) {
+    pub(crate) async fn hold(self, acs: &QuickAcs) {
         let shutdown = CancellationToken::new();
         let running = tokio::spawn(self.driver.run(shutdown.clone()));
-        acs.wait_for(self.until).await;
+        while acs.counts().sessions < self.until {
+            tokio::time::sleep(Duration::from_micros(500)).await;
+        }
         shutdown.cancel();
         running.await.expect("the driver ends");
     }
@@ -54,7 +55,7 @@ impl Clock for Now {
 
 impl Subject {
     /// Phones with a file like the fixture's, and one with so many accounts.
-    pub(crate) async fn new(folder: &Path, acs: &Acs, phones: usize, accounts: usize) -> Self {
+    pub(crate) async fn new(folder: &Path, acs: &QuickAcs, phones: usize, accounts: usize) -> Self {
         let tree = folder.join("tree");
         fs::create_dir(&tree).expect("a tree");
         let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tree");
@@ -95,7 +96,7 @@ impl Subject {
 
     /// Sees to it that a session with each of these devices is due, and makes ready to hold them,
     /// some at once.
-    pub(crate) async fn plan(&self, acs: &Acs, devices: &[Mac], at_once: usize) -> Planned {
+    pub(crate) async fn plan(&self, acs: &QuickAcs, devices: &[Mac], at_once: usize) -> Planned {
         let settings = AcsSettings {
             max_sessions: NonZeroU16::new(u16::try_from(at_once).expect("a few"))
                 .expect("at least one"),
@@ -109,12 +110,12 @@ impl Subject {
         tokio::time::sleep(Duration::from_millis(200)).await;
         Planned {
             driver,
-            until: acs.sessions() + devices.len() as u64,
+            until: acs.counts().sessions + devices.len() as u64,
         }
     }
 
     /// Holds a session with each of these devices, some at once.
-    pub(crate) async fn hold(&self, acs: &Acs, devices: &[Mac], at_once: usize) {
+    pub(crate) async fn hold(&self, acs: &QuickAcs, devices: &[Mac], at_once: usize) {
         let planned = self.plan(acs, devices, at_once).await;
         planned.hold(acs).await;
     }
@@ -158,15 +159,14 @@ fn mac([a, b, c]: [u8; 3], number: usize) -> Mac {
     Mac::new([a, b, c, d, e, f])
 }
 
-fn open(folder: &Path, acs: &Acs) -> Gateway {
+fn open(folder: &Path, acs: &QuickAcs) -> Gateway {
     let store = SledStore::open(folder, StoreOptions::default()).expect("a store");
     let assets = AssetStore::open(folder).expect("a folder of assets");
-    let url = format!("http://{}/acs", acs.address);
     let settings = GatewaySettings {
-        acs: trestle::gateway::Acs {
-            url: Some(url.parse().expect("a URL")),
+        acs: Acs {
+            url: Some(acs.url().parse().expect("a URL")),
             periodic_inform_interval: 86_400,
-            ..trestle::gateway::Acs::default()
+            ..Acs::default()
         },
         product_class: ProductClass::Fixed("Phone".to_owned()),
         ..GatewaySettings::default()

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -226,58 +226,33 @@ impl AdminClient {
         body: &B,
     ) -> Result<T, AdminClientError> {
         let body = serde_json::to_vec(body).map_err(AdminClientError::Answer)?;
-        let (status, answer) = self
-            .exchange(method, target, body)
-            .await
-            .map_err(|reason| AdminClientError::Unreachable {
-                address: self.key.address,
-                reason,
-            })?;
+        let (response, driver) = self.send(method, target, body).await?;
+        let status = response.status();
+        let answer = self.whole(response).await?;
+        driver.abort();
         if status.is_success() {
             serde_json::from_slice(&answer).map_err(AdminClientError::Answer)
         } else {
-            let reply = serde_json::from_slice(&answer).map_err(AdminClientError::Answer)?;
-            Err(AdminClientError::Refused(reply))
+            Err(refused(&answer))
         }
     }
 
     /// An answer that is too long to be held in memory.
     pub(super) async fn stream(&self, target: &str) -> Result<Incoming, AdminClientError> {
-        let unreachable = |reason| AdminClientError::Unreachable {
-            address: self.key.address,
-            reason,
-        };
         // The connection ends with its answer.
-        let (response, _driver) = self
-            .send(Method::GET, target, b"null".to_vec())
-            .await
-            .map_err(unreachable)?;
+        let (response, _driver) = self.send(Method::GET, target, b"null".to_vec()).await?;
         if response.status().is_success() {
-            return Ok(response.into_body());
+            Ok(response.into_body())
+        } else {
+            Err(refused(&self.whole(response).await?))
         }
-        let answer = Limited::new(response.into_body(), MAX_ANSWER)
-            .collect()
-            .await
-            .map_err(|error| AdminClientError::Cut(error.to_string()))?;
-        let reply = serde_json::from_slice(&answer.to_bytes()).map_err(AdminClientError::Answer)?;
-        Err(AdminClientError::Refused(reply))
     }
 
-    async fn exchange(
-        &self,
-        method: Method,
-        target: &str,
-        body: Vec<u8>,
-    ) -> Result<(StatusCode, Bytes), String> {
-        let (response, driver) = self.send(method, target, body).await?;
-        let status = response.status();
-        let answer = Limited::new(response.into_body(), MAX_ANSWER)
-            .collect()
-            .await
-            .map_err(|error| error.to_string())?
-            .to_bytes();
-        driver.abort();
-        Ok((status, answer))
+    /// The rest of an answer, all at once.
+    async fn whole(&self, response: Response<Incoming>) -> Result<Bytes, AdminClientError> {
+        let answer = Limited::new(response.into_body(), MAX_ANSWER).collect();
+        let answer = answer.await.map_err(|error| self.unreachable(error))?;
+        Ok(answer.to_bytes())
     }
 
     /// The answer as it begins, and the task that reads the rest of it.
@@ -286,15 +261,15 @@ impl AdminClient {
         method: Method,
         target: &str,
         body: Vec<u8>,
-    ) -> Result<(Response<Incoming>, JoinHandle<hyper::Result<()>>), String> {
+    ) -> Result<(Response<Incoming>, JoinHandle<hyper::Result<()>>), AdminClientError> {
         let connecting = TcpStream::connect(self.key.address);
         let stream = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
             .await
-            .map_err(|_| "no answer".to_owned())?
-            .map_err(|error| error.to_string())?;
+            .map_err(|_| self.unreachable("no answer"))?
+            .map_err(|error| self.unreachable(error))?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| self.unreachable(error))?;
         let driver = tokio::spawn(connection);
         let request = Request::builder()
             .method(method)
@@ -303,11 +278,26 @@ impl AdminClient {
             .header(AUTHORIZATION, format!("Bearer {}", self.key.token.expose()))
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(body)))
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| self.unreachable(error))?;
         let response = sender
             .send_request(request)
             .await
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| self.unreachable(error))?;
         Ok((response, driver))
+    }
+
+    fn unreachable(&self, reason: impl ToString) -> AdminClientError {
+        AdminClientError::Unreachable {
+            address: self.key.address,
+            reason: reason.to_string(),
+        }
+    }
+}
+
+/// What a refusal says.
+fn refused(answer: &[u8]) -> AdminClientError {
+    match serde_json::from_slice(answer) {
+        Ok(reply) => AdminClientError::Refused(reply),
+        Err(error) => AdminClientError::Answer(error),
     }
 }

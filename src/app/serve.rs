@@ -4,7 +4,6 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _, UdpSocket};
 use std::path::PathBuf;
 
 use super::doors::{DoorError, Doors};
-use super::gateway::{OpenError, open_gateway};
 use super::settings::Settings;
 use super::space_watch::watch_space;
 use crate::acs::{
@@ -21,9 +20,6 @@ use crate::phone::{
 /// The gateway can't serve.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The store or the mapping packs.
-    #[error(transparent)]
-    Open(#[from] OpenError),
     /// A record.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
@@ -92,20 +88,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the store and all doors.
+    /// Opens all doors of a gateway.
     ///
     /// # Errors
     /// [`ServeError`] for the first that does not open; those before it are closed again.
-    pub async fn start(settings: &Settings) -> Result<Self, ServeError> {
-        let gateway = open_gateway(settings)?;
-        Self::start_with(gateway, settings).await
-    }
-
-    /// Opens all doors of a gateway that is open already.
-    ///
-    /// # Errors
-    /// As for [`Server::start`].
-    pub async fn start_with(gateway: Gateway, settings: &Settings) -> Result<Self, ServeError> {
+    pub async fn start(gateway: Gateway, settings: &Settings) -> Result<Self, ServeError> {
         // Nothing else works on the store yet.
         gateway.sweep_assets()?;
         let acss = settings.acs.connections();

@@ -19,7 +19,8 @@ const MEASURE: Duration = Duration::from_secs(86_400);
 /// Looks until `stop`.
 pub(super) async fn watch_space(gateway: Gateway, stop: CancellationToken) {
     let mut looks = interval(LOOK);
-    let mut said: Option<(Vec<String>, Instant)> = None;
+    // How many alarms there were: their texts change with every byte.
+    let mut said: Option<(usize, Instant)> = None;
     let mut measure_at = Instant::now() + FIRST_MEASURE;
     loop {
         tokio::select! {
@@ -43,14 +44,13 @@ pub(super) async fn watch_space(gateway: Gateway, stop: CancellationToken) {
                 continue;
             }
         };
-        let is_news = said
-            .as_ref()
-            .is_none_or(|(before, at)| before.len() != alarms.len() || at.elapsed() >= REPEAT);
+        let is_news =
+            said.is_none_or(|(count, at)| count != alarms.len() || at.elapsed() >= REPEAT);
         if is_news {
             for alarm in &alarms {
                 tracing::warn!("{alarm}");
             }
-            said = Some((alarms, Instant::now()));
+            said = Some((alarms.len(), Instant::now()));
         }
     }
 }

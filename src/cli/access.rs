@@ -35,14 +35,7 @@ impl Access {
 
     /// For a command on a store that is there.
     pub(super) fn open(place: &Place) -> Result<Self, CommandError> {
-        let settings = place.settings()?;
-        if !place.has_store()? {
-            return Err(CommandError::new(format!(
-                "there is no store in {}; import a tree first, or name its folder with --data",
-                settings.store.path.display()
-            )));
-        }
-        Self::open_at(&settings)
+        Self::open_at(&place.settings_of_store()?)
     }
 
     fn open_at(settings: &Settings) -> Result<Self, CommandError> {

@@ -9,13 +9,13 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::bench::BenchArguments;
-use super::credentials::CredentialsArguments;
-use super::delivery::DeadlineArgument;
+use super::device::DeviceCommand;
 use super::exit::{CommandError, ERROR, Ending};
 use super::firmware::FirmwareCommand;
 use super::quarantine::QuarantineCommand;
 use super::store::StoreCommand;
 use super::temporary::Temporary;
+use super::upstream::UpstreamCommand;
 use super::{
     bench, check, convert, demo, device, explain, export, firmware, handover, import,
     mapping_check, quarantine, replay, serve, store, syslog, upstream, verify,
@@ -48,6 +48,19 @@ impl Place {
     /// Whether there is a store at this place.
     pub(super) fn has_store(&self) -> Result<bool, CommandError> {
         Ok(is_store(&self.settings()?.store.path))
+    }
+
+    /// The settings of a store that is there.
+    pub(super) fn settings_of_store(&self) -> Result<Settings, CommandError> {
+        let settings = self.settings()?;
+        let folder = &settings.store.path;
+        if !is_store(folder) {
+            return Err(CommandError::new(format!(
+                "there is no store in {}; import a tree first, or name its folder with --data",
+                folder.display()
+            )));
+        }
+        Ok(settings)
     }
 
     /// The same settings with a store in this folder.
@@ -266,18 +279,6 @@ enum Command {
     },
 }
 
-/// What can be done about the old server.
-#[derive(Subcommand)]
-enum UpstreamCommand {
-    /// What was learned from it, what only it has, what differs, and which phones have never come
-    Report {
-        #[command(flatten)]
-        place: Place,
-        #[arg(long, value_enum, default_value = "text")]
-        format: Format,
-    },
-}
-
 /// What can be done with mapping packs.
 #[derive(Subcommand)]
 enum MappingCommand {
@@ -292,179 +293,6 @@ enum MappingCommand {
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
-}
-
-/// What can be done with phones.
-#[derive(Subcommand)]
-pub(super) enum DeviceCommand {
-    /// All phones, a line each
-    List {
-        #[command(flatten)]
-        place: Place,
-        #[arg(long, value_enum, default_value = "text")]
-        format: Format,
-    },
-    /// One phone: identity, files, delivery, what is owed to the ACS
-    Show {
-        /// Twelve hex digits
-        mac: Mac,
-        #[command(flatten)]
-        place: Place,
-        #[arg(long, value_enum, default_value = "text")]
-        format: Format,
-    },
-    /// Parameters of a phone; secrets are not shown
-    Get {
-        /// Twelve hex digits
-        mac: Mac,
-        /// A parameter, or an object with its dot; everything if left out
-        #[arg(default_value = "")]
-        path: String,
-        #[command(flatten)]
-        place: Place,
-        #[arg(long, value_enum, default_value = "text")]
-        format: Format,
-    },
-    /// Set parameters of a phone, all or none
-    Set {
-        /// Twelve hex digits
-        mac: Mac,
-        /// What to set
-        #[arg(required = true, value_name = "PATH=VALUE", value_parser = assignment)]
-        values: Vec<(String, String)>,
-        #[command(flatten)]
-        place: Place,
-        #[arg(long, value_enum, default_value = "text")]
-        format: Format,
-    },
-    /// Take settings of the phone's own file back
-    Unset {
-        /// Twelve hex digits
-        mac: Mac,
-        /// What to take back
-        #[arg(required = true, value_name = "PATH")]
-        paths: Vec<String>,
-        #[command(flatten)]
-        place: Place,
-        #[arg(long, value_enum, default_value = "text")]
-        format: Format,
-    },
-    /// The last sessions of a phone with its ACS, as SOAP; secrets are not shown
-    Trace {
-        /// Twelve hex digits
-        mac: Mac,
-        /// How many sessions at most
-        #[arg(long, value_name = "N", default_value_t = 1)]
-        sessions: usize,
-        #[command(flatten)]
-        place: Place,
-        #[arg(long, value_enum, default_value = "text")]
-        format: Format,
-    },
-    /// Tell a phone to fetch its file now
-    Resync {
-        /// Twelve hex digits
-        mac: Mac,
-        #[command(flatten)]
-        place: Place,
-        #[arg(long, value_enum, default_value = "text")]
-        format: Format,
-    },
-    /// What the gateway has seen of a phone, and what the phone has said over syslog
-    Log {
-        /// Twelve hex digits
-        mac: Mac,
-        /// Only what the phone has said
-        #[arg(long)]
-        syslog: bool,
-        /// Go on with what comes, until interrupted
-        #[arg(long)]
-        follow: bool,
-        #[command(flatten)]
-        place: Place,
-        #[arg(long, value_enum, default_value = "text")]
-        format: Format,
-    },
-    /// Make a phone send its log to this gateway, by its own file; or as it was before
-    Syslog {
-        /// Twelve hex digits
-        mac: Mac,
-        /// To send it, or what it did before
-        #[arg(value_enum)]
-        switch: syslog::Switch,
-        /// How much of it: a word of the mapping pack, such as info or debug
-        #[arg(long, value_name = "LEVEL")]
-        level: Option<String>,
-        #[command(flatten)]
-        place: Place,
-        #[arg(long, value_enum, default_value = "text")]
-        format: Format,
-    },
-    /// Files that a phone has sent: list them, write one to a file, or remove one
-    Uploads {
-        /// Twelve hex digits
-        mac: Mac,
-        /// Write the file of this name to OUT
-        #[arg(long, num_args = 2, value_names = ["NAME", "OUT"], conflicts_with = "remove")]
-        get: Option<Vec<String>>,
-        /// Remove the file of this name
-        #[arg(long, value_name = "NAME")]
-        remove: Option<String>,
-        #[command(flatten)]
-        place: Place,
-        #[arg(long, value_enum, default_value = "text")]
-        format: Format,
-    },
-    /// Let a phone's CPE ask its ACS for a file
-    RequestDownload {
-        /// Twelve hex digits
-        mac: Mac,
-        /// Such as "1 Firmware Upgrade Image"
-        #[arg(value_name = "FILETYPE")]
-        file_type: String,
-        /// Arguments for the ACS
-        #[arg(value_name = "NAME=VALUE", value_parser = assignment)]
-        arguments: Vec<(String, String)>,
-        #[command(flatten)]
-        place: Place,
-    },
-    /// Give phones something to show when they fetch their files, through these files
-    Credentials(CredentialsArguments),
-    /// How long a phone may take to fetch a change of its file before it is overdue
-    Deadline {
-        /// Twelve hex digits
-        mac: Mac,
-        /// Such as 90s, 30m, 2h or 3d; none; or usual for [phones] delivery_deadline
-        #[arg(value_name = "TIME")]
-        deadline: DeadlineArgument,
-        #[command(flatten)]
-        place: Place,
-    },
-    /// Tell a phone to restart
-    Reboot {
-        /// Twelve hex digits
-        mac: Mac,
-        #[command(flatten)]
-        place: Place,
-        #[arg(long, value_enum, default_value = "text")]
-        format: Format,
-    },
-    /// Tell a phone to forget what was set at it; its file stays as it is
-    FactoryReset {
-        /// Twelve hex digits
-        mac: Mac,
-        #[command(flatten)]
-        place: Place,
-        #[arg(long, value_enum, default_value = "text")]
-        format: Format,
-    },
-}
-
-fn assignment(text: &str) -> Result<(String, String), String> {
-    let (path, value) = text
-        .split_once('=')
-        .ok_or("write the path, an equals sign, and the value")?;
-    Ok((path.to_owned(), value.to_owned()))
 }
 
 /// Runs the command that the process was started with: exit code 0 clean, 1 findings, 2 error.
@@ -588,9 +416,7 @@ fn dispatch(command: Command) -> Result<Ending, CommandError> {
                 mapping_check::run(folder, format)
             }
             Command::Syslog { place, format } => syslog::report(&place, format).await,
-            Command::Upstream(UpstreamCommand::Report { place, format }) => {
-                upstream::report(&place, format).await
-            }
+            Command::Upstream(command) => upstream::run(command).await,
             Command::Firmware(command) => firmware::run(command).await,
             Command::Device(command) => device::run(command).await,
             Command::Quarantine(command) => quarantine::run(command).await,

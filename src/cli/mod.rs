@@ -2,6 +2,7 @@
 
 mod access;
 mod arguments;
+mod backup;
 mod bench;
 mod check;
 mod control;

@@ -1,6 +1,7 @@
 //! Printing: tables, JSON, progress.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
@@ -53,9 +54,25 @@ pub(super) fn findings(findings: &[Finding]) {
     for finding in &shown {
         line(&finding.to_string());
     }
-    let left = findings.len().saturating_sub(shown.len());
+    and_more(findings.len().saturating_sub(shown.len()) as u64, "all");
+}
+
+/// Prints the first of these lines, and how many more there are: `all` may be more than are at hand.
+pub(super) fn first_of(lines: &[impl Display], all: u64) {
+    for one in lines.iter().take(SHOWN_FINDINGS) {
+        line(&one.to_string());
+    }
+    let in_json = if lines.len() as u64 == all {
+        "all"
+    } else {
+        "more of them"
+    };
+    and_more(all.saturating_sub(SHOWN_FINDINGS as u64), in_json);
+}
+
+fn and_more(left: u64, in_json: &str) {
     if left > 0 {
-        line(&format!("and {left} more; --format json lists all"));
+        line(&format!("and {left} more; --format json lists {in_json}"));
     }
 }
 

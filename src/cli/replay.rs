@@ -29,8 +29,6 @@ const GZIP: &[u8] = &[0x1f, 0x8b];
 const FETCHES: usize = 8;
 /// Failures in a row after which the old server is not asked any more.
 const MAX_FAILURES: u32 = 3;
-/// Findings that a person is shown; all of them are in the JSON.
-const SHOWN: usize = 50;
 
 /// Where the bytes of the log's files are.
 pub(super) enum Bytes {
@@ -274,13 +272,7 @@ fn print(report: &ReplayReport) {
     if !report.findings.is_empty() {
         output::line("");
     }
-    for finding in report.findings.iter().take(SHOWN) {
-        output::line(&finding.to_string());
-    }
-    let left = report.findings.len().saturating_sub(SHOWN);
-    if left > 0 {
-        output::line(&format!("and {left} more; --format json lists all"));
-    }
+    output::first_of(&report.findings, report.findings.len() as u64);
     let unknown: Vec<_> = report.phones.iter().filter(|one| !one.is_known).collect();
     list("phones that are not known here", &unknown, |phone| {
         format!(

@@ -50,7 +50,7 @@ pub(super) async fn run(
         drop(bar);
         import::print(&report);
     }
-    let server = Server::start_with(gateway, &settings).await?;
+    let server = Server::start(gateway, &settings).await?;
     let addresses = server.addresses();
     if let Some(address) = addresses.phones_http {
         output::line(&format!("listening phones http {address}"));

@@ -1,5 +1,7 @@
 //! `trestle upstream`
 
+use clap::Subcommand;
+
 use super::access::Access;
 use super::arguments::{Format, Place};
 use super::exit::{CommandError, Ending};
@@ -9,8 +11,25 @@ use crate::gateway::{UpstreamLine, UpstreamReport};
 /// Lines of one kind that a person is shown; all of them are in the JSON.
 const SHOWN: usize = 20;
 
-/// `trestle upstream report`
-pub(super) async fn report(place: &Place, format: Format) -> Result<Ending, CommandError> {
+/// What can be done about the old server.
+#[derive(Subcommand)]
+pub(super) enum UpstreamCommand {
+    /// What was learned from it, what only it has, what differs, and which phones have never come
+    Report {
+        #[command(flatten)]
+        place: Place,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+}
+
+pub(super) async fn run(command: UpstreamCommand) -> Result<Ending, CommandError> {
+    match command {
+        UpstreamCommand::Report { place, format } => report(&place, format).await,
+    }
+}
+
+async fn report(place: &Place, format: Format) -> Result<Ending, CommandError> {
     let report = Access::open(place)?.upstream_report().await?;
     if format == Format::Json {
         output::json(&report)?;

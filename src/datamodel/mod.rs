@@ -6,6 +6,6 @@ mod schema;
 mod value;
 
 pub use path::{MAX_PATH_LENGTH, ObjectPath, ParameterPath, PathError, PathQuery};
-pub use rule::{Range, UNSTATED_LENGTH, ValueProblem, ValueRule};
+pub use rule::{Range, ValueProblem, ValueRule};
 pub use schema::{ActiveNotification, Entry, EntryKind, ParameterFacts, Schema, Table, UniqueKey};
 pub use value::{UNKNOWN_TIME, ValueError, ValueType};

@@ -6,7 +6,7 @@ use regex::Regex;
 use super::value::ValueType;
 
 /// Longest string where a model states no length (TR-106 3.2.6; cwmp.md M27).
-pub const UNSTATED_LENGTH: usize = 16;
+pub(super) const UNSTATED_LENGTH: usize = 16;
 
 /// Longest vendor extension of an enumeration (data-model.md section 6).
 const VENDOR_VALUE_LENGTH: usize = 31;

@@ -180,16 +180,9 @@ impl Schema {
     }
 
     /// A model in the form of `device1.tsv`, such as a vendor's own tree. Lines of another form are
-    /// left out; [`Self::odd_line`] finds them.
+    /// left out.
     pub fn parse(text: &str) -> Self {
         Self::new(Entry::parse_all(text))
-    }
-
-    /// The first line of a table, from 1, that is no comment and no entry.
-    pub fn odd_line(text: &str) -> Option<usize> {
-        let mut lines = (1..).zip(text.lines());
-        let odd = lines.find(|(_, line)| !line.starts_with('#') && Entry::parse(line).is_none());
-        odd.map(|(number, _)| number)
     }
 
     fn new(entries: Vec<Entry>) -> Self {

@@ -25,7 +25,7 @@ use super::syslog::Intake;
 use super::timed_queue::TimedQueue;
 use super::trace::Traces;
 use super::transfers::SharedFetches;
-use super::upkeep::{Damages, LiveSize, restored_record};
+use super::upkeep::{Damages, MeasuredSize, as_damaged_device};
 use super::upload_store::UploadStore;
 use super::waking::Waking;
 use crate::device::{DeviceRecord, FileRecord, StoredParameters, TreePath};
@@ -103,7 +103,7 @@ pub(super) struct Inner {
     /// Records that can't be read.
     pub(super) damages: Damages,
     /// How much of the database are records.
-    pub(super) live_size: LiveSize,
+    pub(super) live_size: MeasuredSize,
     /// What phones have sent.
     pub(super) uploads: Arc<UploadStore>,
     cells: Mutex<HashMap<Mac, Arc<tokio::sync::Mutex<Live>>>>,
@@ -192,7 +192,7 @@ impl Gateway {
                 quarantine_writes: TimedQueue::new(),
                 quiet_polls: QuietPolls::default(),
                 damages: Damages::default(),
-                live_size: LiveSize::default(),
+                live_size: MeasuredSize::default(),
                 uploads: Arc::new(uploads),
                 cells: Mutex::new(HashMap::new()),
             }),
@@ -260,7 +260,7 @@ impl Gateway {
     /// A device's record as it is stored; `None` for an unknown phone.
     pub(super) fn stored_record(&self, mac: Mac) -> Result<Option<Vec<u8>>, GatewayError> {
         let (table, key) = own_cpe::place_of(mac);
-        self.inner.store.get(table, &key).map_err(restored_record)
+        self.inner.store.get(table, &key).map_err(as_damaged_device)
     }
 
     pub(super) fn load_parameters(&self, mac: Mac) -> Result<StoredParameters, GatewayError> {
@@ -393,7 +393,7 @@ impl Gateway {
 fn read_device(
     entry: Result<(Vec<u8>, Vec<u8>), StoreError>,
 ) -> Result<(Mac, DeviceRecord), GatewayError> {
-    let (key, bytes) = entry.map_err(restored_record)?;
+    let (key, bytes) = entry.map_err(as_damaged_device)?;
     let mac = mac_of_key(&key)?;
     let record = decode(&bytes).map_err(|source| GatewayError::Damaged { mac, source })?;
     Ok((mac, record))

@@ -1,22 +1,16 @@
 //! What it costs when a phone asks for what it has.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
-use jiff::Timestamp;
-
-use super::{Clock, FetchAnswer, FetchRequest, Gateway, GatewaySettings, ImportOptions, LogQuery};
+use super::test_support::{self, Hands};
+use super::tests::{FILE, MAC, USER_AGENT};
+use super::{FetchAnswer, FetchRequest, Gateway, GatewaySettings, LogQuery};
 use crate::mapping::Packs;
-use crate::native::Mac;
 use crate::store::{
     AssetStore, Batch, Changed, Entries, LiveSize, SledStore, Store, StoreError, StoreOptions,
     Table, Ticket, Watch,
 };
-
-const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
-const FILE: &str = "cfg000b82a1b2c3.xml";
-const USER_AGENT: &str = "Grandstream Model HW GXP2170 SW 1.0.11.16 DevId 000b82a1b2c3";
 
 /// A store that counts what is asked of it.
 struct Counting {
@@ -57,14 +51,6 @@ impl Store for Counting {
     }
 }
 
-struct Hands(AtomicI64);
-
-impl Clock for Hands {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_second(self.0.load(SeqCst)).unwrap()
-    }
-}
-
 struct Bench {
     gateway: Gateway,
     clock: Arc<Hands>,
@@ -83,14 +69,12 @@ impl Bench {
             commits: Arc::clone(&commits),
         };
         let assets = AssetStore::open(folder.path()).unwrap();
-        let clock = Arc::new(Hands(AtomicI64::new(1_800_000_000)));
+        let clock = Hands::new();
         let packs = Packs::embedded().unwrap();
         let settings = GatewaySettings::default();
         let hands = Arc::clone(&clock) as _;
         let gateway = Gateway::open(Arc::new(store), assets, packs, settings, hands).unwrap();
-        let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tree");
-        let importing = gateway.import(&tree, ImportOptions::default(), &|_, _| {});
-        importing.await.unwrap();
+        test_support::import_fixtures(&gateway).await;
         Self {
             gateway,
             clock,
@@ -141,7 +125,7 @@ async fn a_poll_for_the_same_file_is_three_small_reads_and_no_write() {
     }
     assert_eq!(bench.log_lines(), lines, "they are no news");
     // Once in an hour it is worked out, and told, anew.
-    bench.clock.0.fetch_add(3601, SeqCst);
+    bench.clock.advance(3601);
     bench.fetch("192.0.2.7:2000").await;
     assert!(bench.log_lines() > lines);
 }

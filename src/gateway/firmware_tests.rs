@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::tests::{Bench, MAC, codes};
+use super::tests::{Bench, MAC, USER_AGENT, codes};
 use super::{
     Assigned, Assignment, Carried, Chosen, ControlOutcome, Delivery, FirmwareAddition,
     FirmwareError, GatewayError, TransferDirection, TransferJob,
@@ -16,7 +16,7 @@ use crate::wire::{ContentHash, Secret};
 
 const URL: &str = "http://files.example.net/gxp2170fw.bin";
 const FIRMWARE: &str = "1 Firmware Upgrade Image";
-const OLD: &str = "Grandstream Model HW GXP2170 SW 1.0.11.16 DevId 000b82a1b2c3";
+const OLD: &str = USER_AGENT;
 const NEW: &str = "Grandstream Model HW GXP2170 SW 1.0.11.99 DevId 000b82a1b2c3";
 
 fn download() -> AcsRequest {

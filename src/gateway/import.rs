@@ -557,15 +557,13 @@ impl Gateway {
         };
         let classified = self.classify(&tree.affixes, &file.path, &content);
         let is_there = |path: &TreePath| tree.root.join(path.as_str()).exists();
-        let own = self.take_own(
-            &file.path,
-            &content,
+        let own = OwnFile {
+            path: &file.path,
+            content: &content,
             classified,
             mac,
-            tree.options,
-            &is_there,
-        );
-        match own.await {
+        };
+        match self.take_own(own, tree.options, &is_there).await {
             Err(error) if is_too_large(&error) => {
                 self.put_too_large(&file.path, &content, tree.options)
             }

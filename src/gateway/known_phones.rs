@@ -153,12 +153,15 @@ impl Index {
     }
 
     fn contact(&self, phone: u32) -> Option<IpAddr> {
-        let place = *self.contacts.get(phone as usize)?;
-        self.place(place).map(|place| place.address)
+        self.address_in(&self.contacts, phone)
     }
 
     fn served(&self, phone: u32) -> Option<IpAddr> {
-        let place = *self.served.get(phone as usize)?;
+        self.address_in(&self.served, phone)
+    }
+
+    fn address_in(&self, column: &[u32], phone: u32) -> Option<IpAddr> {
+        let place = *column.get(phone as usize)?;
         self.place(place).map(|place| place.address)
     }
 

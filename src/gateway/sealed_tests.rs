@@ -1,6 +1,5 @@
 //! Encrypted and binary files of phones, from the tree to the ACS and back.
 
-use std::net::SocketAddr;
 use std::path::Path;
 
 use aes::Aes256;
@@ -11,18 +10,16 @@ use cbc::cipher::{BlockModeDecrypt as _, BlockModeEncrypt as _};
 use md5::{Digest as _, Md5};
 
 use super::test_support::{self, Hands};
+use super::tests::{FILE, MAC, USER_AGENT};
 use super::{
-    Carried, FetchAnswer, FetchRequest, FilePasswords, Finding, FindingKind, Gateway,
-    GatewaySettings, ImportOptions, check,
+    Carried, FetchAnswer, FilePasswords, Finding, FindingKind, Gateway, GatewaySettings,
+    ImportOptions, check,
 };
 use crate::cwmp::{AcsRequest, CpeResponse, Download, Fault, FaultCode, SetValue};
 use crate::device::TransferState;
 use crate::mapping::Packs;
-use crate::native::Mac;
 use crate::wire::Secret;
 
-const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
-const FILE: &str = "cfg000b82a1b2c3.xml";
 const BINARY_FILE: &str = "cfg000b82a1b2c3";
 const PASSWORD: &str = "Lantern-Room 4";
 const SALT: [u8; 8] = *b"saltwort";
@@ -108,11 +105,7 @@ impl Bench {
 }
 
 async fn served(gateway: &Gateway, name: &str) -> Bytes {
-    let request = FetchRequest {
-        user_agent: Some("Grandstream Model HW GXP2170 SW 1.0.11.16 DevId 000b82a1b2c3".to_owned()),
-        ..FetchRequest::new(name, SocketAddr::from(([192, 0, 2, 41], 40_000)))
-    };
-    match gateway.fetch(request).await {
+    match gateway.fetch(test_support::request(name, USER_AGENT)).await {
         FetchAnswer::File { body, .. } => body,
         other => panic!("{other:?}"),
     }

@@ -64,6 +64,39 @@ pub(super) struct OwnFile<'a> {
     pub(super) mac: Mac,
 }
 
+/// The same once it has been read as settings.
+struct OwnSettings<'a> {
+    path: &'a TreePath,
+    content: &'a [u8],
+    mac: Mac,
+    role: FileRole,
+    document: Document,
+    seal: Option<Seal>,
+}
+
+impl<'a> OwnSettings<'a> {
+    /// `None` for what is no phone's settings.
+    fn of(file: OwnFile<'a>) -> Option<Self> {
+        let Classified {
+            role,
+            document,
+            seal,
+            ..
+        } = file.classified;
+        if !matches!(role, FileRole::Phone { .. }) {
+            return None;
+        }
+        Some(Self {
+            path: file.path,
+            content: file.content,
+            mac: file.mac,
+            role,
+            document: document?,
+            seal,
+        })
+    }
+}
+
 /// What became of a phone's own file.
 pub(super) struct TakenOwn {
     pub(super) imported: Imported,
@@ -190,20 +223,11 @@ impl Gateway {
     /// that it comes from has a file. It is on disk when this returns.
     pub(super) async fn take_own(
         &self,
-        path: &TreePath,
-        content: &[u8],
-        classified: Classified,
-        mac: Mac,
+        file: OwnFile<'_>,
         options: ImportOptions,
         is_there: &(dyn Fn(&TreePath) -> bool + Sync),
     ) -> Result<Imported, GatewayError> {
-        let file = OwnFile {
-            path,
-            content,
-            classified,
-            mac,
-        };
-        let mut live = self.hold(mac).await;
+        let mut live = self.hold(file.mac).await;
         let taken = self.take_held(file, options, is_there, &mut live)?;
         if let Some(written) = taken.written {
             self.finish(written).await?;
@@ -219,15 +243,8 @@ impl Gateway {
         is_there: &(dyn Fn(&TreePath) -> bool + Sync),
         live: &mut Live,
     ) -> Result<TakenOwn, GatewayError> {
-        let OwnFile {
-            path,
-            content,
-            classified,
-            mac,
-        } = file;
-        let seal = classified.seal;
-        let (FileRole::Phone { .. }, Some(document)) = (&classified.role, classified.document)
-        else {
+        let OwnFile { path, mac, .. } = file;
+        let Some(settings) = OwnSettings::of(file) else {
             let why = "changed while it was imported; import again";
             return Ok(Imported::failed(FindingKind::Unreadable, path, why).into());
         };
@@ -239,16 +256,8 @@ impl Gateway {
             Err(error) => return Err(error),
         };
         let Some(known) = known else {
-            let mut written = None;
-            if !options.dry_run {
-                let record = self.first_record(&classified.role, path)?;
-                let draft = self.draft_of_tree(mac, record, classified.role, document, seal)?;
-                written = Some(self.write(draft, live)?);
-            }
-            return Ok(TakenOwn {
-                imported: Outcome::Added.into(),
-                written,
-            });
+            let record = self.first_record(&settings.role, path)?;
+            return self.take_anew(settings, record, Outcome::Added, options, live);
         };
         let has_moved = known.own_file != *path;
         if has_moved && is_there(&known.own_file) {
@@ -258,13 +267,52 @@ impl Gateway {
             );
             return Ok(Imported::failed(FindingKind::SeveralFiles, path, why).into());
         }
-        let content_hash = ContentHash::of(content);
+        let content_hash = ContentHash::of(settings.content);
         if !has_moved && self.is_as_imported(path, content_hash)? {
             return Ok(Imported::from(Outcome::Unchanged).into());
         }
-        let mut draft = self.draft(mac)?;
+        self.take_again(settings, content_hash, known, options, live)
+    }
+
+    /// The own file of a phone of which the store has nothing that can be read.
+    fn take_anew(
+        &self,
+        settings: OwnSettings<'_>,
+        record: DeviceRecord,
+        outcome: Outcome,
+        options: ImportOptions,
+        live: &mut Live,
+    ) -> Result<TakenOwn, GatewayError> {
+        let mut written = None;
+        if !options.dry_run {
+            let OwnSettings {
+                mac,
+                role,
+                document,
+                seal,
+                ..
+            } = settings;
+            let draft = self.draft_of_tree(mac, record, role, document, seal)?;
+            written = Some(self.write(draft, live)?);
+        }
+        Ok(TakenOwn {
+            imported: outcome.into(),
+            written,
+        })
+    }
+
+    /// The own file of a phone that is known: what was changed here since stays, if it can.
+    fn take_again(
+        &self,
+        settings: OwnSettings<'_>,
+        content_hash: ContentHash,
+        known: DeviceRecord,
+        options: ImportOptions,
+        live: &mut Live,
+    ) -> Result<TakenOwn, GatewayError> {
+        let has_moved = known.own_file != *settings.path;
+        let mut draft = self.draft(settings.mac)?;
         draft.author = ChangeAuthor::Import;
-        let pack = Arc::clone(&draft.pack);
         let documents = match draft.documents(self) {
             Ok(documents) => documents,
             // What can't be read is written anew here, too.
@@ -272,73 +320,58 @@ impl Gateway {
                 if is_unreadable(&error)
                     || matches!(error, GatewayError::MissingContent { .. }) =>
             {
-                let mut written = None;
-                if !options.dry_run {
-                    let mut record = known;
-                    record.own_file = path.clone();
-                    let draft = self.draft_of_tree(mac, record, classified.role, document, seal)?;
-                    written = Some(self.write(draft, live)?);
-                }
-                return Ok(TakenOwn {
-                    imported: Outcome::Updated.into(),
-                    written,
-                });
+                let record = DeviceRecord {
+                    own_file: settings.path.clone(),
+                    ..known
+                };
+                return self.take_anew(settings, record, Outcome::Updated, options, live);
             }
             // The password of the one here is gone, the tree's can be read.
             Err(GatewayError::Sealed { path, .. }) if path == known.own_file => {
-                draft.open_as(self, document.clone(), seal.clone())?
+                draft.open_as(self, settings.document.clone(), settings.seal.clone())?
             }
             Err(error) => return Err(error),
         };
         let own_file = &documents.own_file;
-        if own_file.imported_hash == content_hash && !has_moved {
+        let is_another = own_file.imported_hash != content_hash;
+        if !is_another && !has_moved {
             return Ok(Imported::from(Outcome::Unchanged).into());
         }
-        let has_conflict = own_file.imported_hash != content_hash
-            && own_file.is_edited()
-            && own_file.content_hash != content_hash;
-        let (document, note) = if has_conflict && !options.replace {
+        let has_conflict =
+            is_another && own_file.is_edited() && own_file.content_hash != content_hash;
+        let mut findings = Vec::new();
+        let document = if has_conflict && !options.replace {
             let own_file = own_file.clone();
-            let merge = self.merge_with_tree(&mut draft, &own_file, &document, options.prefer)?;
-            match merge {
-                TreeMerge::Merged(merged) => {
-                    let note = merged_finding(path, merged.carried);
-                    (merged.document, Some(note))
+            let merge =
+                self.merge_with_tree(&mut draft, &own_file, &settings.document, options.prefer)?;
+            match merged(merge, settings.path) {
+                Ok((document, finding)) => {
+                    findings.push(finding);
+                    document
                 }
-                TreeMerge::Collisions(collisions) => {
-                    let imported = Imported {
-                        outcome: Outcome::Failed,
-                        findings: collision_findings(path, &collisions),
-                    };
-                    return Ok(imported.into());
-                }
-                TreeMerge::Unknown => {
-                    let why = "the file has changed in the tree and here, and what was imported \
-                               is not at hand to tell the changes; the one here was kept \
-                               (--replace takes the tree's)";
-                    return Ok(Imported::failed(FindingKind::Conflict, path, why).into());
-                }
+                Err(failed) => return Ok(failed.into()),
             }
         } else {
-            (document, None)
+            settings.document
         };
         let mut written = None;
         if !options.dry_run {
+            let pack = Arc::clone(&draft.pack);
             let documents = draft.documents(self)?;
-            if documents.own_file.imported_hash != content_hash {
-                documents.replace_own(&pack, document, seal);
-                documents.own_file_is_based_on(content);
+            if is_another {
+                documents.replace_own(&pack, document, settings.seal);
+                documents.own_file_is_based_on(settings.content);
             }
             if has_moved {
-                documents.move_own(known.own_file, classified.role);
-                draft.record.own_file = path.clone();
+                documents.move_own(known.own_file, settings.role);
+                draft.record.own_file = settings.path.clone();
                 draft.derive_anew = true;
             }
             written = Some(self.write(draft, live)?);
         }
         let imported = Imported {
             outcome: Outcome::Updated,
-            findings: note.into_iter().collect(),
+            findings,
         };
         Ok(TakenOwn { imported, written })
     }
@@ -418,6 +451,26 @@ impl Gateway {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .note(path, role);
+    }
+}
+
+/// The document that holds the changes of both sides, and the finding that says so; else why there is
+/// none.
+fn merged(merge: TreeMerge, path: &TreePath) -> Result<(Document, Finding), Imported> {
+    match merge {
+        TreeMerge::Merged(merged) => {
+            let finding = merged_finding(path, merged.carried);
+            Ok((merged.document, finding))
+        }
+        TreeMerge::Collisions(collisions) => Err(Imported {
+            outcome: Outcome::Failed,
+            findings: collision_findings(path, &collisions),
+        }),
+        TreeMerge::Unknown => {
+            let why = "the file has changed in the tree and here, and what was imported is not at \
+                       hand to tell the changes; the one here was kept (--replace takes the tree's)";
+            Err(Imported::failed(FindingKind::Conflict, path, why))
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::tests::{Bench, MAC, codes};
+use super::tests::{Bench, MAC, USER_AGENT, codes};
 use super::{Carried, ControlOutcome, Delivery, OpenSession};
 use crate::cwmp::{
     AcsProfile, AcsRequest, CpeCall, CpeResponse, Download, EventCode, FaultCode, QueuedTransfer,
@@ -12,7 +12,7 @@ use crate::cwmp::{
 use crate::mapping::ControlAction;
 use crate::wire::Secret;
 
-const OLD: &str = "Grandstream Model HW GXP2170 SW 1.0.11.16 DevId 000b82a1b2c3";
+const OLD: &str = USER_AGENT;
 const NEW: &str = "Grandstream Model HW GXP2170 SW 1.0.11.99 DevId 000b82a1b2c3";
 const FIRMWARE: &str = "1 Firmware Upgrade Image";
 const CONFIGURATION: &str = "3 Vendor Configuration File";

@@ -9,12 +9,10 @@ use super::door::GatewayError;
 use crate::device::UploadRecord;
 use crate::native::Mac;
 use crate::store::{
-    AssetError, AssetStore, Batch, Store, StoreError, Table, Ticket, decode, encode,
+    AssetError, AssetStore, Batch, ContentFolder, Store, StoreError, Table, Ticket, decode, encode,
 };
 use crate::wire::ContentHash;
 
-/// Name of the folder, beside that of the assets.
-const FOLDER: &str = "uploads";
 /// A file counts as so many bytes at least: what it takes on a disk, with its record.
 const LEAST_CHARGE: u64 = 4096;
 /// Bytes of a MAC in front of a key.
@@ -51,7 +49,7 @@ impl UploadStore {
     /// Opens what is there, and drops contents that no record names: a process was killed between
     /// the two.
     pub(super) fn open(assets: &AssetStore, store: &dyn Store) -> Result<Self, GatewayError> {
-        let contents = assets.beside(FOLDER)?;
+        let contents = assets.beside(ContentFolder::Uploads)?;
         let mut totals = Totals::default();
         let mut all_read = true;
         for entry in store.scan(Table::Upload, b"") {

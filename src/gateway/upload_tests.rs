@@ -6,12 +6,12 @@ use std::path::Path;
 use bytes::Bytes;
 
 use super::test_support::{self, Hands};
+use super::tests::MAC;
 use super::{FetchRequest, Gateway, GatewayError, GatewaySettings, UploadRefusal, UploadSettings};
 use crate::mapping::Packs;
 use crate::native::Mac;
-use crate::store::AssetStore;
+use crate::store::{AssetStore, ContentFolder};
 
-const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
 const MIB: usize = 1 << 20;
 
 fn open(folder: &Path, enabled: bool) -> Gateway {
@@ -50,7 +50,10 @@ fn names(gateway: &Gateway) -> Vec<String> {
 
 /// Files in the folder of contents.
 fn contents(folder: &Path) -> usize {
-    let uploads = AssetStore::open(folder).unwrap().beside("uploads").unwrap();
+    let uploads = AssetStore::open(folder)
+        .unwrap()
+        .beside(ContentFolder::Uploads)
+        .unwrap();
     uploads.list().unwrap().len()
 }
 
@@ -219,7 +222,7 @@ async fn a_content_goes_with_the_last_record_that_names_it() {
     drop(gateway);
     let uploads = AssetStore::open(folder.path())
         .unwrap()
-        .beside("uploads")
+        .beside(ContentFolder::Uploads)
         .unwrap();
     uploads.put(b"left behind").unwrap();
     assert_eq!(contents(folder.path()), 2);

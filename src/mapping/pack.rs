@@ -286,12 +286,6 @@ impl Pack {
         }
     }
 
-    /// The other names that files may use for a key, as the pack spells them.
-    pub fn aliases_of(&self, key: &NativeKey) -> Vec<String> {
-        let spellings = self.spellings(key);
-        spellings.map(|spelling| spelling.text.clone()).collect()
-    }
-
     /// The parameters that a native key, or an alias, stands behind, sorted by path; also those
     /// that it only stands behind while another slot's keys count for them.
     pub fn parameters_of(&self, key: &NativeKey, rows: &Rows) -> Vec<ParameterPath> {
@@ -323,15 +317,6 @@ impl Pack {
         paths
     }
 
-    /// The conversion behind a parameter, by its name in the pack, and the lens's note.
-    pub fn conversion(&self, path: &ParameterPath, rows: &Rows) -> Option<(&str, Option<&str>)> {
-        let Target::Face { place, .. } = self.target(path, rows)? else {
-            return None;
-        };
-        let lens = self.set.lenses.get(place.lens)?;
-        Some((lens.convert.name(), lens.note.as_deref()))
-    }
-
     /// File and line of the lens behind a parameter.
     pub fn lens_place(&self, path: &ParameterPath, rows: &Rows) -> Option<(&str, usize)> {
         let Target::Face { place, .. } = self.target(path, rows)? else {
@@ -339,15 +324,6 @@ impl Pack {
         };
         let lens = self.set.lenses.get(place.lens)?;
         Some((self.file(), lens.line))
-    }
-
-    /// Whether the phone takes a parameter only after a restart.
-    pub fn needs_reboot(&self, path: &ParameterPath, rows: &Rows) -> bool {
-        let Some(Target::Face { place, .. }) = self.target(path, rows) else {
-            return false;
-        };
-        let lens = self.set.lenses.get(place.lens);
-        lens.is_some_and(|lens| lens.reboot)
     }
 
     /// Whether no file has a place for a parameter, so that what is written to it has to be kept

@@ -39,17 +39,8 @@ impl Pack {
                 self.read_lens(at, context, &mut parameters);
             }
         }
-        for (place, slot) in self.touched(&in_force, |lens| lens.only_if_set) {
-            let Some(lens) = self.set.lenses.get(place) else {
-                continue;
-            };
-            for (instance, of_row) in self.instances(lens, rows) {
-                if slot.is_none_or(|slot| slot == of_row) {
-                    let at = (place, lens, instance, of_row);
-                    self.read_lens(at, context, &mut parameters);
-                }
-            }
-        }
+        let touched = self.touched(&in_force, |lens| lens.only_if_set);
+        self.read_touched(&touched, rows, context, &mut parameters);
         self.read_natives(&in_force, &mut parameters);
         parameters.sort_unstable_by(|one, two| one.path.cmp(&two.path));
         parameters
@@ -90,17 +81,8 @@ impl Pack {
         let own_sets = self.own_sets(&in_force, rows);
         let paths = self.row_paths(rows);
         let context = (&in_force, &own_sets, &paths);
-        for (place, slot) in self.touched(&in_force, |_| true) {
-            let Some(lens) = self.set.lenses.get(place) else {
-                continue;
-            };
-            for (instance, of_row) in self.instances(lens, rows) {
-                if slot.is_none_or(|slot| slot == of_row) {
-                    let at = (place, lens, instance, of_row);
-                    self.read_lens(at, context, &mut parameters);
-                }
-            }
-        }
+        let touched = self.touched(&in_force, |_| true);
+        self.read_touched(&touched, rows, context, &mut parameters);
         self.read_natives(&in_force, &mut parameters);
         for (path, value) in kept {
             let target = self.own_target(path, rows);
@@ -127,6 +109,27 @@ impl Pack {
         shown.retain(is_set);
         shown.sort_unstable_by(|one, two| one.path.cmp(&two.path));
         shown
+    }
+
+    /// The parameters of lenses in these slots.
+    fn read_touched(
+        &self,
+        touched: &BTreeSet<(usize, Option<u32>)>,
+        rows: &Rows,
+        context: (&InForce<'_>, &OwnSets, &RowPaths),
+        parameters: &mut Vec<Parameter>,
+    ) {
+        for (place, slot) in touched {
+            let Some(lens) = self.set.lenses.get(*place) else {
+                continue;
+            };
+            for (instance, of_row) in self.instances(lens, rows) {
+                if slot.is_none_or(|slot| slot == of_row) {
+                    let at = (*place, lens, instance, of_row);
+                    self.read_lens(at, context, parameters);
+                }
+            }
+        }
     }
 
     /// A parameter for every key that no lens covers.

@@ -189,11 +189,6 @@ pub enum ProblemKind {
 }
 
 impl ProblemKind {
-    /// Whether it is usual in files of its dialect and harmless: phones pass over it.
-    pub fn is_minor(&self) -> bool {
-        matches!(self, Self::NotASetting)
-    }
-
     /// Whether it shows that the file is not as its writer has written it: a phone that checks
     /// length and checksum refuses the file.
     pub fn is_damage(&self) -> bool {

@@ -12,6 +12,9 @@ use memchr::memmem;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+/// Name of its thread.
+pub const THREAD_NAME: &str = "quick-acs";
+
 /// The namespaces of CWMP begin so.
 const NAMESPACE: &str = "urn:dslforum-org:cwmp-1-";
 /// Largest request that is taken.
@@ -19,6 +22,10 @@ const MAX_REQUEST: usize = 4 * 1024 * 1024;
 /// What it sets: every phone has it, whoever made it.
 const SET_PARAMETER: &str =
     "Device.Services.VoiceService.1.VoiceProfile.1.Line.1.CallingFeatures.CallerIDName";
+
+/// What it asks for when it reads everything.
+const GET_EVERYTHING: &str = "<c:GetParameterValues><ParameterNames><string></string>\
+                              </ParameterNames></c:GetParameterValues>";
 
 /// The ACS; its thread ends with the process.
 #[derive(Clone)]
@@ -30,8 +37,8 @@ pub struct QuickAcs {
 /// What it has counted since it was started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Informs taken.
-    pub informs: u64,
+    /// Bytes of the requests that it took.
+    pub bytes: u64,
     /// Sessions ended by it.
     pub sessions: u64,
     /// SetParameterValues that were acknowledged.
@@ -42,10 +49,11 @@ pub struct Counts {
 
 #[derive(Default)]
 struct Shared {
-    informs: AtomicU64,
+    bytes: AtomicU64,
     sessions: AtomicU64,
     set: AtomicU64,
     faults: AtomicU64,
+    reads_everything: AtomicBool,
     set_every: AtomicU64,
     next_value: AtomicU64,
     is_recording: AtomicBool,
@@ -70,7 +78,7 @@ impl QuickAcs {
         let shared = Arc::new(Shared::default());
         let of_thread = Arc::clone(&shared);
         thread::Builder::new()
-            .name("quick-acs".to_owned())
+            .name(THREAD_NAME.to_owned())
             .spawn(move || {
                 ready();
                 let runtime = tokio::runtime::Builder::new_current_thread()
@@ -97,11 +105,16 @@ impl QuickAcs {
     /// What it has counted.
     pub fn counts(&self) -> Counts {
         Counts {
-            informs: self.shared.informs.load(Relaxed),
+            bytes: self.shared.bytes.load(Relaxed),
             sessions: self.shared.sessions.load(Relaxed),
             set: self.shared.set.load(Relaxed),
             faults: self.shared.faults.load(Relaxed),
         }
+    }
+
+    /// Lets every session read all parameters, or none any more.
+    pub fn read_everything(&self, is_wanted: bool) {
+        self.shared.reads_everything.store(is_wanted, Relaxed);
     }
 
     /// Lets every so manieth session set a parameter to a new value; 0: none.
@@ -132,6 +145,19 @@ impl QuickAcs {
 }
 
 impl Shared {
+    /// What a session is asked, if anything.
+    fn next_call(&self) -> Option<String> {
+        if self.reads_everything.load(Relaxed) {
+            return Some(GET_EVERYTHING.to_owned());
+        }
+        let every = self.set_every.load(Relaxed);
+        if every == 0 {
+            return None;
+        }
+        let number = self.next_value.fetch_add(1, Relaxed);
+        number.is_multiple_of(every).then(|| set_parameter(number))
+    }
+
     fn notes(&self) -> MutexGuard<'_, Notes> {
         // No code that can panic runs under this lock.
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
@@ -171,6 +197,7 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
             continue;
         };
         answer.clear();
+        shared.bytes.fetch_add(end as u64, Relaxed);
         if shared.is_recording.load(Relaxed) {
             let request = buffer.get(..end).unwrap_or_default();
             let request = String::from_utf8_lossy(request).into_owned();
@@ -201,9 +228,7 @@ impl Session {
             let id = between(&text, ":ID ", '>', '<').unwrap_or_default();
             let version = text.split_once(NAMESPACE);
             self.version = version.and_then(|(_, rest)| rest.chars().next());
-            if shared.informs.fetch_add(1, Relaxed) == 0 || shared.notes().first_inform.is_none() {
-                shared.notes().first_inform.get_or_insert_with(Instant::now);
-            }
+            shared.notes().first_inform.get_or_insert_with(Instant::now);
             let done = "<c:InformResponse><MaxEnvelopes>1</MaxEnvelopes></c:InformResponse>";
             self.message(answer, "Set-Cookie: session=1a2b\r\n", id, done);
             return;
@@ -212,16 +237,13 @@ impl Session {
             shared.set.fetch_add(1, Relaxed);
         } else if memmem::find(body, b"Fault>").is_some() {
             shared.faults.fetch_add(1, Relaxed);
-        } else if body.is_empty() && !self.has_asked {
-            let every = shared.set_every.load(Relaxed);
-            if every > 0 {
-                let number = shared.next_value.fetch_add(1, Relaxed);
-                if number.is_multiple_of(every) {
-                    self.has_asked = true;
-                    self.message(answer, "", "1", &set_parameter(number));
-                    return;
-                }
-            }
+        } else if body.is_empty()
+            && !self.has_asked
+            && let Some(call) = shared.next_call()
+        {
+            self.has_asked = true;
+            self.message(answer, "", "1", &call);
+            return;
         }
         self.end(shared);
         answer.extend_from_slice(b"HTTP/1.1 204 No Content\r\n\r\n");
@@ -313,14 +335,20 @@ mod tests {
         let answer = answered(&mut session, &shared, "<c:SetParameterValuesResponse>");
         assert!(answer.starts_with("HTTP/1.1 204"));
         assert!(shared.notes().first_inform.is_some());
-        let counted = [
-            &shared.informs,
-            &shared.sessions,
-            &shared.set,
-            &shared.faults,
-        ];
+        let counted = [&shared.sessions, &shared.set, &shared.faults];
         let counted = counted.map(|count| count.load(Relaxed));
-        assert_eq!(counted, [1, 1, 1, 0]);
+        assert_eq!(counted, [1, 1, 0]);
+    }
+
+    #[test]
+    fn everything_is_read_once_in_a_session_while_that_is_wanted() {
+        let shared = Shared::default();
+        shared.reads_everything.store(true, Relaxed);
+        let mut session = Session::default();
+        let answer = answered(&mut session, &shared, "");
+        assert!(answer.contains("<string></string>"), "{answer}");
+        let answer = answered(&mut session, &shared, "");
+        assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
     }
 
     #[test]

@@ -32,7 +32,29 @@ pub enum AssetError {
     Files(#[from] StoreError),
 }
 
-/// The directory `<dir>/assets`. A content is on disk when [`AssetStore::put`] returns, so that a
+/// Which folder of a store's directory contents lie in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ContentFolder {
+    /// Firmware, and large files of the tree.
+    Assets,
+    /// What phones have sent.
+    Uploads,
+}
+
+impl ContentFolder {
+    /// Every folder.
+    pub(in crate::store) const ALL: [Self; 2] = [Self::Assets, Self::Uploads];
+
+    /// Its name below the store's directory.
+    pub(in crate::store) fn name(self) -> &'static str {
+        match self {
+            Self::Assets => "assets",
+            Self::Uploads => "uploads",
+        }
+    }
+}
+
+/// A folder of contents, `<dir>/assets` unless [`AssetStore::beside`] opens another. A content is on disk when [`AssetStore::put`] returns, so that a
 /// record which names it may be committed then.
 ///
 /// Open it after the store of the same directory: that store's lock keeps other processes out.
@@ -49,7 +71,7 @@ impl AssetStore {
     /// # Errors
     /// [`AssetError::Files`].
     pub fn open(dir: &Path) -> Result<Self, AssetError> {
-        Self::open_folder(dir.join("assets"))
+        Self::open_folder(dir.join(ContentFolder::Assets.name()))
     }
 
     fn open_folder(root: PathBuf) -> Result<Self, AssetError> {
@@ -69,8 +91,8 @@ impl AssetStore {
     ///
     /// # Errors
     /// [`AssetError::Files`].
-    pub fn beside(&self, name: &str) -> Result<Self, AssetError> {
-        Self::open_folder(self.root.with_file_name(name))
+    pub fn beside(&self, folder: ContentFolder) -> Result<Self, AssetError> {
+        Self::open_folder(self.root.with_file_name(folder.name()))
     }
 
     /// Keeps a content and returns its hash; a content that is there already is not written again.
@@ -79,26 +101,15 @@ impl AssetStore {
     /// [`AssetError::Files`].
     pub fn put(&self, content: &[u8]) -> Result<ContentHash, AssetError> {
         let hash = ContentHash::of(content);
-        let (directory, path) = self.place(&hash);
-        create_directory(&directory)?;
         match self.read(&hash) {
-            Ok(_) => {}
+            // Whoever put it may not have come to this yet.
+            Ok(_) => self.sync_entry(&hash)?,
             Err(AssetError::Missing { .. } | AssetError::Damaged { .. }) => {
-                let number = self.next.fetch_add(1, Ordering::Relaxed);
-                let unfinished = self.unfinished().join(number.to_string());
-                File::create(&unfinished)
-                    .and_then(|mut file| {
-                        file.write_all(content)?;
-                        file.sync_all()
-                    })
-                    .map_err(StoreError::io(&unfinished))?;
-                fs::rename(&unfinished, &path).map_err(StoreError::io(&path))?;
+                let (unfinished, ()) = self.write_aside(|file| file.write_all(content))?;
+                self.put_in_place(&unfinished, &hash)?;
             }
             Err(error) => return Err(error),
         }
-        // Also for a content found: whoever put it may not have come to this yet.
-        sync_directory(&directory)?;
-        sync_directory(&self.root)?;
         Ok(hash)
     }
 
@@ -106,26 +117,18 @@ impl AssetStore {
     ///
     /// # Errors
     /// [`AssetError::Damaged`] when it has another one, and is not kept; [`AssetError::Files`].
-    pub fn put_stream(&self, hash: &ContentHash, content: &mut dyn Read) -> Result<(), AssetError> {
-        let (directory, path) = self.place(hash);
-        create_directory(&directory)?;
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let unfinished = self.unfinished().join(number.to_string());
-        let found = File::create(&unfinished)
-            .and_then(|mut file| {
-                let found = hash_of(content, &mut |part| file.write_all(part))?;
-                file.sync_all()?;
-                Ok(found)
-            })
-            .map_err(StoreError::io(&unfinished))?;
+    pub(in crate::store) fn put_stream(
+        &self,
+        hash: &ContentHash,
+        content: &mut dyn Read,
+    ) -> Result<(), AssetError> {
+        let (unfinished, found) =
+            self.write_aside(|file| hash_of(content, &mut |part| file.write_all(part)))?;
         if found != *hash {
             fs::remove_file(&unfinished).map_err(StoreError::io(&unfinished))?;
             return Err(AssetError::Damaged { hash: *hash });
         }
-        fs::rename(&unfinished, &path).map_err(StoreError::io(&path))?;
-        sync_directory(&directory)?;
-        sync_directory(&self.root)?;
-        Ok(())
+        Ok(self.put_in_place(&unfinished, hash)?)
     }
 
     /// A content, verified.
@@ -221,6 +224,35 @@ impl AssetStore {
         Ok(())
     }
 
+    /// Lets `write` write a file that has no content's name yet; where it is, on disk.
+    fn write_aside<T>(
+        &self,
+        write: impl FnOnce(&mut File) -> io::Result<T>,
+    ) -> Result<(PathBuf, T), StoreError> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let unfinished = self.unfinished().join(number.to_string());
+        let written = File::create(&unfinished).and_then(|mut file| {
+            let written = write(&mut file)?;
+            file.sync_all()?;
+            Ok(written)
+        });
+        let written = written.map_err(StoreError::io(&unfinished))?;
+        Ok((unfinished, written))
+    }
+
+    fn put_in_place(&self, unfinished: &Path, hash: &ContentHash) -> Result<(), StoreError> {
+        let (directory, path) = self.place(hash);
+        create_directory(&directory)?;
+        fs::rename(unfinished, &path).map_err(StoreError::io(&path))?;
+        self.sync_entry(hash)
+    }
+
+    /// Puts a content's name on disk.
+    fn sync_entry(&self, hash: &ContentHash) -> Result<(), StoreError> {
+        sync_directory(&self.place(hash).0)?;
+        sync_directory(&self.root)
+    }
+
     /// The directory and the file of a content: `ab/cdef…`. Only a hash leads to a path.
     fn place(&self, hash: &ContentHash) -> (PathBuf, PathBuf) {
         let name = hash.to_string();
@@ -311,7 +343,7 @@ mod tests {
     fn contents_are_listed_and_removed_and_another_folder_is_another_store() {
         let dir = tempfile::tempdir().unwrap();
         let assets = AssetStore::open(dir.path()).unwrap();
-        let uploads = assets.beside("uploads").unwrap();
+        let uploads = assets.beside(ContentFolder::Uploads).unwrap();
         let [kept, removed] = [b"one", b"two"].map(|content| uploads.put(content).unwrap());
         assert!(!assets.exists(&kept));
         uploads.remove(&removed).unwrap();

@@ -5,11 +5,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::bulk::BulkWriter;
 use super::table::is_the_stores_own;
-use super::{Batch, Entry, SledStore, Store, StoreError, StoreOptions, Table, swap};
-
-/// Bytes of one commit of the copy.
-const BYTES_PER_COMMIT: usize = 1 << 20;
+use super::{Entry, SledStore, Store, StoreError, StoreOptions, Table, swap};
 
 /// What became of a compaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -89,44 +87,45 @@ fn make(
     // Every record is read twice.
     let total = old.live_size()?.records.saturating_mul(2);
     let mut done = 0_u64;
-    let mut records = 0_u64;
     let mut step = || {
         done += 1;
         progress(done.min(total), total);
     };
     let new = SledStore::open(place, options.clone())?;
-    for table in Table::ALL {
-        let values = old.scan(table, b"").flatten().map(|(_, value)| value);
-        new.learn(table, values)?;
-        let mut batch = Batch::new();
-        let mut bytes = 0;
-        for entry in old.scan(table, b"") {
-            let entry = entry.map_err(CompactionError::Unreadable)?;
-            if is_the_stores_own(table, &entry.0) {
-                continue;
-            }
-            step();
-            records += 1;
-            bytes += entry.0.len() + entry.1.len();
-            batch.put_long(table, &entry.0, entry.1);
-            if bytes > BYTES_PER_COMMIT {
-                new.commit(std::mem::take(&mut batch))?.wait()?;
-                bytes = 0;
-            }
-        }
-        new.commit(batch)?.wait()?;
-    }
+    let records = copy(old, &new, &mut step)?;
     drop(new);
     // What is compared comes from the disk as far as a process can see to that.
     let new = SledStore::open(place, options.clone())?;
+    compare(old, &new, &mut step)?;
+    Ok((records, new.size_on_disk()?))
+}
+
+/// How many records were copied.
+fn copy(old: &SledStore, new: &SledStore, step: &mut dyn FnMut()) -> Result<u64, CompactionError> {
+    let mut records = 0;
+    let mut writer = BulkWriter::new(new);
     for table in Table::ALL {
-        let is_copied = |entry: &Result<Entry, StoreError>| {
-            !entry
-                .as_ref()
-                .is_ok_and(|(key, _)| is_the_stores_own(table, key))
-        };
-        let mut copies = new.scan(table, b"").filter(is_copied);
-        for entry in old.scan(table, b"").filter(is_copied) {
+        let values = old.scan(table, b"").flatten().map(|(_, value)| value);
+        new.learn(table, values)?;
+        for entry in records_of(old, table) {
+            let (key, value) = entry.map_err(CompactionError::Unreadable)?;
+            step();
+            records += 1;
+            writer.put(table, &key, value)?;
+        }
+    }
+    writer.finish()?;
+    Ok(records)
+}
+
+fn compare(
+    old: &SledStore,
+    new: &SledStore,
+    step: &mut dyn FnMut(),
+) -> Result<(), CompactionError> {
+    for table in Table::ALL {
+        let mut copies = records_of(new, table);
+        for entry in records_of(old, table) {
             let entry = entry.map_err(CompactionError::Unreadable)?;
             step();
             if copies.next().transpose()? != Some(entry) {
@@ -137,27 +136,30 @@ fn make(
             return Err(CompactionError::Different { table });
         }
     }
-    Ok((records, new.size_on_disk()?))
+    Ok(())
+}
+
+/// The records of a table that a copy has as well.
+fn records_of(store: &SledStore, table: Table) -> impl Iterator<Item = Result<Entry, StoreError>> {
+    let is_copied = move |entry: &Result<Entry, StoreError>| {
+        let key = entry.as_ref().map(|(key, _)| key);
+        !key.is_ok_and(|key| is_the_stores_own(table, key))
+    };
+    store.scan(table, b"").filter(is_copied)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Batch;
+    use crate::store::noise::noise;
 
     #[test]
     fn a_store_that_was_rewritten_often_gets_smaller_and_keeps_every_record() {
         let dir = tempfile::tempdir().unwrap();
         let value = |round: u32, number: u32| {
             let length = 3000 + 60_000 * usize::from(number == 7);
-            let mut state = u64::from(round * 1000 + number);
-            // Bytes that do not compress.
-            let bytes = std::iter::repeat_with(|| {
-                state = state
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1);
-                (state >> 33) as u8
-            });
-            bytes.take(length).collect::<Vec<u8>>()
+            noise(u64::from(round * 1000 + number), length)
         };
         let store = SledStore::open(dir.path(), StoreOptions::default()).unwrap();
         for round in 0..20 {

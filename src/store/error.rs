@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Table;
+use super::files::DATABASE;
 
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +67,7 @@ pub enum StoreError {
     #[error(
         "the database in {} is damaged ({detail}); restore a backup into a new folder (`trestle \
          store restore FILE --data DIR`), or move {} aside and import the tree again",
-        dir.display(), dir.join("db").display()
+        dir.display(), dir.join(DATABASE).display()
     )]
     Damaged {
         /// The store's directory.

@@ -11,6 +11,7 @@
 mod assets;
 mod backup;
 mod batch;
+mod bulk;
 mod compaction;
 mod engine;
 mod error;
@@ -23,12 +24,13 @@ mod swap;
 mod table;
 mod watch;
 
+#[cfg(test)]
+#[path = "../../tests/support/noise.rs"]
+mod noise;
+
 pub use self::sled::{SledStore, StoreOptions, durable};
-pub use assets::{AssetError, AssetStore};
-pub use backup::{
-    BackupError, BackupHeader, BackupSummary, BackupTarget, ContentFolder, LeftOut, read_backup,
-    verify_backup, write_backup,
-};
+pub use assets::{AssetError, AssetStore, ContentFolder};
+pub use backup::{BackupError, BackupHeader, BackupSummary, LeftOut, verify_backup, write_backup};
 pub use batch::{Batch, MAX_BATCH_BYTES, MAX_KEY_BYTES, MAX_LONG_VALUE_BYTES, MAX_VALUE_BYTES};
 pub use compaction::{CompactionError, CompactionReport, compact};
 pub use engine::{Entries, Entry, LiveSize, Store};

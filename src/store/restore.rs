@@ -6,21 +6,17 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use super::backup::{BackupTarget, read_backup};
-use super::files::sync_directory;
+use super::bulk::BulkWriter;
+use super::files::{DATABASE, lock, sync_directory};
 use super::table::is_the_stores_own;
 use super::{
-    AssetError, AssetStore, BackupError, BackupSummary, Batch, ContentFolder, SledStore, Store,
-    StoreError, StoreOptions, Table, swap,
+    AssetError, AssetStore, BackupError, BackupSummary, ContentFolder, SledStore, StoreError,
+    StoreOptions, Table, swap,
 };
 use crate::wire::ContentHash;
 
 /// Where the store is built, in its folder.
 const BUILDING: &str = "restoring";
-/// Folders of contents, in the order in which they are put in place.
-const CONTENTS: [&str; 2] = ["assets", "uploads"];
-const DATABASE: &str = "db";
-/// Bytes of one commit.
-const BYTES_PER_COMMIT: usize = 1 << 20;
 
 /// A backup was not restored.
 #[derive(Debug, thiserror::Error)]
@@ -55,26 +51,16 @@ pub fn restore(
 ) -> Result<BackupSummary, RestoreError> {
     prepare(dir)?;
     let building = dir.join(BUILDING);
-    match build(input, &building, options) {
-        Ok(summary) => {
-            for name in CONTENTS {
-                let from = building.join(name);
-                fs::rename(&from, dir.join(name)).map_err(StoreError::io(&from))?;
-            }
-            sync_directory(dir)?;
-            // From here on there is a store.
-            let from = building.join(DATABASE);
-            fs::rename(&from, dir.join(DATABASE)).map_err(StoreError::io(&from))?;
-            sync_directory(dir)?;
-            swap::remove(&building)?;
-            Ok(summary)
-        }
+    let summary = match build(input, &building, options) {
+        Ok(summary) => summary,
         Err(error) => {
             // What stays goes with the next attempt.
             let _ = swap::remove(&building);
-            Err(error)
+            return Err(error);
         }
-    }
+    };
+    put_in_place(&building, dir)?;
+    Ok(summary)
 }
 
 fn prepare(dir: &Path) -> Result<(), RestoreError> {
@@ -86,8 +72,7 @@ fn prepare(dir: &Path) -> Result<(), RestoreError> {
     let was_cut_off = building.is_dir();
     for entry in fs::read_dir(dir).map_err(StoreError::io(dir))? {
         let name = entry.map_err(StoreError::io(dir))?.file_name();
-        let is_ours = |ours: &str| was_cut_off && name == *ours;
-        if !is_ours(BUILDING) && !CONTENTS.into_iter().any(is_ours) {
+        if !was_cut_off || !ours().any(|ours| name == *ours) {
             return Err(RestoreError::NotEmpty {
                 dir: dir.to_owned(),
             });
@@ -95,14 +80,20 @@ fn prepare(dir: &Path) -> Result<(), RestoreError> {
     }
     let database = building.join(DATABASE);
     let _alone = if database.exists() {
-        Some(swap::lock(dir, &database)?)
+        Some(lock(dir, &database)?)
     } else {
         None
     };
-    for name in CONTENTS.into_iter().chain([BUILDING]) {
+    for name in ours() {
         swap::remove(&dir.join(name))?;
     }
     Ok(())
+}
+
+/// What an attempt puts into the folder before there is a store.
+fn ours() -> impl Iterator<Item = &'static str> {
+    let contents = ContentFolder::ALL.into_iter().map(ContentFolder::name);
+    contents.chain([BUILDING])
 }
 
 fn build(
@@ -112,41 +103,38 @@ fn build(
 ) -> Result<BackupSummary, RestoreError> {
     let store = SledStore::open(building, options.clone())?;
     let assets = AssetStore::open(building).map_err(BackupError::from)?;
-    let uploads = assets.beside("uploads").map_err(BackupError::from)?;
+    let uploads = assets
+        .beside(ContentFolder::Uploads)
+        .map_err(BackupError::from)?;
     let mut target = Target {
-        store: &store,
+        records: BulkWriter::new(&store),
         assets,
         uploads,
-        batch: Batch::new(),
-        bytes: 0,
     };
     let summary = read_backup(input, &mut target)?;
-    target.commit()?;
+    target.records.finish()?;
     Ok(summary)
 }
 
-struct Target<'store> {
-    store: &'store SledStore,
-    assets: AssetStore,
-    uploads: AssetStore,
-    batch: Batch,
-    bytes: usize,
+/// The database last: from the moment at which it is there, there is a store.
+fn put_in_place(building: &Path, dir: &Path) -> Result<(), StoreError> {
+    let rename = |name: &str| {
+        let from = building.join(name);
+        fs::rename(&from, dir.join(name)).map_err(StoreError::io(&from))
+    };
+    for folder in ContentFolder::ALL {
+        rename(folder.name())?;
+    }
+    sync_directory(dir)?;
+    rename(DATABASE)?;
+    sync_directory(dir)?;
+    swap::remove(building)
 }
 
-impl Target<'_> {
-    fn commit(&mut self) -> Result<(), BackupError> {
-        self.bytes = 0;
-        let batch = std::mem::take(&mut self.batch);
-        Ok(self.store.commit(batch)?.wait()?)
-    }
-
-    fn added(&mut self, bytes: usize) -> Result<(), BackupError> {
-        self.bytes += bytes;
-        if self.bytes > BYTES_PER_COMMIT {
-            self.commit()?;
-        }
-        Ok(())
-    }
+struct Target<'store> {
+    records: BulkWriter<'store>,
+    assets: AssetStore,
+    uploads: AssetStore,
 }
 
 impl BackupTarget for Target<'_> {
@@ -154,17 +142,14 @@ impl BackupTarget for Target<'_> {
         if is_the_stores_own(table, key) {
             return Ok(());
         }
-        let bytes = key.len() + value.len();
-        self.batch.put_long(table, key, value);
-        self.added(bytes)
+        Ok(self.records.put(table, key, value)?)
     }
 
     fn delete(&mut self, table: Table, key: &[u8]) -> Result<(), BackupError> {
         if is_the_stores_own(table, key) {
             return Ok(());
         }
-        self.batch.delete(table, key);
-        self.added(key.len())
+        Ok(self.records.delete(table, key)?)
     }
 
     fn content(

@@ -12,14 +12,13 @@
 //! directory is its own, it does [`clear`]: whatever is left besides `db` is an old state or was never
 //! finished.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
-use super::files::sync_directory;
+use super::files::{DATABASE, lock, sync_directory};
 
-const DATABASE: &str = "db";
 const BEFORE: &str = "db.before";
 const COMPACTED: &str = "compacted";
 const COMPACTING: &str = "compacting";
@@ -73,18 +72,6 @@ pub(in crate::store) fn remove(path: &Path) -> Result<(), StoreError> {
         // Another process that opens the store may have been quicker.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed.map_err(StoreError::io(path)),
-    }
-}
-
-/// Takes the lock of a database's directory, as an open store has it.
-pub(in crate::store) fn lock(dir: &Path, database: &Path) -> Result<File, StoreError> {
-    let lock = File::open(database).map_err(StoreError::io(database))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
-            dir: dir.to_owned(),
-        }),
-        Err(TryLockError::Error(source)) => Err(StoreError::io(database)(source)),
     }
 }
 

@@ -19,8 +19,8 @@ use crate::gateway::Gateway;
 pub(crate) const CPE_USERNAME: &str = "fleet";
 pub(crate) const CPE_PASSWORD: &str = "fleet-Tiller-77";
 
-/// How long a test waits for something to become true.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a test waits for something to become true, on a machine that is busy.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The parts of one test.
 pub(crate) struct Bench {

@@ -13,12 +13,10 @@ use trestle::wire::Secret;
 use trestle::wire::digest::{Credentials, Verdict, Verifier};
 use trestle::wire::sip::{NotifyServer, Received};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, PATIENCE};
 use crate::command::{CLEAN, FINDINGS};
 use crate::phones::{GRANDSTREAM, HTEK};
 
-/// How long sipp may take to begin and to end.
-const PATIENCE: Duration = Duration::from_secs(120);
 const PASSWORD: &str = "Device.Services.VoiceService.1.VoiceProfile.1.Line.1.SIP.AuthPassword";
 
 /// A scenario that runs; killed when dropped.

@@ -9,11 +9,9 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::bench::{copy_tree, fixtures};
+use crate::bench::{PATIENCE, copy_tree, fixtures};
 
 const PORT: u16 = 8058;
-/// How long a test waits for something to become true.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An old server; killed when dropped.
 pub(crate) struct Nginx {

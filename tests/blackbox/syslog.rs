@@ -9,16 +9,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, PATIENCE};
 use crate::command::{CLEAN, ERROR};
 use crate::fetch::fetch;
 use crate::gateway::Gateway;
 use crate::phones::{GRANDSTREAM, HTEK};
 
 const LISTENERS: &str = "[syslog]\nudp = \"127.0.0.1:0\"\ntcp = \"127.0.0.1:0\"\n";
-
-/// How long a test waits for a line.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Somebody on the phones' network whom no phone's record knows.
 const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 57, 1, 1);

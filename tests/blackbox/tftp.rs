@@ -3,17 +3,13 @@
 use std::fs;
 use std::net::{SocketAddr, UdpSocket};
 use std::process::{Command, Output};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, PATIENCE};
 use crate::command::ERROR;
 use crate::gateway::Gateway;
 use crate::phones::{AASTRA, GRANDSTREAM};
-
-/// How long a client of ours waits for a datagram that has to come.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Lengths around the ends of blocks of 512 bytes, none and many.
 const LENGTHS: [usize; 5] = [0, 511, 512, 513, 1_000_000];

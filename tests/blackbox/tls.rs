@@ -6,12 +6,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, PATIENCE};
 use crate::command::ERROR;
 use crate::gateway::Gateway;
 use crate::programs::{are_there, output, status};
-
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Runs openssl in a folder.
 #[track_caller]

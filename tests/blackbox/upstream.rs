@@ -10,16 +10,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use trestle::sim::acs::http::{Connection, Response};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, PATIENCE};
 use crate::command::{CLEAN, FINDINGS};
 use crate::fetch::fetch;
 use crate::gateway::Gateway;
 use crate::managed::{DISPLAY_NAME, Managed};
 use crate::nginx::Nginx;
 use crate::phones::{AASTRA, GRANDSTREAM, PHONES};
-
-/// How long a test waits for something to become true.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A gateway on an empty store, with this server behind it.
 fn serve_before(bench: &Bench, upstream: &str) -> Gateway {

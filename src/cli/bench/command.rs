@@ -291,11 +291,7 @@ fn of_idle(full: &Measured, empty: Option<u64>) -> Vec<Figure> {
     ];
     let idle = match &full.idle {
         Ok(idle) => idle,
-        Err(error) => {
-            return names
-                .map(|name| Figure::missing(name, error.to_string()))
-                .into();
-        }
+        Err(error) => return missing(&names, error),
     };
     let [memory, memory_each, disk, disk_each, start, share] = names;
     let for_each = match empty {
@@ -333,11 +329,7 @@ fn of_busy(busy: &Result<Busy, CommandError>) -> Vec<Figure> {
     ];
     let busy = match busy {
         Ok(busy) => busy,
-        Err(error) => {
-            return names
-                .map(|name| Figure::missing(name, error.to_string()))
-                .into();
-        }
+        Err(error) => return missing(&names, error),
     };
     let [sessions, cpu, setting] = names;
     let share = busy.informing.cpu.as_secs_f64() * RATE_OF_A_MILLION * 100.0;
@@ -378,10 +370,16 @@ fn of_lookups(lookups: &Result<Lookups, CommandError>) -> Vec<Figure> {
                 })
                 .collect()
         }
-        Err(error) => names
-            .map(|name| Figure::missing(name, error.to_string()))
-            .into(),
+        Err(error) => missing(&names, error),
     }
+}
+
+/// Figures that could not be measured, all for one reason.
+fn missing(names: &[&str], why: &CommandError) -> Vec<Figure> {
+    let names = names.iter();
+    names
+        .map(|name| Figure::missing(*name, why.to_string()))
+        .collect()
 }
 
 /// What one phone costs in the fleets of several sizes, beside the smallest of them.

@@ -111,7 +111,7 @@ impl Stage {
         let report = gateway
             .import(&tree_folder, ImportOptions::default(), &|_, _| {})
             .await?;
-        let server = Server::start_with(gateway.clone(), &settings).await?;
+        let server = Server::start(gateway.clone(), &settings).await?;
         let addresses = server.addresses().clone();
         let stop = CancellationToken::new();
         let token = stop.clone();

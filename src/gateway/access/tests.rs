@@ -11,6 +11,7 @@ use super::{
     GivenProof, Proof, UntilUsed,
 };
 use crate::gateway::test_support::{self, Hands};
+use crate::gateway::tests::{FILE, MAC, USER_AGENT};
 use crate::gateway::{
     Clock, FetchAnswer, FetchRequest, Gateway, GatewaySettings, ImportOptions, Transport,
 };
@@ -19,9 +20,6 @@ use crate::native::Mac;
 use crate::wire::digest::{Challenge, ClientState, Credentials};
 use crate::wire::{ContentHash, Secret};
 
-const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
-const FILE: &str = "cfg000b82a1b2c3.xml";
-const USER_AGENT: &str = "Grandstream Model HW GXP2170 SW 1.0.11.16 DevId 000b82a1b2c3";
 /// Another phone of the fixtures, and one that is not there.
 const OTHER: Mac = Mac::new([0x00, 0x0b, 0x82, 0x77, 0xaa, 0x01]);
 const OTHER_FILE: &str = "cfg000b8277aa01.xml";

@@ -78,7 +78,7 @@ impl Gateway {
             .ok();
         let store_free = self.inner.assets.disk_space();
         let store_free = store_free.ok().map(|(free, _)| free);
-        [
+        let counts = [
             (status, "Free", memory.available),
             (status, "Total", memory.total),
             // Phones and files whose records can't be read.
@@ -98,22 +98,24 @@ impl Gateway {
             (own, "SessionsFailed", count(&health.sessions_failed)),
             (own, "SessionsQueued", length(self.inner.sessions.len())),
             (own, "SessionsRunning", count(&health.sessions_running)),
-            // Bytes that are free on its disk.
-            (own, "StoreFree", store_free),
-            // Bytes of the database; large files of the tree lie beside it.
-            (own, "StoreSize", store_size),
             (own, "TransfersQueued", length(self.inner.transfers.len())),
-        ]
-        .into_iter()
-        .filter_map(|(object, name, value)| {
-            let (value_type, value) = match name {
-                "StoreSize" | "StoreFree" => (ValueType::UnsignedLong, value?),
-                // The standard's memory is an unsignedInt of kilobytes.
-                _ => (ValueType::UnsignedInt, value?.min(u64::from(u32::MAX))),
-            };
-            parameter(&format!("{object}{name}"), value_type, value.to_string())
-        })
-        .collect()
+        ];
+        // The standard's memory is an unsignedInt of kilobytes.
+        let counts = counts.into_iter().filter_map(|(object, name, value)| {
+            let value = value?.min(u64::from(u32::MAX)).to_string();
+            parameter(&format!("{object}{name}"), ValueType::UnsignedInt, value)
+        });
+        let sizes = [
+            // Bytes that are free on its disk.
+            ("StoreFree", store_free),
+            // Bytes of the database; large files of the tree lie beside it.
+            ("StoreSize", store_size),
+        ];
+        let sizes = sizes.into_iter().filter_map(|(name, value)| {
+            let value = value?.to_string();
+            parameter(&format!("{own}{name}"), ValueType::UnsignedLong, value)
+        });
+        counts.chain(sizes).collect()
     }
 }
 

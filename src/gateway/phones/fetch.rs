@@ -127,9 +127,10 @@ impl Gateway {
             self.note_if_poll(&asked);
         }
         // What is noted of a phone may change its file.
-        let known = match asked.is_poll() {
-            true => Some(asked.file),
-            false => self.load_file(&asked.path)?,
+        let known = if asked.is_poll() {
+            Some(asked.file)
+        } else {
+            self.load_file(&asked.path)?
         };
         let Some((file, body)) = self.present_content(&asked.path, known)? else {
             return Ok(FetchAnswer::NotFound);
@@ -156,9 +157,8 @@ impl Gateway {
     fn present_content(
         &self,
         path: &TreePath,
-        known: Option<FileRecord>,
+        mut known: Option<FileRecord>,
     ) -> Result<Option<(FileRecord, Bytes)>, GatewayError> {
-        let mut known = known;
         while let Some(file) = known {
             if let Some(bytes) = self.present_bytes(path, &file)? {
                 return Ok(Some((file, bytes)));

@@ -97,11 +97,7 @@ impl Check<'_> {
     ) -> Vec<StoreFinding> {
         let (key, value) = match entry {
             Ok(entry) => entry,
-            Err(error @ StoreError::DamagedValue { .. }) => return vec![damaged(table, &error)],
-            Err(error) => {
-                let kind = StoreFindingKind::DamagedRecord;
-                return vec![StoreFinding::new(kind, table, "", error)];
-            }
+            Err(error) => return vec![damaged(table, &error)],
         };
         let mut findings = self.look(table, &key, &value);
         for _ in 1..LOOKS {

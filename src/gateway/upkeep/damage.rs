@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::device::DeviceRecord;
 use crate::gateway::core::{Gateway, mac_of_key};
 use crate::gateway::door::GatewayError;
-use crate::store::{Record, RecordError, StoreError, Table};
+use crate::store::{Record as _, RecordError, StoreError, Table};
 
 /// As many are named; more are damage to the whole store, which `store check` lists.
 const MAX_NAMED: usize = 1000;
@@ -78,7 +78,7 @@ fn problem(error: &GatewayError) -> String {
 
 /// A value that the store itself finds damaged, told as the damaged record of its phone; other
 /// errors as they are.
-pub(in crate::gateway) fn restored_record(error: StoreError) -> GatewayError {
+pub(in crate::gateway) fn as_damaged_device(error: StoreError) -> GatewayError {
     let StoreError::DamagedValue {
         table: Table::Device,
         raw_key,
@@ -91,7 +91,7 @@ pub(in crate::gateway) fn restored_record(error: StoreError) -> GatewayError {
         Ok(mac) => GatewayError::Damaged {
             mac,
             source: RecordError::Damaged {
-                kind: <DeviceRecord as Record>::KIND,
+                kind: DeviceRecord::KIND,
                 detail: "it does not read back as it was written".to_owned(),
             },
         },

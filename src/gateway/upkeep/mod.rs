@@ -17,5 +17,5 @@ pub use finding::{StoreCheckReport, StoreCheckSummary, StoreFinding, StoreFindin
 pub use reindex::ReindexReport;
 pub use space::{SpaceRules, StoreStatus};
 
-pub(super) use damage::{Damages, restored_record};
-pub(super) use space::LiveSize;
+pub(super) use damage::{Damages, as_damaged_device};
+pub(super) use space::MeasuredSize;

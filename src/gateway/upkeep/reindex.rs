@@ -1,7 +1,5 @@
 //! Deriving anew all that can be derived.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
@@ -35,10 +33,27 @@ pub struct ReindexReport {
     pub findings: Vec<StoreFinding>,
 }
 
+impl ReindexReport {
+    /// One phone is done; `derived` says whether its parameters were others.
+    fn note(&mut self, mac: Mac, derived: Result<bool, GatewayError>) {
+        match derived {
+            Ok(true) => self.changed += 1,
+            Ok(false) | Err(GatewayError::UnknownPhone(_)) => {}
+            Err(error) => self.findings.push(StoreFinding::new(
+                StoreFindingKind::WrongParameters,
+                Table::Parameters,
+                mac,
+                error,
+            )),
+        }
+    }
+}
+
 impl Gateway {
     /// Derives the parameters of every phone anew from its files, removes those of phones that are
-    /// not there, and puts the gateway's table of phones right. Each phone is a commit of its own, so it may be interrupted
-    /// at any moment, and run again. A phone whose parameters come out as they were is not written.
+    /// not there, and puts the gateway's table of phones right. Each phone is a commit of its own, so
+    /// it may be interrupted at any moment, and run again. A phone whose parameters come out as they
+    /// were is not written.
     ///
     /// # Errors
     /// [`GatewayError`] when the store fails.
@@ -49,38 +64,22 @@ impl Gateway {
             phones: total,
             ..ReindexReport::default()
         };
-        let mut running: JoinSet<(Mac, Result<bool, GatewayError>)> = JoinSet::new();
-        let done = AtomicU64::new(0);
-        let mut note =
-            |ended: Result<(Mac, Result<bool, GatewayError>), tokio::task::JoinError>| {
-                progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
-                match ended {
-                    Ok((_, Ok(true))) => report.changed += 1,
-                    Ok((_, Ok(false) | Err(GatewayError::UnknownPhone(_)))) => {}
-                    Ok((mac, Err(error))) => report.findings.push(StoreFinding::new(
-                        StoreFindingKind::WrongParameters,
-                        Table::Parameters,
-                        mac,
-                        error,
-                    )),
-                    Err(error) => {
-                        let reason = error.to_string();
-                        return Err(GatewayError::Stopped { reason });
-                    }
-                }
-                Ok(())
-            };
-        for mac in macs {
-            if running.len() >= AT_ONCE
-                && let Some(ended) = running.join_next().await
+        let mut running = JoinSet::new();
+        let mut macs = macs.into_iter();
+        for done in 1..=total {
+            while running.len() < AT_ONCE
+                && let Some(mac) = macs.next()
             {
-                note(ended)?;
+                let gateway = self.clone();
+                running.spawn(async move { (mac, gateway.derive_parameters(mac).await) });
             }
-            let gateway = self.clone();
-            running.spawn(async move { (mac, gateway.derive_parameters(mac).await) });
-        }
-        while let Some(ended) = running.join_next().await {
-            note(ended)?;
+            if let Some(ended) = running.join_next().await {
+                let (mac, derived) = ended.map_err(|error| GatewayError::Stopped {
+                    reason: error.to_string(),
+                })?;
+                report.note(mac, derived);
+            }
+            progress(done, total);
         }
         report.removed = self.remove_orphans().await?;
         report.rows = self.mend_rows().await?;
@@ -155,21 +154,17 @@ impl Gateway {
         for entry in store.scan(Table::Parameters, b"") {
             // One that can't be read was derived anew, or could not be.
             let Ok((key, _)) = entry else { continue };
-            let is_orphan = match mac_of_key(&key) {
-                Ok(mac) => matches!(self.stored_record(mac), Ok(None)),
-                Err(_) => false,
-            };
-            if is_orphan {
-                orphans.push(key);
+            let Ok(mac) = mac_of_key(&key) else { continue };
+            if matches!(self.stored_record(mac), Ok(None)) {
+                orphans.push(mac);
             }
         }
-        for key in &orphans {
-            let Ok(mac) = mac_of_key(key) else { continue };
+        for mac in &orphans {
             // Nobody makes the phone known in between.
-            let _live = self.hold(mac).await;
+            let _live = self.hold(*mac).await;
             let mut batch = Batch::new();
-            batch.require(Table::Device, key, None);
-            batch.delete(Table::Parameters, key);
+            batch.require(Table::Device, &mac.bytes(), None);
+            batch.delete(Table::Parameters, &mac.bytes());
             store.commit(batch)?.durable().await?;
         }
         Ok(orphans.len() as u64)

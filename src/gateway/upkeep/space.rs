@@ -52,15 +52,15 @@ pub struct StoreStatus {
 
 /// The size of the records as it was measured last.
 #[derive(Debug)]
-pub(in crate::gateway) struct LiveSize(AtomicU64);
+pub(in crate::gateway) struct MeasuredSize(AtomicU64);
 
-impl Default for LiveSize {
+impl Default for MeasuredSize {
     fn default() -> Self {
         Self(AtomicU64::new(u64::MAX))
     }
 }
 
-impl LiveSize {
+impl MeasuredSize {
     fn known(&self) -> Option<u64> {
         Some(self.0.load(Ordering::Relaxed)).filter(|live| *live != u64::MAX)
     }

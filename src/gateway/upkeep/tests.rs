@@ -1,53 +1,30 @@
 //! A gateway whose store is damaged by hand.
 
 use std::path::Path;
-use std::sync::Arc;
-
-use jiff::Timestamp;
 
 use super::StoreFindingKind::{
     DamagedContent, DamagedRecord, Missing, OldParameters, Orphan, WrongIndex, WrongParameters,
 };
 use super::*;
 use crate::device::{DeviceRecord, FileContent, FileRecord, StoredParameters};
-use crate::gateway::{Clock, FetchAnswer, FetchRequest, Gateway, GatewaySettings, ImportOptions};
+use crate::gateway::test_support::{self, Hands};
+use crate::gateway::tests::{FILE, MAC, USER_AGENT};
+use crate::gateway::{FetchAnswer, Gateway, GatewaySettings};
 use crate::mapping::Packs;
-use crate::native::Mac;
-use crate::store::{AssetStore, Batch, SledStore, StoreOptions, Table, decode, encode};
+use crate::store::{Batch, Record, Table, decode, encode};
 
-const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
-const FILE: &str = "cfg000b82a1b2c3.xml";
-const USER_AGENT: &str = "Grandstream Model HW GXP2170 SW 1.0.11.16 DevId 000b82a1b2c3";
-
-struct Noon;
-
-impl Clock for Noon {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_second(1_800_000_000).unwrap()
-    }
-}
-
-fn gateway(folder: &Path) -> Gateway {
-    let store = Arc::new(SledStore::open(folder, StoreOptions::default()).unwrap());
-    let assets = AssetStore::open(folder).unwrap();
+fn open(folder: &Path) -> Gateway {
     let settings = GatewaySettings {
         announce_gateway: true,
         ..GatewaySettings::default()
     };
-    let packs = Packs::embedded().unwrap();
-    Gateway::open(store, assets, packs, settings, Arc::new(Noon)).unwrap()
-}
-
-async fn import(gateway: &Gateway) {
-    let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tree");
-    let importing = gateway.import(&tree, ImportOptions::default(), &|_, _| {});
-    importing.await.unwrap();
+    test_support::open(folder, &Hands::new(), Packs::embedded().unwrap(), settings)
 }
 
 async fn filled() -> (tempfile::TempDir, Gateway) {
     let folder = tempfile::tempdir().unwrap();
-    let gateway = gateway(folder.path());
-    import(&gateway).await;
+    let gateway = open(folder.path());
+    test_support::import_fixtures(&gateway).await;
     // It says its model, so that it has rows and a name.
     fetch(&gateway).await;
     gateway.write_logs().await.unwrap();
@@ -55,8 +32,7 @@ async fn filled() -> (tempfile::TempDir, Gateway) {
 }
 
 async fn fetch(gateway: &Gateway) -> FetchAnswer {
-    let mut request = FetchRequest::new(FILE, "192.0.2.7:4711".parse().unwrap());
-    request.user_agent = Some(USER_AGENT.to_owned());
+    let request = test_support::request(FILE, USER_AGENT);
     gateway.fetch(request).await
 }
 
@@ -66,11 +42,26 @@ fn write(gateway: &Gateway, work: impl FnOnce(&mut Batch)) {
     gateway.inner.store.commit(batch).unwrap().wait().unwrap();
 }
 
-fn stored<T: crate::store::Record>(gateway: &Gateway, table: Table, key: &[u8]) -> T {
-    decode(&gateway.inner.store.get(table, key).unwrap().unwrap()).unwrap()
+fn put(gateway: &Gateway, table: Table, key: &[u8], value: Vec<u8>) {
+    write(gateway, |batch| batch.put_long(table, key, value));
 }
 
-fn found(gateway: &Gateway) -> Vec<(StoreFindingKind, String, String)> {
+fn delete(gateway: &Gateway, table: Table, key: &[u8]) {
+    write(gateway, |batch| batch.delete(table, key));
+}
+
+fn bytes(gateway: &Gateway, table: Table, key: &[u8]) -> Vec<u8> {
+    gateway.inner.store.get(table, key).unwrap().unwrap()
+}
+
+fn stored<T: Record>(gateway: &Gateway, table: Table, key: &[u8]) -> T {
+    decode(&bytes(gateway, table, key)).unwrap()
+}
+
+/// Kind, table and subject of a finding.
+type Found = (StoreFindingKind, String, String);
+
+fn found(gateway: &Gateway) -> Vec<Found> {
     let report = gateway.check_store(false, &|_, _| {}).unwrap();
     let findings = report.findings.into_iter();
     findings
@@ -78,12 +69,14 @@ fn found(gateway: &Gateway) -> Vec<(StoreFindingKind, String, String)> {
         .collect()
 }
 
-fn of(
-    kind: StoreFindingKind,
-    table: &str,
-    subject: &str,
-) -> Vec<(StoreFindingKind, String, String)> {
-    vec![(kind, table.to_owned(), subject.to_owned())]
+fn of(kind: StoreFindingKind, table: &str, subject: &str) -> Found {
+    (kind, table.to_owned(), subject.to_owned())
+}
+
+#[track_caller]
+fn assert_found(gateway: &Gateway, finding: &Found) {
+    let all = found(gateway);
+    assert!(all.contains(finding), "{finding:?}: {all:?}");
 }
 
 #[tokio::test]
@@ -99,92 +92,82 @@ async fn nothing_is_found_in_a_store_that_is_whole() {
 }
 
 #[tokio::test]
-async fn every_kind_of_damage_is_found_and_named() {
+async fn a_record_that_cannot_be_read_is_named() {
     let (_folder, gateway) = filled().await;
-    let mac = MAC.to_string();
-    let key = MAC.bytes();
-    let store = Arc::clone(&gateway.inner.store);
-    let garbage = vec![0xff, 1, 2, 3];
-    let put = |table, key: &[u8], value: Vec<u8>| {
-        write(&gateway, |batch| batch.put_long(table, key, value));
-    };
-    // Each is put back before the next one.
-    let keep = |table, key: &[u8]| store.get(table, key).unwrap().unwrap();
-
+    let (mac, key) = (MAC.to_string(), MAC.bytes());
     for (table, name, key, subject) in [
         (Table::Device, "device", &key[..], mac.as_str()),
         (Table::File, "file", FILE.as_bytes(), FILE),
         (Table::Parameters, "parameters", &key, &mac),
         (Table::Log, "log", &key, &mac),
     ] {
-        let good = keep(table, key);
-        put(table, key, garbage.clone());
-        let all = found(&gateway);
-        assert!(
-            all.contains(&of(DamagedRecord, name, subject)[0]),
-            "{table}: {all:?}"
-        );
-        put(table, key, good);
+        let good = bytes(&gateway, table, key);
+        put(&gateway, table, key, vec![0xff, 1, 2, 3]);
+        assert_found(&gateway, &of(DamagedRecord, name, subject));
+        put(&gateway, table, key, good);
     }
+    assert_eq!(found(&gateway), []);
+}
 
-    let good = keep(Table::Document, FILE.as_bytes());
-    put(Table::Document, FILE.as_bytes(), b"<other/>".to_vec());
-    let all = found(&gateway);
-    assert!(
-        all.contains(&of(DamagedContent, "file", FILE)[0]),
-        "{all:?}"
-    );
-    write(&gateway, |batch| {
-        batch.delete(Table::Document, FILE.as_bytes())
-    });
-    assert_eq!(found(&gateway), of(Missing, "file", FILE));
-    put(Table::Document, FILE.as_bytes(), good);
+#[tokio::test]
+async fn a_file_whose_bytes_are_others_or_gone_is_named() {
+    let (_folder, gateway) = filled().await;
+    let key = FILE.as_bytes();
+    let good = bytes(&gateway, Table::Document, key);
+    put(&gateway, Table::Document, key, b"<other/>".to_vec());
+    assert_found(&gateway, &of(DamagedContent, "file", FILE));
+    delete(&gateway, Table::Document, key);
+    assert_eq!(found(&gateway), [of(Missing, "file", FILE)]);
+    put(&gateway, Table::Document, key, good);
+    let mut file: FileRecord = stored(&gateway, Table::File, key);
+    file.content = FileContent::Asset;
+    put(&gateway, Table::File, key, encode(&file).unwrap());
+    assert_found(&gateway, &of(Missing, "file", FILE));
+}
 
-    put(Table::Document, b"nobody.cfg", b"x".to_vec());
-    assert_eq!(found(&gateway), of(Orphan, "document", "nobody.cfg"));
-    write(&gateway, |batch| {
-        batch.delete(Table::Document, b"nobody.cfg")
-    });
-
+#[tokio::test]
+async fn what_belongs_to_nobody_is_named() {
+    let (_folder, gateway) = filled().await;
+    put(&gateway, Table::Document, b"nobody.cfg", b"x".to_vec());
+    assert_eq!(found(&gateway), [of(Orphan, "document", "nobody.cfg")]);
+    delete(&gateway, Table::Document, b"nobody.cfg");
     let other = [0, 0x0b, 0x82, 9, 9, 9];
     for (table, name) in [(Table::Parameters, "parameters"), (Table::Log, "log")] {
-        put(table, &other, keep(table, &key));
-        assert_eq!(found(&gateway), of(Orphan, name, "000b82090909"));
-        write(&gateway, |batch| batch.delete(table, &other));
+        let of_phone = bytes(&gateway, table, &MAC.bytes());
+        put(&gateway, table, &other, of_phone);
+        assert_eq!(found(&gateway), [of(Orphan, name, "000b82090909")]);
+        delete(&gateway, table, &other);
     }
+}
 
-    let good = keep(Table::Parameters, &key);
+#[tokio::test]
+async fn parameters_that_the_files_do_not_give_are_told_from_those_of_other_lenses() {
+    let (_folder, gateway) = filled().await;
+    let (mac, key) = (MAC.to_string(), MAC.bytes());
     let mut parameters: StoredParameters = stored(&gateway, Table::Parameters, &key);
     parameters.values[0].1.push('x');
-    put(Table::Parameters, &key, encode(&parameters).unwrap());
-    assert_eq!(found(&gateway), of(WrongParameters, "parameters", &mac));
+    let wrong = encode(&parameters).unwrap();
+    put(&gateway, Table::Parameters, &key, wrong);
+    assert_eq!(found(&gateway), [of(WrongParameters, "parameters", &mac)]);
     parameters.lenses = "of old".to_owned();
-    put(Table::Parameters, &key, encode(&parameters).unwrap());
-    assert_eq!(found(&gateway), of(OldParameters, "parameters", &mac));
-    put(Table::Parameters, &key, good);
+    let old = encode(&parameters).unwrap();
+    put(&gateway, Table::Parameters, &key, old);
+    assert_eq!(found(&gateway), [of(OldParameters, "parameters", &mac)]);
+}
 
-    let good = keep(Table::File, FILE.as_bytes());
-    let mut file: FileRecord = stored(&gateway, Table::File, FILE.as_bytes());
-    file.content = FileContent::Asset;
-    put(Table::File, FILE.as_bytes(), encode(&file).unwrap());
-    let all = found(&gateway);
-    assert!(all.contains(&of(Missing, "file", FILE)[0]), "{all:?}");
-    put(Table::File, FILE.as_bytes(), good);
-
-    let good = keep(Table::Device, &key);
+#[tokio::test]
+async fn records_that_do_not_lead_to_each_other_are_named() {
+    let (_folder, gateway) = filled().await;
+    let key = MAC.bytes();
+    let other = [0, 0x0b, 0x82, 9, 9, 9];
     let twin: DeviceRecord = stored(&gateway, Table::Device, &key);
-    put(Table::Device, &other, encode(&twin).unwrap());
+    put(&gateway, Table::Device, &other, encode(&twin).unwrap());
     let all = found(&gateway);
-    assert!(
-        all.iter()
-            .any(|(kind, table, _)| *kind == WrongIndex && table == "device"),
-        "{all:?}"
-    );
-    write(&gateway, |batch| batch.delete(Table::Device, &other));
-    put(Table::Device, &key, good);
-
+    let is_twin = |(kind, table, _): &Found| *kind == WrongIndex && table == "device";
+    assert!(all.iter().any(is_twin), "{all:?}");
+    delete(&gateway, Table::Device, &other);
     let row = [&[1][..], &key].concat();
-    write(&gateway, |batch| batch.delete(Table::VirtualDevice, &row));
+    delete(&gateway, Table::VirtualDevice, &row);
     let all = found(&gateway);
     assert!(
         matches!(all.as_slice(), [(WrongIndex, table, _)] if table == "virtual device"),
@@ -196,7 +179,7 @@ async fn every_kind_of_damage_is_found_and_named() {
 async fn a_reindex_mends_what_can_be_derived_and_writes_nothing_else() {
     let (_folder, gateway) = filled().await;
     let key = MAC.bytes();
-    let good = gateway.inner.store.get(Table::Parameters, &key).unwrap();
+    let good = bytes(&gateway, Table::Parameters, &key);
     let row = [&[1][..], &key].concat();
     write(&gateway, |batch| {
         batch.put(Table::Parameters, &key, vec![0xff]);
@@ -208,10 +191,7 @@ async fn a_reindex_mends_what_can_be_derived_and_writes_nothing_else() {
     assert_eq!((report.changed, report.removed, report.rows), (1, 1, 1));
     assert_eq!(report.findings, []);
     assert_eq!(found(&gateway), []);
-    assert_eq!(
-        gateway.inner.store.get(Table::Parameters, &key).unwrap(),
-        good
-    );
+    assert_eq!(bytes(&gateway, Table::Parameters, &key), good);
     let watch = gateway.inner.store.watch();
     let report = gateway.reindex(&|_, _| {}).await.unwrap();
     assert_eq!((report.changed, report.removed, report.rows), (0, 0, 0));
@@ -222,12 +202,15 @@ async fn a_reindex_mends_what_can_be_derived_and_writes_nothing_else() {
 async fn a_damaged_device_stops_one_phone_and_an_import_keeps_what_it_replaces() {
     let (folder, gateway) = filled().await;
     let devices = gateway.list().count();
-    write(&gateway, |batch| {
-        batch.put_long(Table::Device, &MAC.bytes(), b"\xffdamage".to_vec())
-    });
+    put(
+        &gateway,
+        Table::Device,
+        &MAC.bytes(),
+        b"\xffdamage".to_vec(),
+    );
     drop(gateway);
 
-    let gateway = self::gateway(folder.path());
+    let gateway = open(folder.path());
     gateway.sweep_assets().unwrap();
     gateway.start().await.unwrap();
     let listed: Vec<_> = gateway.list().map(Result::unwrap).collect();
@@ -243,13 +226,12 @@ async fn a_damaged_device_stops_one_phone_and_an_import_keeps_what_it_replaces()
         "{error}"
     );
 
-    import(&gateway).await;
+    test_support::import_fixtures(&gateway).await;
     assert!(gateway.show(MAC).await.is_ok());
     assert_eq!(gateway.store_status().unwrap().damaged, []);
     assert_eq!(found(&gateway), []);
     let aside = [&[Table::Device.byte()][..], &MAC.bytes()].concat();
-    let kept = gateway.inner.store.get(Table::SetAside, &aside).unwrap();
-    assert_eq!(kept.as_deref(), Some(&b"\xffdamage"[..]));
+    assert_eq!(bytes(&gateway, Table::SetAside, &aside), b"\xffdamage");
 }
 
 #[tokio::test]
@@ -257,10 +239,8 @@ async fn a_file_whose_bytes_are_gone_is_not_told_to_be_no_file() {
     let (folder, gateway) = filled().await;
     // What was served lately is in memory, and goes with the gateway.
     drop(gateway);
-    let gateway = self::gateway(folder.path());
-    write(&gateway, |batch| {
-        batch.delete(Table::Document, FILE.as_bytes())
-    });
+    let gateway = open(folder.path());
+    delete(&gateway, Table::Document, FILE.as_bytes());
     assert!(matches!(fetch(&gateway).await, FetchAnswer::Unavailable));
     let status = gateway.store_status().unwrap();
     assert_eq!(status.damaged[0].subject, FILE);

@@ -11,7 +11,7 @@ use super::super::file_passwords::Whose;
 use super::super::import::ImportOptions;
 use super::super::report::ImportReport;
 use super::super::shared_affixes::SharedAffixes;
-use super::super::take_over::{Imported, Outcome, is_too_large};
+use super::super::take_over::{Imported, Outcome, OwnFile, is_too_large};
 use super::record::{Answer, UpstreamNote, UpstreamRecord};
 use crate::device::{FileRole, TreePath};
 use crate::native::Mac;
@@ -178,7 +178,13 @@ impl Gateway {
             return Ok(None);
         }
         let is_there = |_: &TreePath| false;
-        let taken = self.take_own(path, content, classified, mac, options, &is_there);
+        let own = OwnFile {
+            path,
+            content,
+            classified,
+            mac,
+        };
+        let taken = self.take_own(own, options, &is_there);
         match Box::pin(taken).await {
             Err(error) if is_too_large(&error) => {
                 let as_it_is = self.import_other(path, FileRole::Other, content, options);

@@ -7,6 +7,7 @@ use std::io;
 use std::path::Path;
 
 use super::makers::{Form, Maker, SHARED, makers};
+use super::template::Template;
 use crate::native::Mac;
 
 /// Of so many phones, one is odd in each of the ways of [`Oddity`].
@@ -83,8 +84,8 @@ impl Fleet {
         let maker = self.maker(number);
         let mac = self.mac(number, maker);
         let mut random = Random::of(self.seed, number);
-        let (model, _) = self.model(&mut random, maker);
-        let oddity = self.oddity(number);
+        let (model, _) = model(&mut random, maker);
+        let oddity = oddity(number);
         let model = match oddity {
             Some(Oddity::UnknownModel) => "X9000",
             _ => model,
@@ -102,10 +103,10 @@ impl Fleet {
         let maker = self.maker(number);
         let mac = self.mac(number, maker);
         let mut random = Random::of(self.seed, number);
-        let (_, template) = self.model(&mut random, maker);
+        let (_, template) = model(&mut random, maker);
         let values = Values::of(&mut random, number);
         let mut content = template.fill(|name, text| values.write(name, mac, text));
-        let oddity = self.oddity(number);
+        let oddity = oddity(number);
         match oddity {
             Some(Oddity::BrokenLine) => break_line(&mut content, maker.form),
             Some(Oddity::DuplicateKey) => duplicate_key(&mut content, maker.form),
@@ -174,30 +175,27 @@ impl Fleet {
         let [a, b, c] = maker.oui;
         Mac::new([a, b, c, d, e, f])
     }
+}
 
-    fn model<'a>(
-        &self,
-        random: &mut Random,
-        maker: &'a Maker,
-    ) -> (&'static str, &'a super::template::Template) {
-        let [desk, meeting] = &maker.models;
-        let (model, template) = if random.below(MEETING_EVERY) == 0 {
-            meeting
-        } else {
-            desk
-        };
-        (model, template)
-    }
+/// The model of a phone, and the template of its file.
+fn model<'a>(random: &mut Random, maker: &'a Maker) -> (&'static str, &'a Template) {
+    let [desk, meeting] = &maker.models;
+    let (model, template) = if random.below(MEETING_EVERY) == 0 {
+        meeting
+    } else {
+        desk
+    };
+    (model, template)
+}
 
-    fn oddity(&self, number: u64) -> Option<Oddity> {
-        // Not all odd phones are one maker's.
-        match (number + number / ODD_EVERY) % ODD_EVERY {
-            40 => Some(Oddity::BrokenLine),
-            141 => Some(Oddity::DuplicateKey),
-            242 => Some(Oddity::UnknownModel),
-            343 => Some(Oddity::Orphan),
-            _ => None,
-        }
+fn oddity(number: u64) -> Option<Oddity> {
+    // Not all odd phones are one maker's.
+    match (number + number / ODD_EVERY) % ODD_EVERY {
+        40 => Some(Oddity::BrokenLine),
+        141 => Some(Oddity::DuplicateKey),
+        242 => Some(Oddity::UnknownModel),
+        343 => Some(Oddity::Orphan),
+        _ => None,
     }
 }
 

@@ -48,13 +48,14 @@ pub(super) fn makers() -> [Maker; 4] {
             models: [
                 (
                     "GXP2170",
-                    Template::new(include_str!("templates/grandstream-desk.template")),
+                    include_str!("templates/grandstream-desk.template"),
                 ),
                 (
                     "GXP2130",
-                    Template::new(include_str!("templates/grandstream-meeting.template")),
+                    include_str!("templates/grandstream-meeting.template"),
                 ),
-            ],
+            ]
+            .map(cut),
             form: Form::Elements,
             file_name: |mac| format!("cfg{mac}.xml"),
             user_agent: |model, mac| {
@@ -64,15 +65,10 @@ pub(super) fn makers() -> [Maker; 4] {
         Maker {
             oui: [0x00, 0x1f, 0xc1],
             models: [
-                (
-                    "UC926",
-                    Template::new(include_str!("templates/htek-desk.template")),
-                ),
-                (
-                    "UC924",
-                    Template::new(include_str!("templates/htek-meeting.template")),
-                ),
-            ],
+                ("UC926", include_str!("templates/htek-desk.template")),
+                ("UC924", include_str!("templates/htek-meeting.template")),
+            ]
+            .map(cut),
             form: Form::Elements,
             file_name: |mac| format!("cfg{mac}.xml"),
             user_agent: |model, mac| format!("Htek {model} 2.0.4.4.30 {}", separated(mac, ":")),
@@ -80,15 +76,10 @@ pub(super) fn makers() -> [Maker; 4] {
         Maker {
             oui: [0x00, 0x08, 0x5d],
             models: [
-                (
-                    "6867i",
-                    Template::new(include_str!("templates/aastra-desk.template")),
-                ),
-                (
-                    "6869i",
-                    Template::new(include_str!("templates/aastra-meeting.template")),
-                ),
-            ],
+                ("6867i", include_str!("templates/aastra-desk.template")),
+                ("6869i", include_str!("templates/aastra-meeting.template")),
+            ]
+            .map(cut),
             form: Form::Lines,
             file_name: |mac| format!("{}.cfg", mac.upper()),
             user_agent: |model, mac| {
@@ -98,20 +89,19 @@ pub(super) fn makers() -> [Maker; 4] {
         Maker {
             oui: [0x0c, 0x11, 0x05],
             models: [
-                (
-                    "SP-R50P",
-                    Template::new(include_str!("templates/akuvox-desk.template")),
-                ),
-                (
-                    "SP-R53P",
-                    Template::new(include_str!("templates/akuvox-meeting.template")),
-                ),
-            ],
+                ("SP-R50P", include_str!("templates/akuvox-desk.template")),
+                ("SP-R53P", include_str!("templates/akuvox-meeting.template")),
+            ]
+            .map(cut),
             form: Form::Lines,
             file_name: |mac| format!("{mac}.cfg"),
             user_agent: |model, mac| format!("Akuvox {model} 50.0.5.6 {}", separated(mac, ":")),
         },
     ]
+}
+
+fn cut((model, text): (&'static str, &'static str)) -> (&'static str, Template) {
+    (model, Template::new(text))
 }
 
 /// An address in upper case, its bytes apart.

@@ -5,7 +5,7 @@ use std::io;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::store::{AssetError, StoreError};
+use crate::store::{AssetError, ContentFolder, StoreError};
 use crate::wire::ContentHash;
 
 pub(super) const MAGIC: &[u8; 15] = b"trestle backup\n";
@@ -33,15 +33,6 @@ pub struct BackupHeader {
     pub contents: bool,
 }
 
-/// Which content-addressed folder a content lies in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ContentFolder {
-    /// Firmware, and large files of the tree.
-    Assets,
-    /// What phones have sent.
-    Uploads,
-}
-
 impl ContentFolder {
     pub(super) fn byte(self) -> u8 {
         match self {
@@ -51,11 +42,7 @@ impl ContentFolder {
     }
 
     pub(super) fn of_byte(byte: u8) -> Option<Self> {
-        match byte {
-            0 => Some(Self::Assets),
-            1 => Some(Self::Uploads),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|folder| folder.byte() == byte)
     }
 }
 

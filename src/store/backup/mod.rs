@@ -33,6 +33,8 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use format::{BackupError, BackupHeader, BackupSummary, ContentFolder, LeftOut};
-pub use read::{BackupTarget, read_backup, verify_backup};
+pub use format::{BackupError, BackupHeader, BackupSummary, LeftOut};
+pub use read::verify_backup;
 pub use write::write_backup;
+
+pub(super) use read::{BackupTarget, read_backup};

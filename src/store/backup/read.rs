@@ -6,15 +6,15 @@ use sha2::{Digest, Sha256};
 use zstd::stream::read::Decoder;
 
 use super::format::{
-    BackupError, BackupHeader, BackupSummary, CONTENT, ContentFolder, DIGEST_BYTES, END, FORMAT,
-    GONE, LEFT_OUT, LeftOut, MAGIC, MAX_HEADER, RECORD, WINDOW_LOG,
+    BackupError, BackupHeader, BackupSummary, CONTENT, DIGEST_BYTES, END, FORMAT, GONE, LEFT_OUT,
+    LeftOut, MAGIC, MAX_HEADER, RECORD, WINDOW_LOG,
 };
 use crate::store::assets::hash_of;
-use crate::store::{MAX_KEY_BYTES, MAX_LONG_VALUE_BYTES, Table};
+use crate::store::{ContentFolder, MAX_KEY_BYTES, MAX_LONG_VALUE_BYTES, Table};
 use crate::wire::ContentHash;
 
 /// Where a backup's items go, in their order.
-pub trait BackupTarget {
+pub(in crate::store) trait BackupTarget {
     /// A record. It takes the place of an earlier one with its key.
     ///
     /// # Errors
@@ -44,7 +44,7 @@ pub trait BackupTarget {
 ///
 /// # Errors
 /// [`BackupError`] for bytes that are no backup, a cut or damaged or newer one; what the target says.
-pub fn read_backup(
+pub(in crate::store) fn read_backup(
     input: impl Read,
     target: &mut dyn BackupTarget,
 ) -> Result<BackupSummary, BackupError> {
@@ -67,11 +67,10 @@ pub fn read_backup(
         ..
     } = items;
     // The end of the frame is read as well: it has a checksum of its own.
-    if decoder.read(&mut [0]).map_err(failure)? > 0 {
-        return Err(BackupError::damaged("something follows its last item"));
-    }
+    let mut more = decoder.read(&mut [0]).map_err(failure)? > 0;
     let mut input = decoder.finish();
-    if io::copy(&mut input, &mut io::sink()).map_err(failure)? > 0 {
+    more |= io::copy(&mut input, &mut io::sink()).map_err(failure)? > 0;
+    if more {
         return Err(BackupError::damaged("something follows its last item"));
     }
     input.into_inner().check()?;
@@ -123,14 +122,17 @@ fn header(input: &mut impl Read) -> Result<BackupHeader, BackupError> {
         _ => return Err(BackupError::NotABackup),
     }
     let [found] = array(input)?;
-    if found != FORMAT {
-        return Err(BackupError::NewerFormat {
-            found,
-            known: FORMAT,
-        });
+    match found {
+        FORMAT => {}
+        0 => return Err(BackupError::damaged("its format is 0")),
+        _ => {
+            return Err(BackupError::NewerFormat {
+                found,
+                known: FORMAT,
+            });
+        }
     }
-    let length = u32::from_be_bytes(array(input)?);
-    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    let length = length(input)?;
     if length > MAX_HEADER {
         return Err(BackupError::damaged("its header is too long"));
     }
@@ -161,8 +163,7 @@ impl<R: Read> Items<'_, R> {
             }
             [RECORD] => {
                 let (table, key) = self.key()?;
-                let length = u32::from_be_bytes(array(self.input)?);
-                let length = usize::try_from(length).unwrap_or(usize::MAX);
+                let length = length(self.input)?;
                 if length > MAX_LONG_VALUE_BYTES {
                     return Err(BackupError::damaged("a value in it is too long"));
                 }
@@ -282,6 +283,12 @@ fn array<const N: usize>(input: &mut impl Read) -> Result<[u8; N], BackupError> 
     let mut bytes = [0; N];
     input.read_exact(&mut bytes).map_err(failure)?;
     Ok(bytes)
+}
+
+/// A length of four bytes.
+fn length(input: &mut impl Read) -> Result<usize, BackupError> {
+    let length = u32::from_be_bytes(array(input)?);
+    Ok(usize::try_from(length).unwrap_or(usize::MAX))
 }
 
 /// So many bytes; memory is taken as they come, not as they are announced.

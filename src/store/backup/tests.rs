@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::store::{
-    AssetStore, Batch, RestoreError, SledStore, Store, StoreOptions, Table, restore,
+    AssetStore, Batch, ContentFolder, RestoreError, SledStore, Store, StoreOptions, Table, restore,
 };
 use crate::wire::ContentHash;
 
@@ -62,7 +62,7 @@ fn records(store: &SledStore) -> Vec<(Table, Vec<u8>, Vec<u8>)> {
 fn sample(dir: &Path) -> (SledStore, Vec<u8>) {
     let store = open(dir);
     let assets = AssetStore::open(dir).unwrap();
-    let uploads = assets.beside("uploads").unwrap();
+    let uploads = assets.beside(ContentFolder::Uploads).unwrap();
     assets.put(&vec![3; 100_000]).unwrap();
     uploads.put(b"a phone's own").unwrap();
     put(
@@ -89,7 +89,7 @@ fn what_is_restored_is_what_was_backed_up() {
     assert_eq!(records(&restored), records(&store));
     let assets = AssetStore::open(&dir).unwrap();
     assert!(assets.read(&ContentHash::of(&vec![3; 100_000])).is_ok());
-    let uploads = assets.beside("uploads").unwrap();
+    let uploads = assets.beside(ContentFolder::Uploads).unwrap();
     assert!(uploads.read(&ContentHash::of(b"a phone's own")).is_ok());
     let names = fs::read_dir(&dir)
         .unwrap()
@@ -173,7 +173,7 @@ fn a_damaged_content_is_left_out_and_named() {
     let from = tempfile::tempdir().unwrap();
     let store = open(from.path());
     let assets = AssetStore::open(from.path()).unwrap();
-    let uploads = assets.beside("uploads").unwrap();
+    let uploads = assets.beside(ContentFolder::Uploads).unwrap();
     let hash = assets.put(b"firmware").unwrap().to_string();
     let path = from.path().join("assets").join(&hash[..2]).join(&hash[2..]);
     fs::OpenOptions::new()

@@ -7,11 +7,11 @@ use sha2::{Digest, Sha256};
 use zstd::stream::write::Encoder;
 
 use super::format::{
-    BackupError, BackupHeader, BackupSummary, CONTENT, ContentFolder, END, FORMAT, GONE, LEFT_OUT,
-    LeftOut, MAGIC, MAX_HEADER, RECORD,
+    BackupError, BackupHeader, BackupSummary, CONTENT, END, FORMAT, GONE, LEFT_OUT, LeftOut, MAGIC,
+    MAX_HEADER, RECORD,
 };
 use crate::store::table::is_the_stores_own;
-use crate::store::{AssetError, AssetStore, RecordKey, Store, StoreError, Table};
+use crate::store::{AssetError, AssetStore, ContentFolder, RecordKey, Store, StoreError, Table};
 use crate::wire::ContentHash;
 
 const LEVEL: i32 = 3;

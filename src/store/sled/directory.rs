@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::store::StoreError;
-use crate::store::files::{create_directory, sync_directory};
+use crate::store::files::{self, DATABASE, create_directory, sync_directory};
 
 /// How long a closing store waits for sled's threads to let go of the file, in milliseconds.
 const CLOSING_PATIENCE_MILLISECONDS: u32 = 2_000;
@@ -24,16 +24,10 @@ impl Directory {
     /// The lock is on the directory itself, so that "in use" is not read out of the text of sled's
     /// error and no file of ours is needed.
     pub(super) fn take(store: &Path) -> Result<Self, StoreError> {
-        let path = store.join("db");
+        let path = store.join(DATABASE);
         create_directory(&path)?;
-        let lock = File::open(&path).map_err(StoreError::io(&path))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { path, lock }),
-            Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
-                dir: store.to_owned(),
-            }),
-            Err(TryLockError::Error(source)) => Err(StoreError::Io { path, source }),
-        }
+        let lock = files::lock(store, &path)?;
+        Ok(Self { path, lock })
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -255,6 +255,17 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(600);
 
+    /// A group, and how often it flushes.
+    fn counted() -> (GroupCommit, Arc<AtomicUsize>) {
+        let flushes = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&flushes);
+        let flush = move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        };
+        (GroupCommit::start(flush, LONG).unwrap(), flushes)
+    }
+
     #[test]
     fn a_ticket_waits_for_a_flush_that_began_after_its_commit() {
         let (begun, beginnings) = mpsc::sync_channel(0);
@@ -335,13 +346,7 @@ mod tests {
 
     #[test]
     fn whoever_is_about_to_commit_is_in_the_next_flush() {
-        let flushes = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&flushes);
-        let flush = move || {
-            counted.fetch_add(1, Ordering::SeqCst);
-            Ok(())
-        };
-        let group = GroupCommit::start(flush, LONG).unwrap();
+        let (group, flushes) = counted();
         let (gives_up, commits) = (group.enter(), group.enter());
         let first = group.committed();
         drop(gives_up);
@@ -354,13 +359,7 @@ mod tests {
 
     #[test]
     fn dropping_puts_the_last_commits_on_disk() {
-        let flushes = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&flushes);
-        let flush = move || {
-            counted.fetch_add(1, Ordering::SeqCst);
-            Ok(())
-        };
-        let group = GroupCommit::start(flush, LONG).unwrap();
+        let (group, flushes) = counted();
         let ticket = group.committed();
         drop(group);
         assert_eq!(flushes.load(Ordering::SeqCst), 1);

@@ -5,6 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 
 use super::*;
+use crate::store::noise::noise;
 use crate::store::{MAX_BATCH_BYTES, MAX_KEY_BYTES, MAX_LONG_VALUE_BYTES, MAX_VALUE_BYTES};
 
 pub(super) fn open(dir: &Path) -> SledStore {
@@ -24,17 +25,9 @@ fn keys(store: &SledStore, table: Table, prefix: &[u8]) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Bytes that do not repeat, so that a lost or doubled piece shows, and that do not get smaller.
+/// Bytes that differ from those of every other seed.
 pub(super) fn pattern(length: usize, seed: u8) -> Vec<u8> {
-    let mut state = u64::from(seed) + 1;
-    std::iter::repeat_with(|| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (state >> 56) as u8
-    })
-    .take(length)
-    .collect()
+    noise(u64::from(seed) + 1, length)
 }
 
 #[test]
