@@ -126,6 +126,22 @@ async fn a_file_whose_bytes_are_others_or_gone_is_named() {
 }
 
 #[tokio::test]
+async fn an_imported_file_that_is_not_the_one_that_was_imported_is_named() {
+    let (_folder, gateway) = filled().await;
+    let imported = bytes(&gateway, Table::Document, FILE.as_bytes());
+    put(&gateway, Table::Imported, &MAC.bytes(), imported);
+    assert_eq!(found(&gateway), []);
+    put(
+        &gateway,
+        Table::Imported,
+        &MAC.bytes(),
+        b"<other/>".to_vec(),
+    );
+    let subject = MAC.to_string();
+    assert_eq!(found(&gateway), [of(DamagedContent, "imported", &subject)]);
+}
+
+#[tokio::test]
 async fn what_belongs_to_nobody_is_named() {
     let (_folder, gateway) = filled().await;
     put(&gateway, Table::Document, b"nobody.cfg", b"x".to_vec());
