@@ -1,6 +1,7 @@
 //! Printing: tables, JSON, progress.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
@@ -18,6 +19,16 @@ const SHOWN_ALIKE: usize = 3;
 /// Prints a line; a reader that has gone away ends the printing, not the command.
 pub(super) fn line(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// How many there are of something: `1 phone`, `2 phones`. Only for words whose plural ends in a
+/// plain s.
+pub(super) fn count<N>(number: N, singular: &str) -> String
+where
+    N: Copy + Display + PartialEq + From<u8>,
+{
+    let ending = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {singular}{ending}")
 }
 
 pub(super) fn json(value: &impl Serialize) -> Result<(), CommandError> {
@@ -98,5 +109,17 @@ impl Bar {
 impl Drop for Bar {
     fn drop(&mut self) {
         self.0.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_of_something_is_no_plural() {
+        assert_eq!(count(0_u64, "phone"), "0 phones");
+        assert_eq!(count(1_u32, "phone"), "1 phone");
+        assert_eq!(count(2_usize, "large content"), "2 large contents");
     }
 }

@@ -118,9 +118,9 @@ async fn backup(
         Format::Json => output::json(&summary)?,
         Format::Text => {
             output::line(&format!(
-                "{} records and {} large contents, as of {}, in {} ({})",
-                summary.records,
-                summary.contents,
+                "{} and {}, as of {}, in {} ({})",
+                output::count(summary.records, "record"),
+                output::count(summary.contents, "large content"),
                 summary.header.created,
                 target.display(),
                 HumanBytes(size)
@@ -189,9 +189,9 @@ fn restore_backup(path: &Path, place: &Place, format: Format) -> Result<Ending, 
         Format::Json => output::json(&summary)?,
         Format::Text => {
             output::line(&format!(
-                "{} records and {} large contents, as of {}, are in {}",
-                summary.records,
-                summary.contents,
+                "{} and {}, as of {}, are in {}",
+                output::count(summary.records, "record"),
+                output::count(summary.contents, "large content"),
                 summary.header.created,
                 dir.display()
             ));
@@ -301,8 +301,8 @@ fn compact_store(place: &Place, format: Format) -> Result<Ending, CommandError> 
     match format {
         Format::Json => output::json(&report)?,
         Format::Text => output::line(&format!(
-            "{} records: {} before, {} now",
-            report.records,
+            "{}: {} before, {} now",
+            output::count(report.records, "record"),
             HumanBytes(report.bytes_before),
             HumanBytes(report.bytes_after)
         )),
@@ -366,9 +366,11 @@ pub(super) async fn reindex(place: &Place, format: Format) -> Result<Ending, Com
         Format::Json => output::json(&report)?,
         Format::Text => {
             output::line(&format!(
-                "{} phones: the parameters of {} are other ones now; {} parameters of nobody \
-                 removed, {} rows put right",
-                report.phones, report.changed, report.removed, report.rows
+                "{}: the parameters of {} are other ones now; {} of nobody removed, {} put right",
+                output::count(report.phones, "phone"),
+                report.changed,
+                output::count(report.removed, "parameter"),
+                output::count(report.rows, "row")
             ));
             print_findings(&report.findings, report.findings.len() as u64);
         }
