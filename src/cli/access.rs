@@ -17,7 +17,7 @@ use crate::gateway::{
     TracedSession, VerifyReport,
 };
 use crate::native::Mac;
-use crate::store::StoreError;
+use crate::store::{StoreError, is_in_use};
 
 /// A way to the store.
 pub(super) enum Access {
@@ -39,18 +39,27 @@ impl Access {
     }
 
     fn open_at(settings: &Settings) -> Result<Self, CommandError> {
+        let store = &settings.store.path;
+        // Before the mapping packs are read: that takes a while, and who has the store has read
+        // them.
+        if is_in_use(store) {
+            return Self::through_owner(store);
+        }
         match open_gateway(settings) {
             Ok(gateway) => Ok(Self::Here(gateway)),
-            Err(OpenError::Store(StoreError::InUse { dir })) => {
-                match AdminKey::read(&settings.store.path)? {
-                    Some(key) => Ok(Self::There(AdminClient::new(key))),
-                    None => Err(CommandError::new(format!(
-                        "the store in {} is in use by another command; try again when it is done",
-                        dir.display()
-                    ))),
-                }
-            }
+            Err(OpenError::Store(StoreError::InUse { .. })) => Self::through_owner(store),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// By the gateway that has the store open.
+    fn through_owner(store: &Path) -> Result<Self, CommandError> {
+        match AdminKey::read(store)? {
+            Some(key) => Ok(Self::There(AdminClient::new(key))),
+            None => Err(CommandError::new(format!(
+                "the store in {} is in use by another command; try again when it is done",
+                store.display()
+            ))),
         }
     }
 

@@ -39,9 +39,9 @@ pub(super) async fn backup(
         Format::Json => output::json(&summary)?,
         Format::Text => {
             output::line(&format!(
-                "{} records and {} large contents, as of {}, in {} ({})",
-                summary.records,
-                summary.contents,
+                "{} and {}, as of {}, in {} ({})",
+                output::count(summary.records, "record"),
+                output::count(summary.contents, "large content"),
                 summary.header.created,
                 target.display(),
                 HumanBytes(size)
@@ -119,9 +119,9 @@ pub(super) fn restore(path: &Path, place: &Place, format: Format) -> Result<Endi
         Format::Json => output::json(&summary)?,
         Format::Text => {
             output::line(&format!(
-                "{} records and {} large contents, as of {}, are in {}",
-                summary.records,
-                summary.contents,
+                "{} and {}, as of {}, are in {}",
+                output::count(summary.records, "record"),
+                output::count(summary.contents, "large content"),
                 summary.header.created,
                 dir.display()
             ));

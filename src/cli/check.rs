@@ -132,11 +132,14 @@ fn detail(report: &CheckReport, kind: FindingKind) -> Option<String> {
         }
         FindingKind::LocalWins => {
             let settings = summary.beaten_by_local_changes;
-            Some(format!("{settings} settings without a mark"))
+            Some(format!(
+                "{} without a mark",
+                output::count(settings, "setting")
+            ))
         }
         FindingKind::LineSet => {
             let phones = summary.phones_with_line_sets;
-            Some(format!("of {phones} phones"))
+            Some(format!("of {}", output::count(phones, "phone")))
         }
         _ => {
             let first = report

@@ -359,7 +359,7 @@ fn print_list(devices: &[DeviceSummary]) {
         ]);
     }
     output::line(&table.trim_fmt());
-    output::line(&format!("{} phones", devices.len()));
+    output::line(&output::count(devices.len(), "phone"));
     for device in devices {
         if let Some(problem) = &device.damaged {
             output::line(&format!("damaged: {problem}"));
@@ -507,8 +507,8 @@ fn access_lines(access: &AccessSummary) -> Vec<(&'static str, String)> {
         lines.push((
             "refused",
             format!(
-                "{} times; last {} to {}: {}",
-                refused.count,
+                "{}; last {} to {}: {}",
+                output::count(refused.count, "time"),
                 at(refused.last_at),
                 refused.last_address,
                 refused.last_reason
@@ -533,7 +533,10 @@ fn means_line(tried: &MeansTried) -> (&'static str, String) {
     } = tried;
     let past = match tried {
         0 => "not tried yet on this model and firmware".to_owned(),
-        tried => format!("led to a fetch {fetched} times of {tried}"),
+        tried => format!(
+            "led to a fetch {} of {tried}",
+            output::count(*fetched, "time")
+        ),
     };
     (name, format!("{means}: {past}"))
 }

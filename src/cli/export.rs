@@ -22,9 +22,9 @@ pub(super) async fn run(
         output::json(&report)?;
     } else {
         output::line(&format!(
-            "{} files, {} bytes written to {}",
-            report.files,
-            report.bytes,
+            "{}, {} written to {}",
+            output::count(report.files, "file"),
+            output::count(report.bytes, "byte"),
             directory.display()
         ));
     }

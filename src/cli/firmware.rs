@@ -136,9 +136,10 @@ pub(super) async fn run(command: FirmwareCommand) -> Result<Ending, CommandError
         FirmwareCommand::Drop { image, place } => {
             let record = Access::open(&place)?.drop_firmware(&image).await?;
             output::line(&format!(
-                "{} is dropped; its {} bytes go at a start of the gateway when they are older than \
+                "{} is dropped; its {} will go at a start of the gateway when they are older than \
                  30 days",
-                record.file_name, record.length
+                record.file_name,
+                output::count(record.length, "byte")
             ));
             Ok(Ending::Clean)
         }
@@ -211,7 +212,11 @@ fn table(images: &[FirmwareView]) -> String {
             },
         ]);
     }
-    format!("{}\n{} images", table.trim_fmt(), images.len())
+    format!(
+        "{}\n{}",
+        table.trim_fmt(),
+        output::count(images.len(), "image")
+    )
 }
 
 fn report_text(report: &[Assigned]) -> String {
@@ -226,8 +231,8 @@ fn report_text(report: &[Assigned]) -> String {
     }
     let given = report.iter().filter(|phone| phone.due.is_some()).count();
     text.push_str(&format!(
-        "{given} of {} phones are to take it",
-        report.len()
+        "to be taken by {given} of {}",
+        output::count(report.len(), "phone")
     ));
     text
 }
@@ -259,7 +264,7 @@ mod tests {
             table(&[view]),
             " hash          file           bytes    vendor       version  models   waiting  running  \
              from\n 6105d6cc76af  gxp2170fw.bin  8388608  grandstream  ?        GXP2170  1        0        \
-             added\n1 images"
+             added\n1 image"
         );
         let report = [
             Assigned {
@@ -277,7 +282,7 @@ mod tests {
             report_text(&report),
             "000b82000001  from 1970-01-01 00:00:00 UTC\n\
              000b82000002  not given it: it runs this version already\n\
-             1 of 2 phones are to take it"
+             to be taken by 1 of 2 phones"
         );
     }
 }

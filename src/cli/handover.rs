@@ -159,7 +159,10 @@ fn print_list(hand_overs: &[HandOverSummary]) {
         ]);
     }
     output::line(&table.trim_fmt());
-    output::line(&format!("{} phones are handed over", hand_overs.len()));
+    output::line(&format!(
+        "{} handed over",
+        output::count(hand_overs.len(), "phone")
+    ));
 }
 
 /// A file that only its owner may read.

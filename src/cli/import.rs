@@ -57,9 +57,9 @@ pub(super) fn print(report: &ImportReport) {
     let summary = &report.summary;
     let verb = if summary.dry_run { "would be" } else { "were" };
     output::line(&format!(
-        "{} files, {} phones: {} {verb} added, {} {verb} updated, {} unchanged, {} left out",
-        summary.files,
-        summary.phones,
+        "{}, {}: {} {verb} added, {} {verb} updated, {} unchanged, {} left out",
+        output::count(summary.files, "file"),
+        output::count(summary.phones, "phone"),
         summary.added,
         summary.updated,
         summary.unchanged,

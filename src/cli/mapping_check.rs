@@ -76,8 +76,9 @@ fn print(report: &Report) {
         let values: usize = report.sets.iter().map(|set| set.values).sum();
         let shared: usize = report.sets.iter().map(|set| set.shared_keys).sum();
         output::line(&format!(
-            "tried: {values} values written, read and written back, under every alias; {shared} keys \
-             with several lenses"
+            "tried: {} written, read and written back, under every alias; {} with several lenses",
+            output::count(values, "value"),
+            output::count(shared, "key")
         ));
     }
     if !report.profiles.is_empty() {
@@ -109,8 +110,7 @@ fn print(report: &Report) {
     }
     output::line(&match report.findings.len() {
         0 => "no findings".to_owned(),
-        1 => "1 finding".to_owned(),
-        count => format!("{count} findings"),
+        count => output::count(count, "finding"),
     });
 }
 

@@ -21,6 +21,16 @@ pub(super) fn line(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
+/// How many there are of something: `1 phone`, `2 phones`. Only for words whose plural ends in a
+/// plain s.
+pub(super) fn count<N>(number: N, singular: &str) -> String
+where
+    N: Copy + Display + PartialEq + From<u8>,
+{
+    let ending = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {singular}{ending}")
+}
+
 pub(super) fn json(value: &impl Serialize) -> Result<(), CommandError> {
     let text = serde_json::to_string_pretty(value)?;
     line(&text);
@@ -115,5 +125,17 @@ impl Bar {
 impl Drop for Bar {
     fn drop(&mut self) {
         self.0.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_of_something_is_no_plural() {
+        assert_eq!(count(0_u64, "phone"), "0 phones");
+        assert_eq!(count(1_u32, "phone"), "1 phone");
+        assert_eq!(count(2_usize, "large content"), "2 large contents");
     }
 }

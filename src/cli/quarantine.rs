@@ -166,8 +166,12 @@ fn print_list(list: &QuarantineList) {
     }
     for attempts in list.attempts.iter().take(SHOWN_ATTEMPTS) {
         output::line(&format!(
-            "  {} times {} from {}, last {:.0} for {}",
-            attempts.count, attempts.reason, attempts.address, attempts.last, attempts.mac
+            "  {} {} from {}, last {:.0} for {}",
+            output::count(attempts.count, "time"),
+            attempts.reason,
+            attempts.address,
+            attempts.last,
+            attempts.mac
         ));
     }
     for budget in &list.used_up {

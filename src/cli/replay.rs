@@ -243,31 +243,32 @@ async fn at_upstream(
 fn print(report: &ReplayReport) {
     let summary = &report.summary;
     output::line(&format!(
-        "{} lines, {} different requests: {} with the same answer, {} with another one, {} that the \
-         old server itself answered otherwise later, {} not compared; bytes of {} files compared",
-        summary.lines,
-        summary.distinct,
+        "{}, {}: {} with the same answer, {} with another one, {} that the \
+         old server itself answered otherwise later, {} not compared; bytes of {} compared",
+        output::count(summary.lines, "line"),
+        output::count(summary.distinct, "different request"),
         summary.same,
         summary.different,
         summary.changed_there,
         summary.not_compared,
-        summary.bytes_compared
+        output::count(summary.bytes_compared, "file")
     ));
     if let Some((place, why)) = &summary.first_malformed {
         output::line(&format!(
-            "{} lines are none of a log; the first is {place}: {why}",
+            "no lines of a log: {}; the first is {place}: {why}",
             summary.malformed
         ));
     }
     if summary.left_out > 0 {
         output::line(&format!(
-            "{} lines were left out: too many different requests",
-            summary.left_out
+            "left out for too many different requests: {}",
+            output::count(summary.left_out, "line")
         ));
     }
     output::line(&format!(
-        "{} phones, {} of them not known here",
-        summary.phones, summary.unknown_phones
+        "{}, {} of them not known here",
+        output::count(summary.phones, "phone"),
+        summary.unknown_phones
     ));
     if !report.findings.is_empty() {
         output::line("");
@@ -276,8 +277,12 @@ fn print(report: &ReplayReport) {
     let unknown: Vec<_> = report.phones.iter().filter(|one| !one.is_known).collect();
     list("phones that are not known here", &unknown, |phone| {
         format!(
-            "{}: {} requests, {} of them served there ({}:{})",
-            phone.mac, phone.requests, phone.served_there, phone.file, phone.line
+            "{}: {}, {} of them served there ({}:{})",
+            phone.mac,
+            output::count(phone.requests, "request"),
+            phone.served_there,
+            phone.file,
+            phone.line
         )
     });
     list(
@@ -285,8 +290,11 @@ fn print(report: &ReplayReport) {
         &report.neither_had,
         |had| {
             format!(
-                "{}: {} requests ({}:{})",
-                had.path, had.requests, had.file, had.line
+                "{}: {} ({}:{})",
+                had.path,
+                output::count(had.requests, "request"),
+                had.file,
+                had.line
             )
         },
     );

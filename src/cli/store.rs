@@ -149,8 +149,8 @@ fn compact_store(place: &Place, format: Format) -> Result<Ending, CommandError> 
     match format {
         Format::Json => output::json(&report)?,
         Format::Text => output::line(&format!(
-            "{} records: {} before, {} now",
-            report.records,
+            "{}: {} before, {} now",
+            output::count(report.records, "record"),
             HumanBytes(report.bytes_before),
             HumanBytes(report.bytes_after)
         )),
@@ -214,9 +214,11 @@ pub(super) async fn reindex(place: &Place, format: Format) -> Result<Ending, Com
         Format::Json => output::json(&report)?,
         Format::Text => {
             output::line(&format!(
-                "{} phones: the parameters of {} are other ones now; {} parameters of nobody \
-                 removed, {} rows put right",
-                report.phones, report.changed, report.removed, report.rows
+                "{}: the parameters of {} are other ones now; {} of nobody removed, {} put right",
+                output::count(report.phones, "phone"),
+                report.changed,
+                output::count(report.removed, "parameter"),
+                output::count(report.rows, "row")
             ));
             output::first_of(&report.findings, report.findings.len() as u64);
         }

@@ -67,8 +67,8 @@ pub(super) async fn run(
                 CommandError::new(format!("can't write {}: {error}", out.display()))
             })?;
             if format == Format::Text {
-                let length = content.len();
-                output::line(&format!("{} written, {length} bytes", out.display()));
+                let length = output::count(content.len(), "byte");
+                output::line(&format!("{} written, {length}", out.display()));
             }
         }
         UploadsAction::Remove { name } => {
@@ -94,7 +94,7 @@ fn print(uploads: &[UploadSummary]) {
         ]);
     }
     output::line(&table.trim_fmt());
-    output::line(&format!("{} files", uploads.len()));
+    output::line(&output::count(uploads.len(), "file"));
 }
 
 impl Access {

@@ -55,15 +55,15 @@ impl Access {
 fn print(report: &UpstreamReport) {
     let summary = &report.summary;
     output::line(&format!(
-        "{} files seen at the old server: {} learned, {} the same here, {} different, {} only there; \
-         {} of {} phones never seen",
-        summary.paths,
+        "{} seen at the old server: {} learned, {} the same here, {} different, {} only there; \
+         {} of {} never seen",
+        output::count(summary.paths, "file"),
         summary.learned,
         summary.same,
         summary.different,
         summary.only_there,
         summary.never_seen,
-        summary.phones
+        output::count(summary.phones, "phone")
     ));
     if summary.paths == 0 {
         output::line("no request has gone to an old server yet: [phones] upstream names it");

@@ -23,8 +23,12 @@ pub(super) async fn run(
     } else {
         let summary = &report.summary;
         output::line(&format!(
-            "{} files: {} byte-identical, {} different ({} of them edited here), {} on one side only",
-            summary.files, summary.identical, summary.different, summary.edited, summary.missing
+            "{}: {} byte-identical, {} different ({} of them edited here), {} on one side only",
+            output::count(summary.files, "file"),
+            summary.identical,
+            summary.different,
+            summary.edited,
+            summary.missing
         ));
         if summary.missing > 0 && summary.identical + summary.different == 0 {
             output::line("no file of it is in the store: is this the folder that was imported?");

@@ -64,18 +64,20 @@ pub(super) struct Control {
     pub(super) id: u64,
     /// What that job tells, while it was handed out and its result is still to come.
     pub(super) in_flight: Option<Told>,
-    /// Who waits for the outcome of a job.
+    /// Who waits for the outcome of the next job.
     pub(super) waiters: VecDeque<oneshot::Sender<ControlOutcome>>,
 }
 
 /// What a control job tells a phone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Told {
     pub(super) action: ControlAction,
     /// The desired revision when the job was made.
     pub(super) revision: u64,
     /// By what.
     pub(super) means: Arc<Means>,
+    /// Who waits for its outcome.
+    pub(super) waiters: VecDeque<oneshot::Sender<ControlOutcome>>,
 }
 
 /// A session that is under way.

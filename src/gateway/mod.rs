@@ -113,7 +113,8 @@ pub use self::core::Gateway;
 pub use access::{
     AccessGroup, AccessPolicy, AccessSettings, AccessSummary, CredentialsLine, CredentialsOrder,
     CredentialsOutcome, FirstContact, FirstContactError, GivenProof, GivenSummary, Network,
-    NetworkError, Proof, RefusedAttempts, UnknownGroup, UntilUsed, hide_token,
+    NetworkError, Proof, RefusedAttempts, UnknownGroup, UntilUsed, hide_token, split_token,
+    the_only_mac,
 };
 pub use acs_choice::{Acs, AcsNumber, AcsRule, DeviceMatch, MacPrefix, MacPrefixError};
 pub use check::{Progress, check};

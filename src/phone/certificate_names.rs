@@ -1,12 +1,29 @@
 //! The names in a certificate.
 
+use rustls::pki_types::CertificateDer;
 use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::X509Certificate;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 /// Longest name that is taken, in bytes; no phone's is half as long.
 const MAXIMUM_NAME: usize = 255;
 /// Most names of one kind that are taken.
 const MAXIMUM_NAMES: usize = 64;
+
+/// The names in a certificate, whoever has made it: common names of the subject, then DNS names.
+///
+/// # Errors
+/// It can't be read.
+pub fn names_in_certificate(certificate: &CertificateDer<'_>) -> Result<Vec<String>, String> {
+    let (_, certificate) = X509Certificate::from_der(certificate)
+        .map_err(|error| format!("it is no X.509: {error}"))?;
+    let mut names = common_names(&certificate);
+    for name in alternative_names(&certificate)? {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
 
 /// The common names of the subject.
 pub(super) fn common_names(certificate: &X509Certificate<'_>) -> Vec<String> {

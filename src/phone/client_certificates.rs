@@ -16,7 +16,7 @@ use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, Sig
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
-use super::certificate_names::{alternative_names, common_names};
+use super::certificate_names::names_in_certificate;
 use super::certificates::{CertificateError, read_certificates};
 
 /// Sizes of RSA keys whose signatures ring checks, in bits.
@@ -82,15 +82,7 @@ impl Authorities {
         key_problem(own).map_or(Ok(()), Err)?;
         let checked = self.0.verify_client_cert(own, others, now);
         checked.map_err(|error| error.to_string())?;
-        let (_, certificate) =
-            X509Certificate::from_der(own).map_err(|error| format!("it is no X.509: {error}"))?;
-        let mut names = common_names(&certificate);
-        for name in alternative_names(&certificate)? {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        Ok(names)
+        names_in_certificate(own)
     }
 }
 
@@ -161,7 +153,7 @@ impl ClientCertVerifier for AskingOnly {
 /// Why a signature by this certificate's key can't be checked at all; the certificate proves
 /// nothing then. It depends on the certificate alone, so that the handshake and what follows it
 /// always agree.
-fn key_problem(certificate: &CertificateDer<'_>) -> Option<String> {
+pub fn key_problem(certificate: &CertificateDer<'_>) -> Option<String> {
     if let Err(error) = webpki::EndEntityCert::try_from(certificate) {
         return Some(format!("the certificate can't be read: {error}"));
     }
@@ -184,6 +176,10 @@ fn key_problem(certificate: &CertificateDer<'_>) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+#[path = "../../tests/fuzz/laws/certificate_names.rs"]
+mod law;
 
 #[cfg(test)]
 mod tests {
@@ -271,6 +267,7 @@ mod tests {
                 let mut bytes = good.to_vec();
                 bytes[place] ^= change;
                 let odd = CertificateDer::from(bytes);
+                law::certificates_hold(&odd);
                 assert!(
                     authorities.names(&[odd], at(NOW)).is_err(),
                     "{place} {change}"

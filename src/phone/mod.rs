@@ -21,8 +21,9 @@ mod tls;
 mod uploads;
 mod upstream;
 
+pub use certificate_names::names_in_certificate;
 pub use certificates::{CertificateError, CertificateFiles};
-pub use client_certificates::AuthoritiesError;
+pub use client_certificates::{AuthoritiesError, key_problem};
 pub use control::{ControlSender, ControlSenderError, SipSettings};
 pub use replay::{
     BytesThere, LogLineError, LogPlace, LoggedRequest, MAX_LINE, NeitherHad, Replay, ReplayFinding,
@@ -34,6 +35,6 @@ pub use tftp::{AllowedSources, TftpServer, TftpServerError, TftpSettings};
 pub use tftp_client::{TftpFetchError, TftpLimits, fetch as fetch_by_tftp};
 pub use tls::TlsError;
 pub use upstream::{
-    OldAnswer, OldServer, OldServerError, Patience, PhoneFiles, Question, UpstreamError,
-    UpstreamMode, UpstreamSettings,
+    CatchAll, Likeness, OldAnswer, OldServer, OldServerError, Patience, PhoneFiles, Question,
+    UpstreamError, UpstreamMode, UpstreamSettings,
 };

@@ -38,6 +38,6 @@ pub use error::StoreError;
 pub use progress::Ticket;
 pub use record::{Record, RecordError, decode, decode_body, decode_borrowed, encode};
 pub use restore::{RestoreError, restore};
-pub use swap::is_store;
+pub use swap::{is_in_use, is_store};
 pub use table::Table;
 pub use watch::{Changed, RecordKey, Watch};

@@ -28,6 +28,15 @@ pub fn is_store(dir: &Path) -> bool {
     dir.join(DATABASE).exists() || dir.join(BEFORE).exists()
 }
 
+/// Whether the store in a directory is open at this moment. It is only looked at: who opens it next
+/// may find it otherwise.
+pub fn is_in_use(dir: &Path) -> bool {
+    matches!(
+        lock(dir, &dir.join(DATABASE)),
+        Err(StoreError::InUse { .. })
+    )
+}
+
 /// Where a compacted database is built.
 pub(in crate::store) fn building_place(dir: &Path) -> PathBuf {
     dir.join(COMPACTING)
@@ -150,6 +159,17 @@ mod tests {
         assert!(matches!(opening, Err(StoreError::InUse { .. })));
         drop(swapping);
         assert_eq!(opened(dir.path()), "new");
+    }
+
+    #[test]
+    fn a_store_is_in_use_while_it_is_open() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(!is_in_use(dir.path()), "there is none");
+        let store = SledStore::open(dir.path(), StoreOptions::default()).unwrap();
+        assert!(is_in_use(dir.path()));
+        drop(store);
+        assert!(!is_in_use(dir.path()));
+        SledStore::open(dir.path(), StoreOptions::default()).expect("a look takes nothing");
     }
 
     #[test]

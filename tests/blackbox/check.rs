@@ -209,7 +209,7 @@ fn what_does_not_reach_a_phone_is_told() {
     for wanted in [
         "first: cfg000b82000001.xml:3:1\n",
         "6 settings without a mark\n",
-        "of 1 phones\n",
+        "of 1 phone\n",
     ] {
         assert!(screen.contains(wanted), "{wanted}: {screen}");
     }

@@ -229,7 +229,10 @@ async fn firmware_that_a_person_gives_phones_is_taken_and_the_catalogue_tells() 
     bench.command(&add).with_code(CLEAN);
     let assign = ["firmware", "assign", "gxp2170fw.bin", "--model", "GXP2170"];
     let assigned = bench.command(&assign);
-    assert!(assigned.stdout.contains("1 of 1 phones"), "{assigned:#?}");
+    assert!(
+        assigned.stdout.contains("by 1 of 1 phone\n"),
+        "{assigned:#?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

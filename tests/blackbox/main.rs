@@ -41,6 +41,7 @@ mod deliveries;
 mod delivery;
 mod devices;
 mod explain;
+mod four_makers;
 mod gateway_cpe;
 mod guessing;
 mod handover;

@@ -75,6 +75,24 @@ impl Phone {
         }
     }
 
+    /// The same phone with other firmware.
+    pub(crate) const fn with_user_agent(self, user_agent: &'static str) -> Self {
+        Self { user_agent, ..self }
+    }
+
+    /// The same phone, which asks NOTIFYs for this account.
+    pub(crate) const fn with_account(self, user: &'static str, password: &'static str) -> Self {
+        Self {
+            account: (user, password),
+            ..self
+        }
+    }
+
+    /// The same phone, which listens elsewhere from the factory.
+    pub(crate) const fn with_sip_port(self, sip_port: u16) -> Self {
+        Self { sip_port, ..self }
+    }
+
     /// Its own file.
     pub(crate) fn own_file(self) -> &'static str {
         self.paths.last().unwrap()

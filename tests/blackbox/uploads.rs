@@ -114,5 +114,5 @@ async fn what_a_phone_puts_is_listed_and_fetched_by_the_operator_only() {
     assert_eq!(fs::read(&out).unwrap().len(), 1 << 20);
     remove("000b82a1b2c3-1.log").with_code(CLEAN);
     let listed = bench.command(&["device", "uploads", GRANDSTREAM.mac]);
-    assert!(listed.with_code(CLEAN).stdout.contains("1 files"));
+    assert!(listed.with_code(CLEAN).stdout.contains("1 file\n"));
 }

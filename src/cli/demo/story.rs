@@ -54,8 +54,9 @@ impl Managed {
 pub(super) async fn tell(stage: &mut Stage) -> Result<(), CommandError> {
     let summary = &stage.report.summary;
     step(&format!(
-        "Imported the tree of an old config server: {} files, {} phones.",
-        summary.files, summary.phones
+        "Imported the tree of an old config server: {}, {}.",
+        output::count(summary.files, "file"),
+        output::count(summary.phones, "phone")
     ));
     for finding in &stage.report.findings {
         detail(&finding.to_string());

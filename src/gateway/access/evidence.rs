@@ -197,7 +197,7 @@ impl Gateway {
 /// The MAC address that the names of a certificate hold; `None` when they hold none or several. It
 /// has to stand alone: twelve hex digits with nothing alphanumeric before or after them, or six
 /// pairs of digits in a row.
-fn the_only_mac(names: &[String]) -> Option<Mac> {
+pub fn the_only_mac(names: &[String]) -> Option<Mac> {
     let found: BTreeSet<Mac> = names.iter().flat_map(|name| macs_in(name)).collect();
     let mut found = found.into_iter();
     let only = found.next()?;
@@ -220,8 +220,32 @@ fn macs_in(name: &str) -> Vec<Mac> {
 }
 
 #[cfg(test)]
+#[path = "../../../tests/fuzz/laws/certificate_macs.rs"]
+mod law;
+
+#[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_an_address_that_stands_in_a_name_is_read() {
+        let pieces = [
+            "000B82A1B2C3",
+            "00-0b-82-a1-b2-c3",
+            "00",
+            "\u{fc}",
+            ":",
+            ".",
+            "\n",
+        ];
+        for first in pieces {
+            for second in pieces {
+                for third in pieces {
+                    law::holds([first, second, third].concat().as_bytes());
+                }
+            }
+        }
+    }
 
     const MAC: Mac = Mac::new([0x00, 0x0b, 0x82, 0xa1, 0xb2, 0xc3]);
 

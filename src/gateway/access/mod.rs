@@ -23,6 +23,7 @@ pub(in crate::gateway) use admission::{Wanted, shown_token};
 pub use credentials::{
     CredentialsLine, CredentialsOrder, CredentialsOutcome, GivenProof, UnknownGroup,
 };
+pub use evidence::the_only_mac;
 pub use first_contact::{FirstContact, FirstContactError};
 pub(in crate::gateway) use masking::MaskedTokens;
 pub use network::{Network, NetworkError};
@@ -30,5 +31,4 @@ pub use policy::{AccessGroup, AccessPolicy, AccessSettings, Proof, UntilUsed};
 pub use refusals::RefusedAttempts;
 pub(in crate::gateway) use state::AccessState;
 pub use summary::{AccessSummary, GivenSummary};
-pub use token::hide_token;
-pub(in crate::gateway) use token::split_token;
+pub use token::{hide_token, split_token};

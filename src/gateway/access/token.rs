@@ -2,13 +2,16 @@
 
 use std::borrow::Cow;
 
+#[cfg(test)]
+use crate::wire;
+
 /// Characters of a token: 16 bytes in URL-safe base64 without padding.
 const LENGTH: usize = 22;
 /// What a log shows in its place.
 pub(super) const MASK: &str = "***";
 
 /// The first segment of a path, if it looks like a token, and the path behind it.
-pub(in crate::gateway) fn split_token(path: &str) -> Option<(&str, &str)> {
+pub fn split_token(path: &str) -> Option<(&str, &str)> {
     let (first, rest) = path.split_once('/')?;
     (is_token(first) && !rest.is_empty()).then_some((first, rest))
 }
@@ -33,9 +36,34 @@ pub(super) fn is_token(text: &str) -> bool {
 }
 
 #[cfg(test)]
+#[path = "../../../tests/fuzz/laws/access.rs"]
+mod law;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::gateway::random;
+
+    #[test]
+    fn whatever_is_shown_is_read_as_it_stands_there() {
+        for text in [
+            "",
+            "/",
+            "//",
+            "abcdefghijklmnopqrstuv/cfg000b82a1b2c3.xml",
+            "/abcdefghijklmnopqrstuv/a/b?c=d",
+            "/abcdefghijklmnopqrstuv",
+            "abcdefghijklmnopqrstuv?abcdefghijklmnopqrstuv/x",
+            "abcdefghijklmnopqrst\u{fc}/x",
+            "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+            "basic \t QTpiOmM=  ",
+            "Basic OgA=",
+            "Basic w7w6/w==",
+            "Digest username=\"000b82a1b2c3\"",
+        ] {
+            law::holds(text);
+        }
+    }
 
     #[test]
     fn a_token_is_told_from_folders_and_is_not_shown() {

@@ -158,7 +158,7 @@ impl UnknownKeys {
         let mut notes = Notes::default();
         for ((vendor, key), found) in &ranked {
             notes.note(listed, FindingKind::UnknownKey, || {
-                let message = format!("`{key}` of {vendor}, first of {} phones", found.phones);
+                let message = format!("`{key}` of {vendor}, phones with it: {}", found.phones);
                 let finding = Finding::of_file(FindingKind::UnknownKey, &found.file, message);
                 finding.on_line(found.line)
             });

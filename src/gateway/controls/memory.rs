@@ -73,8 +73,19 @@ struct Trial {
     kind: Kind,
     means: Arc<Means>,
     at: Timestamp,
-    /// It is counted as tried already.
-    is_counted: bool,
+    state: TrialState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TrialState {
+    /// It is being told.
+    Telling,
+    /// It has fetched, and what it says to the telling is still to come.
+    HasFetched,
+    /// It was told and has not answered: only a fetch will show that the means was tried.
+    Silent,
+    /// It has answered, and the means counts as tried.
+    Answered,
 }
 
 impl Memory {
@@ -122,47 +133,81 @@ impl Memory {
         });
     }
 
-    /// A phone was told by a means. Whether it answered says only whether the means was tried: a
-    /// phone that is off tells nothing about it.
-    pub(super) fn told(
+    /// A phone is about to be told by a means.
+    pub(super) fn tells(
         &self,
         mac: Mac,
         record: &DeviceRecord,
         means: &Arc<Means>,
+        now: Timestamp,
+    ) {
+        let state = &mut *self.lock();
+        if state.trials.len() >= MAX_TRIALS {
+            state.trials.retain(|_, trial| trial.is_open(now));
+        }
+        if state.trials.len() < MAX_TRIALS {
+            let trial = Trial {
+                kind: kind_of(record),
+                means: Arc::clone(means),
+                at: now,
+                state: TrialState::Telling,
+            };
+            state.trials.insert(mac, trial);
+        }
+    }
+
+    /// A phone was told. Whether it answered says only whether the means was tried: a phone that is
+    /// off tells nothing about it.
+    pub(super) fn told(
+        &self,
+        mac: Mac,
         has_answered: bool,
         is_refusal: bool,
         now: Timestamp,
     ) -> Option<Change> {
         let state = &mut *self.lock();
-        let kind = kind_of(record);
-        if is_refusal {
-            // A fetch that comes now comes for another reason.
-            state.trials.remove(&mac);
-        } else {
-            if state.trials.len() >= MAX_TRIALS {
-                state.trials.retain(|_, trial| trial.is_open(now));
-            }
-            if state.trials.len() < MAX_TRIALS {
-                let trial = Trial {
-                    kind: kind.clone(),
-                    means: Arc::clone(means),
-                    at: now,
-                    is_counted: has_answered,
-                };
-                state.trials.insert(mac, trial);
-            }
+        let mut trial = state.trials.remove(&mac)?;
+        let has_fetched = trial.state == TrialState::HasFetched && !is_refusal;
+        if has_fetched {
+            return Some(state.count(trial.kind, &trial.means, 1, 1, now));
         }
-        has_answered.then(|| state.count(kind, means, 1, 0, now))
+        let counted =
+            has_answered.then(|| state.count(trial.kind.clone(), &trial.means, 1, 0, now));
+        // After a refusal, a fetch that comes comes for another reason.
+        if !is_refusal {
+            trial.state = match has_answered {
+                true => TrialState::Answered,
+                false => TrialState::Silent,
+            };
+            state.trials.insert(mac, trial);
+        }
+        counted
     }
 
-    /// A phone has fetched its file.
+    /// Whether it is still to be seen if a phone does what it was told.
+    pub(in crate::gateway) fn awaits(&self, mac: Mac, now: Timestamp) -> bool {
+        let state = self.lock();
+        let trial = state.trials.get(&mac);
+        trial.is_some_and(|trial| trial.is_open(now))
+    }
+
+    /// A phone has fetched its file, which may be before its answer is known.
     pub(super) fn fetched(&self, mac: Mac, now: Timestamp) -> Option<Change> {
         let state = &mut *self.lock();
+        let trial = state.trials.get_mut(&mac)?;
+        let tried = match trial.state {
+            TrialState::Telling => {
+                trial.state = TrialState::HasFetched;
+                return None;
+            }
+            TrialState::HasFetched => return None,
+            TrialState::Silent => 1,
+            TrialState::Answered => 0,
+        };
         let trial = state.trials.remove(&mac)?;
         if !trial.is_open(now) {
             return None;
         }
-        let tried = u32::from(!trial.is_counted);
         Some(state.count(trial.kind, &trial.means, tried, 1, now))
     }
 

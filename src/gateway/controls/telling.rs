@@ -165,6 +165,7 @@ impl Gateway {
         let access = self.present_access(&mut draft)?;
         let sip = self.sip_aim(mac, &draft.record, &access);
         let web = self.web_aim(mac, &draft.record, &access);
+        self.inner.memory.tells(mac, &draft.record, &means, now);
         let delivery = &mut draft.record.delivery;
         let revision = delivery.desired;
         live.control.tries += 1;
@@ -184,6 +185,8 @@ impl Gateway {
             action,
             revision,
             means: Arc::clone(&means),
+            // Who comes while it is under way waits for another one.
+            waiters: std::mem::take(&mut live.control.waiters),
         });
         Ok(Some(ControlJob {
             mac,
@@ -267,7 +270,10 @@ impl Gateway {
         }
         if let Err(error) = result {
             tracing::error!(%mac, %error, "the answer of a phone could not be noted");
-            self.hold(mac).await.control.in_flight = None;
+            let control = &mut self.hold(mac).await.control;
+            if let Some(told) = control.in_flight.take() {
+                control.waiters.extend(told.waiters);
+            }
             // It is told again, or there is nothing to tell any more.
             self.try_again(&self.inner.controls, mac, &error);
         }
@@ -280,18 +286,19 @@ impl Gateway {
         outcome: &ControlOutcome,
     ) -> Option<Change> {
         let (mac, now) = (draft.mac, self.inner.clock.now());
-        let told = live.control.in_flight.take()?;
+        let mut told = live.control.in_flight.take()?;
         self.log(mac, told_line(&told, outcome));
         let means = self.means_for(&draft.record, &draft.pack, told.action);
         let has_another = means
             .iter()
             .any(|means| !live.control.tried.contains(means));
         let moves_on = outcome.is_refusal() && has_another;
-        if !moves_on {
-            for waiter in live.control.waiters.drain(..) {
-                // Who waits no longer does not matter.
-                let _ = waiter.send(outcome.clone());
-            }
+        if moves_on {
+            live.control.waiters.append(&mut told.waiters);
+        }
+        for waiter in told.waiters.drain(..) {
+            // Who waits no longer does not matter.
+            let _ = waiter.send(outcome.clone());
         }
         let has_answered = matches!(
             outcome,
@@ -301,13 +308,13 @@ impl Gateway {
         );
         let memory = &self.inner.memory;
         let is_refusal = outcome.is_refusal();
-        let record = &draft.record;
-        let learned = memory.told(mac, record, &told.means, has_answered, is_refusal, now);
+        let learned = memory.told(mac, has_answered, is_refusal, now);
 
         let is_accepted = *outcome == ControlOutcome::Accepted;
         let delivery = &mut draft.record.delivery;
         match told.action {
-            ControlAction::Reboot if is_accepted => {
+            // Its yes may come after the restart, and is none to what was ordered since.
+            ControlAction::Reboot if is_accepted && delivery.reboot.told_at.is_some() => {
                 delivery.reboot.closed = true;
                 draft.record.control.reboot_agreed_at = Some(now);
             }

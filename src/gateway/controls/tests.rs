@@ -120,6 +120,52 @@ async fn what_works_is_remembered_for_the_model_and_firmware_also_by_a_restart()
 }
 
 #[tokio::test]
+async fn a_fetch_speaks_for_a_means_also_before_the_answer_is_known() {
+    let bench = Bench::announced().await;
+    let counts = async || {
+        let shown = bench.gateway.show(MAC).await.unwrap().means;
+        let tried = shown.iter().filter(|means| means.tried > 0);
+        tried
+            .map(|means| (means.tried, means.fetched))
+            .collect::<Vec<_>>()
+    };
+    for (name, outcome) in [
+        ("One", ControlOutcome::Accepted),
+        ("Two", ControlOutcome::NoAnswer),
+    ] {
+        bench.rename(name).await;
+        let job = bench.job().await;
+        bench.fetch().await;
+        bench.answer(&job, outcome).await;
+    }
+    assert_eq!(counts().await, [(2, 2)]);
+    bench.fetch().await;
+    assert_eq!(counts().await, [(2, 2)], "each time once");
+    bench.rename("Three").await;
+    let job = bench.job().await;
+    bench.fetch().await;
+    bench.answer(&job, REFUSED).await;
+    assert_eq!(counts().await, [(3, 2)], "it fetched for another reason");
+}
+
+#[tokio::test]
+async fn a_fetch_that_was_ordered_counts_although_nothing_else_follows_from_it() {
+    let bench = Bench::announced().await;
+    for _ in 0..3 {
+        bench.fetch().await;
+    }
+    for _ in 0..2 {
+        let gateway = bench.gateway.clone();
+        let asked = tokio::spawn(async move { gateway.resync(MAC).await.unwrap() });
+        bench.told(ControlOutcome::Accepted).await;
+        assert_eq!(asked.await.unwrap(), Some(ControlOutcome::Accepted));
+        bench.fetch().await;
+    }
+    let shown = bench.gateway.show(MAC).await.unwrap().means;
+    assert_eq!((shown[0].tried, shown[0].fetched), (2, 2), "{shown:?}");
+}
+
+#[tokio::test]
 async fn a_fetch_long_after_or_after_a_refusal_speaks_for_no_means() {
     let bench = Bench::announced().await;
     bench.rename("One").await;
@@ -257,6 +303,40 @@ async fn a_restart_that_was_agreed_to_and_does_not_come_is_told_by_other_means()
     assert_eq!(bench.restarts(), 0);
     bench.advance(10_000);
     assert!(bench.is_quiet().await, "it has restarted");
+}
+
+#[tokio::test]
+async fn a_late_yes_is_none_to_a_restart_that_was_ordered_after_the_first() {
+    let bench = Bench::announced().await;
+    bench.order_reboot().await;
+    let first = bench.job().await;
+    bench.fetch().await;
+    assert_eq!(bench.restarts(), 0, "it has restarted");
+    bench.order_reboot().await;
+    bench.answer(&first, ControlOutcome::Accepted).await;
+    let second = bench.job().await;
+    assert_eq!(second.action, ControlAction::Reboot);
+    bench.answer(&second, ControlOutcome::Accepted).await;
+    bench.fetch().await;
+    assert_eq!(bench.restarts(), 0);
+}
+
+#[tokio::test]
+async fn who_orders_while_the_phone_is_being_told_hears_what_it_says_to_that_order() {
+    let bench = Bench::announced().await;
+    bench.rename("Desk").await;
+    let first = bench.job().await;
+    let gateway = bench.gateway.clone();
+    let asked = tokio::spawn(async move { gateway.resync(MAC).await.unwrap() });
+    while !bench.gateway.hold(MAC).await.control.is_asked_for() {
+        tokio::task::yield_now().await;
+    }
+    bench.answer(&first, ControlOutcome::Accepted).await;
+    bench.fetch().await;
+    let second = bench.job().await;
+    assert!(!asked.is_finished(), "that was not said to him");
+    bench.answer(&second, ControlOutcome::NoAnswer).await;
+    assert_eq!(asked.await.unwrap(), Some(ControlOutcome::NoAnswer));
 }
 
 #[tokio::test]

@@ -71,8 +71,8 @@ pub enum FirmwareError {
     },
     /// Phones are to run the image.
     #[error(
-        "`{image}` is in use by {count} phones, the first is {first}: it can be dropped when they \
-         have taken it, or have failed to"
+        "`{image}` is in use (phones: {count}, the first is {first}): it can be dropped once it is \
+         taken, or that has failed"
     )]
     InUse {
         /// The image.

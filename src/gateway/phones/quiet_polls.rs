@@ -48,7 +48,11 @@ impl Gateway {
         let Some(since) = polls.lock().get(&step).copied() else {
             return false;
         };
-        self.is_at_rest(mac) && self.inner.clock.now().duration_since(since) < REMEMBERED_FOR
+        let now = self.inner.clock.now();
+        // Whether a phone fetches after it was told, is worth a note each time.
+        self.is_at_rest(mac)
+            && !self.inner.memory.awaits(mac, now)
+            && now.duration_since(since) < REMEMBERED_FOR
     }
 
     /// Remembers a step that has just been worked out, if it has left the record as it was and the

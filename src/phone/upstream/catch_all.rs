@@ -17,7 +17,7 @@ const HEAD: usize = 1024;
 
 /// Answers of status 200 to names that can't exist.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct CatchAll {
+pub struct CatchAll {
     pages: Vec<Page>,
 }
 
@@ -30,7 +30,7 @@ struct Page {
 
 /// How a body looks beside them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Likeness {
+pub enum Likeness {
     /// Like none of them.
     None,
     /// The server's page for everything.
@@ -41,7 +41,7 @@ pub(super) enum Likeness {
 
 impl CatchAll {
     /// Adds what came for a name that can't exist.
-    pub(super) fn add(&mut self, name: &str, body: Bytes) {
+    pub fn add(&mut self, name: &str, body: Bytes) {
         self.pages.push(Page {
             name: name.to_owned(),
             body,
@@ -49,12 +49,12 @@ impl CatchAll {
     }
 
     /// Whether the server has a page for everything.
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.pages.is_empty()
     }
 
     /// How the body that came for a path looks beside the answers to impossible names.
-    pub(super) fn likeness(&self, path: &str, body: &Bytes) -> Likeness {
+    pub fn likeness(&self, path: &str, body: &Bytes) -> Likeness {
         let is_page = is_page(body);
         let is_like = |page: &Page| {
             if body == &page.body {
@@ -108,8 +108,42 @@ fn are_alike(ours: &str, theirs: &str) -> bool {
 }
 
 #[cfg(test)]
+#[path = "../../../tests/fuzz/laws/catch_all.rs"]
+mod law;
+
+#[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_answers_can_be_compared() {
+        let page = "<html>\nNo /x1.cfg here.\n</html>";
+        let name = "cfg000b82a1b2c3.xml";
+        let pieces = [
+            "",
+            "/",
+            "x1.cfg",
+            name,
+            page,
+            "\u{feff}<!doctype HTML",
+            "P1=2\n",
+            "\u{fffd}",
+        ];
+        for first in pieces {
+            for second in pieces {
+                for bodies in [
+                    [page, page],
+                    [first, second],
+                    ["", first],
+                    [name, "000B82A1B2C3"],
+                ] {
+                    let bytes = [first, second, bodies[0], bodies[1]].join("\0");
+                    law::holds(bytes.as_bytes());
+                }
+            }
+        }
+        law::holds(b"");
+    }
 
     const INDEX: &str = "<!DOCTYPE html>\n<html><head><title>Phones</title></head><body>\
         <p>Welcome to the portal of our phones. Log in with your name and password.</p>";

@@ -10,6 +10,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+pub use catch_all::{CatchAll, Likeness};
 pub use old_server::{OldAnswer, OldServer, OldServerError, Patience, Question};
 pub use relay::PhoneFiles;
 pub use settings::{UpstreamError, UpstreamMode, UpstreamSettings};

@@ -180,8 +180,36 @@ fn long_name(name: &str) -> String {
 }
 
 #[cfg(test)]
+#[path = "../../../tests/fuzz/laws/via.rs"]
+mod law;
+
+#[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_value_is_a_list_of_vias() {
+        let pieces = [
+            "SIP/2.0/UDP a",
+            ";",
+            ",",
+            "\"",
+            "\\",
+            "=",
+            " ",
+            "branch=b",
+            "\u{fc}",
+        ];
+        for first in pieces {
+            for second in pieces {
+                for third in pieces {
+                    for fourth in pieces {
+                        law::holds(&[first, second, third, fourth, "branch=z"].concat());
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn names_are_found_in_compact_form_and_any_case() {
