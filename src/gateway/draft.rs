@@ -1,6 +1,8 @@
 //! A change of one device: worked out on a copy, committed whole or not at all.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod derived_parameters;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,20 +14,20 @@ use super::documents::Documents;
 use super::door::GatewayError;
 use super::file_passwords::Whose;
 use super::live::Live;
-use super::own_changes::Derived;
 use super::own_cpe::{NO_VENDOR, OWN_MAC, place_of};
 use super::schedule::after;
 use super::view::{View, provisional_identity};
 use crate::cwmp::{DeviceId, Event, EventCode};
 use crate::datamodel::ParameterPath;
 use crate::device::{
-    ChangeAuthor, DeviceRecord, FileRecord, FileRole, Mark, StoredParameters, TransferOrder,
-    TreePath,
+    ChangeAuthor, DeviceRecord, FileRecord, FileRole, Mark, TransferOrder, TreePath,
 };
-use crate::mapping::{Change, NativeEdit, Pack, Parameter, Refusal, Rows, ValueState};
-use crate::native::{Document, Layers, Mac, Seal};
-use crate::store::{Batch, Record, StoreError, Table, Ticket, decode, encode};
+use crate::mapping::{Change, NativeEdit, Pack, Refusal};
+use crate::native::{Document, Mac, Seal};
+use crate::store::{Batch, Record, Table, Ticket, decode, encode};
 use crate::wire::ContentHash;
+
+pub(super) use derived_parameters::stored_parameters;
 
 /// How long a phone that is here has to fetch its own file before it is told to.
 const PHONE_IS_HERE_WAIT: Duration = Duration::from_secs(30);
@@ -76,6 +78,28 @@ pub(super) struct Written {
 }
 
 impl Draft {
+    /// Nothing of it is stored, and nothing is changed yet.
+    fn new(mac: Mac, record: DeviceRecord, pack: Arc<Pack>) -> Self {
+        Self {
+            mac,
+            record,
+            pack,
+            original: None,
+            is_unreadable: false,
+            before: None,
+            documents: None,
+            derive_anew: false,
+            news: false,
+            owed_before: false,
+            set_by_acs: BTreeSet::new(),
+            other_files: Vec::new(),
+            phone_is_here: false,
+            author: ChangeAuthor::RollOut,
+            proven_firmware: None,
+            what: String::new(),
+        }
+    }
+
     /// A device that has not been known, or whose record or file could not be read: `original` is
     /// what is stored of it.
     pub(super) fn of_tree(
@@ -86,25 +110,13 @@ impl Draft {
         mut documents: Documents,
     ) -> Self {
         documents.is_changed = true;
-        let is_unreadable = original.is_err();
-        let original = original.unwrap_or_default();
         Self {
-            mac,
-            record,
-            pack,
-            original,
-            is_unreadable,
-            before: None,
+            is_unreadable: original.is_err(),
+            original: original.unwrap_or_default(),
             documents: Some(documents),
             derive_anew: true,
-            news: false,
-            owed_before: false,
-            set_by_acs: BTreeSet::new(),
-            other_files: Vec::new(),
-            phone_is_here: false,
             author: ChangeAuthor::Import,
-            proven_firmware: None,
-            what: String::new(),
+            ..Self::new(mac, record, pack)
         }
     }
 
@@ -290,23 +302,10 @@ impl Gateway {
     ) -> Result<Draft, GatewayError> {
         let pack = self.lenses(&before)?;
         let mut draft = Draft {
-            mac,
-            record: DeviceRecord::clone(&before),
-            before: Some(before),
-            pack,
             original: Some(original),
-            is_unreadable: false,
-            documents: None,
-            derive_anew: false,
-            news: false,
-            owed_before: false,
-            set_by_acs: BTreeSet::new(),
-            other_files: Vec::new(),
-            phone_is_here: false,
-            author: ChangeAuthor::RollOut,
-            proven_firmware: None,
-            what: String::new(),
+            ..Draft::new(mac, DeviceRecord::clone(&before), pack)
         };
+        draft.before = Some(before);
         // Rows and parameters of other lenses mean nothing to these. A file that can't be read is
         // told where it is needed.
         if draft.record.lenses != draft.pack.id().to_string() {
@@ -420,46 +419,8 @@ impl Gateway {
             self.keep_access(&mut draft, derived)?;
         }
         draft.note_reboot_orders(self.inner.clock.now());
-        let desired_before = draft.before.as_ref().map(|before| before.delivery.desired);
-        if desired_before != Some(draft.record.delivery.desired) && live.control.in_flight.is_none()
-        {
-            live.control.tries = 0;
-            if draft.phone_is_here {
-                // As if it had been told: if it does not fetch after all, it is told then.
-                live.control.tries = 1;
-                let due = after(self.inner.clock.now(), PHONE_IS_HERE_WAIT);
-                self.inner.controls.arm(mac, due);
-            }
-        }
-        for (path, file) in std::mem::take(&mut draft.other_files) {
-            let key = path.as_str().as_bytes();
-            match file {
-                Some(file) => batch.put(Table::File, key, encode(&file)?),
-                None => batch.delete(Table::File, key),
-            }
-        }
-        if let Some((image, version)) = draft.proven_firmware.take()
-            && let Some(mut known) = self.firmware_record(&image)?
-            && known.version.is_none()
-        {
-            known.version = Some(version);
-            batch.put(Table::Firmware, image.bytes(), encode(&known)?);
-        }
-        let record = encode(&draft.record)?;
-        if draft.original.as_ref() != Some(&record) {
-            let (table, key) = place_of(mac);
-            if !draft.is_unreadable {
-                batch.require(table, &key, draft.original.clone());
-            }
-            if let (None, Some(damaged)) = (&draft.before, &draft.original)
-                && decode::<DeviceRecord>(damaged).is_err()
-            {
-                // What is in it may be got out of it by hand.
-                let key = [&[table.byte()][..], &key].concat();
-                batch.put_long(Table::SetAside, &key, damaged.clone());
-            }
-            batch.put_long(table, &key, record);
-        }
+        self.begin_telling(&draft, live);
+        self.put_records(&mut draft, &mut batch)?;
         let was_announced = draft
             .before
             .as_ref()
@@ -491,6 +452,56 @@ impl Gateway {
             ticket,
             has_new_row,
         })
+    }
+
+    /// The phone is told of another file from the beginning on, however often it was told of the
+    /// one before.
+    fn begin_telling(&self, draft: &Draft, live: &mut Live) {
+        let desired_before = draft.before.as_ref().map(|before| before.delivery.desired);
+        if desired_before != Some(draft.record.delivery.desired) && live.control.in_flight.is_none()
+        {
+            live.control.tries = 0;
+            if draft.phone_is_here {
+                // As if it had been told: if it does not fetch after all, it is told then.
+                live.control.tries = 1;
+                let due = after(self.inner.clock.now(), PHONE_IS_HERE_WAIT);
+                self.inner.controls.arm(draft.mac, due);
+            }
+        }
+    }
+
+    /// Puts what is changed besides the phone's own file and what is derived from it.
+    fn put_records(&self, draft: &mut Draft, batch: &mut Batch) -> Result<(), GatewayError> {
+        for (path, file) in std::mem::take(&mut draft.other_files) {
+            let key = path.as_str().as_bytes();
+            match file {
+                Some(file) => batch.put(Table::File, key, encode(&file)?),
+                None => batch.delete(Table::File, key),
+            }
+        }
+        if let Some((image, version)) = draft.proven_firmware.take()
+            && let Some(mut known) = self.firmware_record(&image)?
+            && known.version.is_none()
+        {
+            known.version = Some(version);
+            batch.put(Table::Firmware, image.bytes(), encode(&known)?);
+        }
+        let record = encode(&draft.record)?;
+        if draft.original.as_ref() != Some(&record) {
+            let (table, key) = place_of(draft.mac);
+            if !draft.is_unreadable {
+                batch.require(table, &key, draft.original.clone());
+            }
+            if let (None, Some(damaged)) = (&draft.before, &draft.original)
+                && decode::<DeviceRecord>(damaged).is_err()
+            {
+                // What is in it may be got out of it by hand.
+                let key = [&[table.byte()][..], &key].concat();
+                batch.put_long(Table::SetAside, &key, damaged.clone());
+            }
+            batch.put_long(table, &key, record);
+        }
+        Ok(())
     }
 
     /// Counts what a commit has made of a phone.
@@ -525,93 +536,6 @@ impl Gateway {
         };
         documents.layers = self.layers(&record, Arc::clone(&own.document), &pack)?;
         draft.derive_anew = true;
-        Ok(())
-    }
-
-    /// Brings the derived parameters up to date and writes the own document if it changed.
-    fn derive(
-        &self,
-        draft: &mut Draft,
-        batch: &mut Batch,
-    ) -> Result<Option<Derived>, GatewayError> {
-        let mac = draft.mac;
-        let pack = Arc::clone(&draft.pack);
-        let previous = draft.record.rows.clone();
-        let kept = draft.record.kept.clone();
-        let documents = draft.documents(self)?;
-        let rows = pack.rows(&documents.layers, &previous);
-        let stored = stored_parameters(&pack, &documents.layers, &rows, &kept);
-        draft.record.rows = rows;
-        draft.record.lenses.clone_from(&stored.lenses);
-        let bytes = encode(&stored)?;
-        let before = match draft.original {
-            Some(_) => match self.inner.store.get(Table::Parameters, &mac.bytes()) {
-                // What can't be read can be derived anew: it is no loss.
-                Err(StoreError::DamagedValue { .. }) => None,
-                before => before?,
-            },
-            None => None,
-        };
-        let mut derived = None;
-        if before.as_ref() != Some(&bytes) {
-            batch.put_long(Table::Parameters, &mac.bytes(), bytes);
-            if draft.before.is_some() {
-                let before = before.and_then(|bytes| decode::<StoredParameters>(&bytes).ok());
-                let before = before.unwrap_or_default();
-                if before.lenses == stored.lenses {
-                    draft.note_changes(&before, &stored);
-                    derived = Some(Derived {
-                        before,
-                        after: stored,
-                    });
-                }
-            }
-        }
-        self.write_own_file(draft, batch)?;
-        Ok(derived)
-    }
-
-    fn write_own_file(&self, draft: &mut Draft, batch: &mut Batch) -> Result<(), GatewayError> {
-        let is_known = draft.before.is_some();
-        let is_stored = draft.original.is_some() || draft.is_unreadable;
-        let (mac, path) = (draft.mac, draft.record.own_file.clone());
-        let documents = draft.documents(self)?;
-        if !documents.is_changed {
-            return Ok(());
-        }
-        let bytes = documents.own_bytes().into_owned();
-        let content_hash = ContentHash::of(&bytes);
-        if is_stored {
-            self.keep_imported(mac, &path, documents, content_hash, batch)?;
-        }
-        let own_file = &mut documents.own_file;
-        let is_new = content_hash != own_file.content_hash || documents.a_layer_has_changed;
-        if is_known && is_new {
-            own_file.revision += 1;
-        }
-        own_file.content_hash = content_hash;
-        own_file.length = bytes.len() as u64;
-        let key = path.as_str().as_bytes();
-        batch.put(Table::File, key, encode(own_file)?);
-        batch.put_long(Table::Document, key, bytes);
-        if let Some(from) = documents.moved_from.take() {
-            batch.delete(Table::File, from.as_str().as_bytes());
-            batch.delete(Table::Document, from.as_str().as_bytes());
-        }
-        let revision = documents.own_file.revision;
-        draft.what = documents.what_has_changed();
-        let delivery = &mut draft.record.delivery;
-        if delivery.desired != revision {
-            delivery.desired = revision;
-            delivery.told_at = None;
-            delivery.given_up = None;
-            if is_known {
-                self.log(
-                    draft.mac,
-                    format_args!("the phone's file is now revision {revision}"),
-                );
-            }
-        }
         Ok(())
     }
 
@@ -675,32 +599,4 @@ pub(super) fn conventional_username(identity: &DeviceId) -> String {
 pub(super) fn uncovered_model(draft: &Draft) -> Option<&str> {
     let model = draft.record.model.as_deref()?;
     (!draft.pack.covers_model(model)).then_some(model)
-}
-
-/// What the lenses give from files and kept values, as it is stored.
-pub(super) fn stored_parameters(
-    pack: &Pack,
-    layers: &Layers,
-    rows: &Rows,
-    kept: &BTreeMap<ParameterPath, String>,
-) -> StoredParameters {
-    let parameters = pack.read_set(layers, rows, kept);
-    StoredParameters {
-        lenses: pack.id().to_string(),
-        values: parameters.into_iter().filter_map(stored_value).collect(),
-    }
-}
-
-/// A parameter as it is kept beside the files: a hidden value as the hash of it, and a default not
-/// at all, since the pack of that version has it.
-fn stored_value(parameter: Parameter) -> Option<(ParameterPath, String)> {
-    if !matches!(parameter.state, ValueState::Set { .. } | ValueState::Kept) {
-        return None;
-    }
-    let value = if parameter.hidden && !parameter.value.is_empty() {
-        ContentHash::of(parameter.value.as_bytes()).to_string()
-    } else {
-        parameter.value
-    };
-    Some((parameter.path, value))
 }

@@ -4,8 +4,9 @@
 //! and all of them share the flushes of the store. What is in memory of a tree are the names of its
 //! files.
 
+mod taken;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -20,15 +21,19 @@ use super::draft::Written;
 use super::live::Live;
 use super::report::{Finding, FindingKind, ImportReport};
 use super::shared_affixes::SharedAffixes;
-use super::take_over::{Imported, Outcome, OwnFile, is_too_large};
-use super::tree::{Candidate, Classified, TreeError, TreeFile, choose, walk};
-use crate::device::{ChangeAuthor, FileRole, TreePath};
+use super::take_over::{Imported, Outcome};
+use super::tree::{TreeError, TreeFile, walk};
+use crate::device::{ChangeAuthor, TreePath};
 use crate::native::{LayerKind, Mac, Side};
 use crate::store::{Batch, StoreError, Ticket};
+
+use taken::{Taken, TakenFile};
 
 /// Files, or phones, that are worked on before the next ones are taken up: enough for all cores,
 /// and to share a flush.
 const AT_ONCE: usize = 256;
+/// The same for names alone.
+const NAMES_AT_ONCE: usize = 16_384;
 
 /// How an import goes about it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -96,10 +101,9 @@ impl Gateway {
         // Shared files first: phones are derived from them.
         import.take_others(&tree, others).await?;
         import.own.extend(own);
-        // Of one that is another phone's than its name says, it is known now.
-        for _ in 0..2 {
-            import.take_phones(&tree).await?;
-        }
+        import.take_phones(&tree).await?;
+        // Those whose content names another phone than their name.
+        import.take_phones(&tree).await?;
         let Import {
             mut report,
             fresh,
@@ -222,39 +226,13 @@ struct Import<'a> {
     unsettled: Option<Ticket>,
 }
 
-/// What has become of one file, or of all files of one phone.
-#[derive(Default)]
-struct Taken {
-    /// Files that could be read.
-    files: u64,
-    is_phone: bool,
-    outcomes: Vec<TakenFile>,
-    findings: Vec<Finding>,
-    /// Files that turned out to be another phone's own.
-    own: Vec<(Mac, TreeFile)>,
-    /// The phone's own file, if somebody else was changing the phone.
-    later: Option<(Mac, TreeFile)>,
-    has_new_row: bool,
-}
-
-/// What has become of one file.
-struct TakenFile {
-    path: TreePath,
-    mac: Option<Mac>,
-    imported: Result<Imported, GatewayError>,
-    /// It is the phone's own.
-    is_own: bool,
-    /// Phones may read it besides their own, or may have.
-    concerns_phones: bool,
-}
-
 impl Import<'_> {
     /// Files that by their names are a phone's own, and the others.
     async fn by_name(&self, files: Vec<TreeFile>) -> (Vec<(Mac, TreeFile)>, Vec<TreeFile>) {
         let (mut own, mut others) = (Vec::with_capacity(files.len()), Vec::new());
         let mut files = files.into_iter();
         loop {
-            let some: Vec<TreeFile> = files.by_ref().take(AT_ONCE * 64).collect();
+            let some: Vec<TreeFile> = files.by_ref().take(NAMES_AT_ONCE).collect();
             if some.is_empty() {
                 break;
             }
@@ -382,217 +360,6 @@ impl Import<'_> {
             self.fresh.insert(mac);
         }
         Ok(())
-    }
-}
-
-impl TakenFile {
-    fn own(path: TreePath, mac: Mac, imported: Result<Imported, GatewayError>) -> Self {
-        Self {
-            path,
-            mac: Some(mac),
-            imported,
-            is_own: true,
-            concerns_phones: false,
-        }
-    }
-}
-
-impl Gateway {
-    /// A file that by its name is no phone's own.
-    fn take_other(&self, tree: &Tree, file: TreeFile) -> Taken {
-        let mut taken = Taken::default();
-        let Some(content) = taken.read(&file) else {
-            return taken;
-        };
-        let mut classified = self.classify(&tree.affixes, &file.path, &content);
-        taken.findings.append(&mut classified.findings);
-        match classified.role {
-            FileRole::Phone { mac, .. } => {
-                // It is read once more, with the phone's others.
-                taken.files = 0;
-                taken.findings.clear();
-                taken.own.push((mac, file));
-            }
-            role => self.put(tree, file.path, role, &content, None, &mut taken),
-        }
-        taken
-    }
-
-    fn put(
-        &self,
-        tree: &Tree,
-        path: TreePath,
-        role: FileRole,
-        content: &[u8],
-        mac: Option<Mac>,
-        taken: &mut Taken,
-    ) {
-        let is_shared = |role: &FileRole| matches!(role, FileRole::Shared { .. });
-        let old = self.load_file(&path).ok().flatten();
-        let concerns_phones = is_shared(&role) || old.is_some_and(|old| is_shared(&old.role));
-        let imported = self.put_other(&path, role, content, tree.options);
-        taken.outcomes.push(TakenFile {
-            path,
-            mac,
-            imported,
-            is_own: false,
-            concerns_phones,
-        });
-    }
-
-    /// All files that by their names are one phone's own.
-    fn take_phone(&self, tree: &Tree, mac: Mac, files: Vec<TreeFile>) -> Taken {
-        let mut taken = Taken::default();
-        let mut candidates = Vec::with_capacity(files.len());
-        let mut read: Vec<(TreePath, Vec<u8>, Classified)> = Vec::with_capacity(files.len());
-        for file in files {
-            let Some(content) = taken.read(&file) else {
-                continue;
-            };
-            let mut classified = self.classify(&tree.affixes, &file.path, &content);
-            if let FileRole::Phone { mac: other, .. } = classified.role
-                && other != mac
-            {
-                taken.files -= 1;
-                taken.own.push((other, file));
-                continue;
-            }
-            taken.findings.append(&mut classified.findings);
-            match classified.role {
-                FileRole::Phone { ref vendor, .. } => {
-                    let vendor = vendor.clone();
-                    let path = file.path.clone();
-                    candidates.push(Candidate { file, vendor });
-                    read.push((path, content, classified));
-                }
-                role => self.put(tree, file.path, role, &content, None, &mut taken),
-            }
-        }
-        let known = match candidates.as_slice() {
-            [] | [_] => None,
-            _ => self.load(mac).ok().flatten(),
-        };
-        let known = known.map(|(record, _)| record.own_file);
-        let chosen = choose(&self.inner.packs, mac, candidates, known.as_ref());
-        let Some((Candidate { file, .. }, _)) = chosen else {
-            return taken;
-        };
-        taken.is_phone = true;
-        for (path, content, classified) in read {
-            if path == file.path {
-                let own = OwnFile {
-                    path: &path,
-                    content: &content,
-                    classified,
-                    mac,
-                };
-                self.take_chosen(tree, own, &file, &mut taken);
-                continue;
-            }
-            // Phones have one file of their own, so it is served as it is.
-            let own = &file.path;
-            let why = format!("phone {mac} has {own} for its own; this one is served as it is");
-            let finding = Finding::of_file(FindingKind::SeveralFiles, path.to_string(), why);
-            taken.findings.push(finding.about(mac));
-            self.put(tree, path, FileRole::Other, &content, Some(mac), &mut taken);
-        }
-        taken
-    }
-
-    /// The file that is the phone's own.
-    fn take_chosen(&self, tree: &Tree, own: OwnFile<'_>, file: &TreeFile, taken: &mut Taken) {
-        let OwnFile { content, mac, .. } = own;
-        let Some(mut live) = self.try_hold(mac) else {
-            taken.later = Some((mac, file.clone()));
-            return;
-        };
-        let is_there = |path: &TreePath| tree.root.join(path.as_str()).exists();
-        let outcome = self.take_held(own, tree.options, &is_there, &mut live);
-        let imported = match outcome {
-            Ok(own) => {
-                taken.has_new_row |= own.written.is_some_and(|written| written.has_new_row);
-                Ok(own.imported)
-            }
-            Err(error) if is_too_large(&error) => {
-                self.put_too_large(&file.path, content, tree.options)
-            }
-            Err(error) => Err(error),
-        };
-        let path = file.path.clone();
-        taken.outcomes.push(TakenFile::own(path, mac, imported));
-    }
-
-    /// A phone's own file that is too large to be kept as settings: it is served as it is.
-    fn put_too_large(
-        &self,
-        path: &TreePath,
-        content: &[u8],
-        options: ImportOptions,
-    ) -> Result<Imported, GatewayError> {
-        let imported = self.put_other(path, FileRole::Other, content, options)?;
-        let why = "too large to be read as settings; it is served as it is";
-        let finding = Finding::of_file(FindingKind::LeftOut, path.to_string(), why);
-        Ok(Imported {
-            findings: vec![finding],
-            ..imported
-        })
-    }
-
-    /// The own file of a phone that somebody else was changing.
-    async fn take_later(
-        &self,
-        tree: &Tree,
-        mac: Mac,
-        file: &TreeFile,
-    ) -> Result<Imported, GatewayError> {
-        let content = match fs::read(&file.on_disk) {
-            Ok(content) => content,
-            Err(source) => {
-                return Ok(Imported::failed(
-                    FindingKind::Unreadable,
-                    &file.path,
-                    source,
-                ));
-            }
-        };
-        let classified = self.classify(&tree.affixes, &file.path, &content);
-        let is_there = |path: &TreePath| tree.root.join(path.as_str()).exists();
-        let own = OwnFile {
-            path: &file.path,
-            content: &content,
-            classified,
-            mac,
-        };
-        match self.take_own(own, tree.options, &is_there).await {
-            Err(error) if is_too_large(&error) => {
-                self.put_too_large(&file.path, &content, tree.options)
-            }
-            imported => imported,
-        }
-    }
-}
-
-impl Taken {
-    /// The bytes of a file; a finding if there are none.
-    fn read(&mut self, file: &TreeFile) -> Option<Vec<u8>> {
-        match fs::read(&file.on_disk) {
-            Ok(content) => {
-                self.files += 1;
-                Some(content)
-            }
-            Err(source) => {
-                let path = file.path.clone();
-                let imported = Imported::failed(FindingKind::Unreadable, &path, source);
-                self.outcomes.push(TakenFile {
-                    path,
-                    mac: None,
-                    imported: Ok(imported),
-                    is_own: false,
-                    concerns_phones: false,
-                });
-                None
-            }
-        }
     }
 }
 

@@ -185,26 +185,22 @@ pub(super) struct Held<'a> {
 impl Gateway {
     /// Waits for the right to change a device.
     pub(super) async fn hold(&self, mac: Mac) -> Held<'_> {
-        let guard = self.cell(mac).lock_owned().await;
+        self.held(mac, self.cell(mac).lock_owned().await)
+    }
+
+    /// The right to change a device, if nobody has it at the moment.
+    pub(super) fn try_hold(&self, mac: Mac) -> Option<Held<'_>> {
+        let guard = self.cell(mac).try_lock_owned().ok()?;
+        Some(self.held(mac, guard))
+    }
+
+    fn held(&self, mac: Mac, guard: OwnedMutexGuard<Live>) -> Held<'_> {
         Held {
             gateway: self,
             mac,
             guard: Some(guard),
             at_rest: Live::default(),
         }
-    }
-}
-
-impl Gateway {
-    /// The right to change a device, if nobody has it at the moment.
-    pub(super) fn try_hold(&self, mac: Mac) -> Option<Held<'_>> {
-        let guard = self.cell(mac).try_lock_owned().ok()?;
-        Some(Held {
-            gateway: self,
-            mac,
-            guard: Some(guard),
-            at_rest: Live::default(),
-        })
     }
 }
 

@@ -66,8 +66,7 @@ impl Gateway {
         parameter_key: String,
     ) -> Result<bool, Fault> {
         self.change(mac, |draft, live| {
-            let names = parameters.iter().map(|parameter| parameter.name.as_str());
-            let names: Vec<&str> = names.collect();
+            let names = names(&parameters);
             let view = match self.view_to_set(draft, live, &names)? {
                 Some(view) => Arc::new(view),
                 None => self.view_naming(mac, live, names, false)?,
@@ -100,9 +99,7 @@ impl Gateway {
             })
             .collect();
         self.change(mac, |draft, live| {
-            let names = parameters.iter().map(|parameter| parameter.name.as_str());
-            let names: Vec<&str> = names.collect();
-            let view = match self.view_to_set(draft, live, &names)? {
+            let view = match self.view_to_set(draft, live, &names(&parameters))? {
                 Some(view) => Arc::new(view),
                 None => self.view(mac, live)?,
             };
@@ -307,6 +304,11 @@ impl Checked {
         }
         Ok(())
     }
+}
+
+fn names(parameters: &[SetValue]) -> Vec<&str> {
+    let names = parameters.iter().map(|parameter| parameter.name.as_str());
+    names.collect()
 }
 
 fn check_one(

@@ -1,5 +1,7 @@
 //! What the data model of one device shows at one moment.
 
+mod assembly;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -7,20 +9,19 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::access::MaskedTokens;
-use super::cpe_parameters::{OwnParameter, Reading, cpe_parameters, cpe_tables, stands_for};
-use super::inform_parameters::INFORM_PARAMETERS;
+use super::cpe_parameters::{OwnParameter, Reading};
 use super::own_cpe;
 use super::settings::{GatewaySettings, ProductClass};
 use super::waking::Reachability;
 use crate::cwmp::{DeviceId, ParameterInfo, ParameterValue};
 use crate::datamodel::{Entry, ObjectPath, ParameterPath, PathQuery, Schema, ValueType};
 use crate::device::DeviceRecord;
-use crate::mapping::{Pack, Parameter, RowTable, ValueState};
+use crate::mapping::{Pack, Parameter, ValueState};
 use crate::native::Mac;
 use crate::wire::ContentHash;
 
-/// Tables of the model that are there without a row: a desk phone has no port for another.
-const EMPTY_TABLES: &[&str] = &["Device.Services.VoiceService.1.PhyInterface."];
+use assembly::{Objects, Sources};
+
 /// The phone's address in its network, and the parameter that says where it has it from: the first
 /// that the data model has.
 const LAN_ADDRESSES: &[(&str, &str)] = &[
@@ -143,117 +144,16 @@ impl View {
             .unwrap_or_else(|| provisional_identity(mac, &record, &pack, settings));
         let schema = pack.schema();
         let is_gateway = mac == own_cpe::OWN_MAC;
-        let shows: fn(&str) -> bool = if is_gateway {
-            own_cpe::shares
-        } else {
-            |_| true
-        };
         let masked = MaskedTokens::mask(&mut lenses, &record.access);
-        let mut sources = BTreeMap::new();
-        for (place, parameter) in lenses.iter().enumerate() {
-            sources.insert(parameter.path.clone(), Source::Lens(place));
+        let mut sources = Sources::of_lenses(&lenses);
+        sources.add_own_parameters(schema, is_gateway);
+        if !is_gateway {
+            sources.add_lan_address(schema);
         }
-        for parameter in cpe_parameters() {
-            if !shows(parameter.path) {
-                continue;
-            }
-            let is_known = |path| schema.entry(path).is_some();
-            let is_shown = parameter.own_type.is_some() || is_known(parameter.path);
-            let has_standard = stands_for(parameter.path).is_some_and(is_known);
-            if is_shown
-                && !has_standard
-                && let Ok(path) = parameter.path.parse()
-            {
-                let own = Source::Cpe(OwnParameter::Single(parameter));
-                if is_gateway {
-                    // What is said of the gateway in particular goes first.
-                    sources.entry(path).or_insert(own);
-                } else {
-                    sources.insert(path, own);
-                }
-            }
-        }
-        if !is_gateway
-            && let Some((address, addressing_type)) = lan_address(schema)
-            && let Ok(path) = address.parse::<ParameterPath>()
-        {
-            let lens = match sources.get(&path) {
-                Some(Source::Lens(place)) => Some(*place),
-                _ => None,
-            };
-            let source = Source::LanAddress {
-                lens,
-                addressing_type,
-            };
-            sources.insert(path, source);
-        }
-        let mut objects = BTreeSet::new();
         let mut tables = pack.tables(&record.rows);
-        for table in cpe_tables() {
-            if schema.entry(table.path).is_none() {
-                continue;
-            }
-            let instances = (table.instances)(&record);
-            tables.push(RowTable {
-                path: table.path.to_owned(),
-                instances: instances.clone(),
-                is_changeable: table.path == INFORM_PARAMETERS,
-            });
-            for instance in instances {
-                for column in table.columns {
-                    let path = format!("{}{instance}.{}", table.path, column.name);
-                    if schema.entry(&path).is_some()
-                        && let Ok(path) = path.parse()
-                    {
-                        let parameter = OwnParameter::InRow(column, instance);
-                        sources.insert(path, Source::Cpe(parameter));
-                    }
-                }
-            }
-        }
-        let mut changeable = BTreeSet::new();
-        for RowTable {
-            path,
-            instances,
-            is_changeable,
-        } in tables
-        {
-            let rows = instances.iter().map(|row| format!("{path}{row}."));
-            for object in rows.chain([path.clone()]) {
-                let Ok(object) = object.parse::<ObjectPath>() else {
-                    continue;
-                };
-                if is_changeable {
-                    changeable.insert(object.clone());
-                }
-                insert_with_parents(&mut objects, object);
-            }
-        }
-        let empty_tables = if is_gateway {
-            own_cpe::EMPTY_TABLES
-        } else {
-            EMPTY_TABLES
-        };
-        for table in empty_tables {
-            if schema.entry(table).is_none() {
-                continue;
-            }
-            if let Ok(table) = table.parse() {
-                insert_with_parents(&mut objects, table);
-            }
-        }
-        for path in sources.keys() {
-            if let Some(parent) = path.parent() {
-                insert_with_parents(&mut objects, parent);
-            }
-        }
-        for (path, count) in counters(&objects, schema) {
-            let is_counted = is_gateway && sources.contains_key(&path)
-                || matches!(sources.get(&path), Some(Source::Cpe(_)));
-            if !is_counted {
-                sources.insert(path, Source::Count(count));
-            }
-        }
+        tables.extend(sources.add_own_rows(&record, schema));
+        let Objects { all, changeable } = Objects::of(tables, &sources, schema, is_gateway);
+        sources.add_counters(&all, schema, is_gateway);
         let acs_url = acs_url(mac, &record, settings);
         let acs_username = acs_username(mac, &record, &identity, settings);
         let periodic_inform_interval = periodic_inform_interval(mac, &record, settings);
@@ -264,8 +164,8 @@ impl View {
             identity,
             lenses,
             masked,
-            sources,
-            objects,
+            sources: sources.0,
+            objects: all,
             changeable,
             acs_url,
             acs_username,
@@ -574,33 +474,6 @@ pub(super) fn provisional_identity(
     }
 }
 
-/// For each table that is there, the parameter that counts its rows by the data model, such as
-/// `…VoiceProfile.1.NumberOfLines`, and how many rows there are.
-fn counters(objects: &BTreeSet<ObjectPath>, schema: &Schema) -> Vec<(ParameterPath, usize)> {
-    let mut counts: BTreeMap<ParameterPath, usize> = BTreeMap::new();
-    for object in objects {
-        let parent = object.parent();
-        let Some(table) = schema.entry(object.as_str()).and_then(Entry::table) else {
-            continue;
-        };
-        let is_row = is_row(object);
-        let holder = if is_row {
-            parent.and_then(|table| table.parent())
-        } else {
-            parent
-        };
-        let (Some(name), Some(holder)) = (&table.count, holder) else {
-            continue;
-        };
-        if let Ok(counter) = format!("{holder}{name}").parse::<ParameterPath>()
-            && schema.entry(counter.as_str()).is_some()
-        {
-            *counts.entry(counter).or_default() += usize::from(is_row);
-        }
-    }
-    counts.into_iter().collect()
-}
-
 /// Whether a path has the segments of a pattern, in which `*` stands for an instance number.
 fn fits(pattern: &str, path: &str) -> bool {
     let mut segments = path.split('.');
@@ -624,14 +497,4 @@ fn is_row(object: &ObjectPath) -> bool {
 pub(super) fn gateway_serial(phase_key: u64) -> String {
     let hash = ContentHash::of(&phase_key.to_be_bytes()).to_string();
     hash.chars().take(12).collect::<String>().to_uppercase()
-}
-
-fn insert_with_parents(objects: &mut BTreeSet<ObjectPath>, path: ObjectPath) {
-    let mut next = Some(path);
-    while let Some(path) = next {
-        next = path.parent();
-        if !objects.insert(path) {
-            return;
-        }
-    }
 }
