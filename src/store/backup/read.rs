@@ -85,7 +85,7 @@ pub(in crate::store) fn read_backup(
 /// Reads a whole backup and keeps nothing of it.
 ///
 /// # Errors
-/// As for [`read_backup`].
+/// [`BackupError`] for bytes that are no backup, or a cut, damaged or newer one.
 pub fn verify_backup(input: impl Read) -> Result<BackupSummary, BackupError> {
     struct Nowhere;
     impl BackupTarget for Nowhere {
