@@ -78,6 +78,9 @@ pub(crate) struct Part<'a> {
     pub(crate) listeners: Listeners,
     pub(crate) account: &'a mut Account,
     pub(crate) random: Random,
+    /// What was written and never synced is lost: a change that nobody has acknowledged may have
+    /// been read, and be gone afterwards.
+    pub(crate) loses_unsynced: bool,
 }
 
 impl Part<'_> {
@@ -425,7 +428,9 @@ impl Part<'_> {
                 "imports {servers:?}, where {at_least} to {begun} may be"
             ));
         }
-        self.account.import = server;
+        if !self.loses_unsynced {
+            self.account.import = server;
+        }
         Ok(())
     }
 

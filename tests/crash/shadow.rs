@@ -72,7 +72,8 @@ impl Shadow {
         matches!(self.fault, Fault::Full | Fault::InputOutput) && self.starts.is_multiple_of(2)
     }
 
-    fn has_copy(&self) -> bool {
+    /// Whether the next gateway gets the copy, which has only what was synced.
+    pub(crate) fn has_copy(&self) -> bool {
         self.fault != Fault::Full
     }
 
