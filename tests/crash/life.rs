@@ -102,10 +102,6 @@ impl Life {
         Process::start(self.world.folder(), &arguments, &environment)
     }
 
-    fn loses_unsynced(&self) -> bool {
-        self.shadow.as_ref().is_some_and(Shadow::has_copy)
-    }
-
     fn cut_power(&mut self) {
         if let Some(shadow) = &mut self.shadow {
             shadow.cut_power();
@@ -169,7 +165,8 @@ impl Life {
         devices: Vec<Device>,
     ) -> Option<String> {
         let mut tasks = JoinSet::new();
-        let loses_unsynced = self.loses_unsynced();
+        let shadow = self.shadow.as_ref();
+        let outlives_a_failed_sync = shadow.is_some_and(Shadow::fails_syncs);
         let phones = (0..PHONES).map(Phone::new).zip(devices);
         for ((phone, mut device), account) in phones.zip(&self.accounts) {
             let (world, account) = (Arc::clone(&self.world), Arc::clone(account));
@@ -182,7 +179,7 @@ impl Life {
                     listeners,
                     account: &mut account,
                     random,
-                    loses_unsynced,
+                    outlives_a_failed_sync,
                 };
                 let outcome = Box::pin(part.play(&mut device)).await;
                 (outcome, Some(device))
@@ -264,7 +261,7 @@ impl Life {
                 listeners,
                 account: &mut account,
                 random: self.random.branch(0),
-                loses_unsynced: self.loses_unsynced(),
+                outlives_a_failed_sync: false,
             };
             let done = Box::pin(part.compare_at_the_end(&mut device)).await;
             done.map_err(|problem| problem.to_string())?;

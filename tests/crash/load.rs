@@ -78,9 +78,9 @@ pub(crate) struct Part<'a> {
     pub(crate) listeners: Listeners,
     pub(crate) account: &'a mut Account,
     pub(crate) random: Random,
-    /// What was written and never synced is lost: a change that nobody has acknowledged may have
-    /// been read, and be gone afterwards.
-    pub(crate) loses_unsynced: bool,
+    /// The gateway goes on reading after a sync has failed: an import that it does not acknowledge
+    /// may be read, and is gone afterwards.
+    pub(crate) outlives_a_failed_sync: bool,
 }
 
 impl Part<'_> {
@@ -428,7 +428,7 @@ impl Part<'_> {
                 "imports {servers:?}, where {at_least} to {begun} may be"
             ));
         }
-        if !self.loses_unsynced {
+        if !self.outlives_a_failed_sync {
             self.account.import = server;
         }
         Ok(())

@@ -72,8 +72,12 @@ impl Shadow {
         matches!(self.fault, Fault::Full | Fault::InputOutput) && self.starts.is_multiple_of(2)
     }
 
-    /// Whether the next gateway gets the copy, which has only what was synced.
-    pub(crate) fn has_copy(&self) -> bool {
+    /// Whether a write or a sync fails at this start.
+    pub(crate) fn fails_syncs(&self) -> bool {
+        self.fault == Fault::InputOutput && self.is_failing()
+    }
+
+    fn has_copy(&self) -> bool {
         self.fault != Fault::Full
     }
 
