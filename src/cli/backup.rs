@@ -39,10 +39,8 @@ pub(super) async fn backup(
         Format::Json => output::json(&summary)?,
         Format::Text => {
             output::line(&format!(
-                "{} and {}, as of {}, in {} ({})",
-                output::count(summary.records, "record"),
-                output::count(summary.contents, "large content"),
-                summary.header.created,
+                "{}, in {} ({})",
+                extent(&summary),
                 target.display(),
                 HumanBytes(size)
             ));
@@ -118,13 +116,7 @@ pub(super) fn restore(path: &Path, place: &Place, format: Format) -> Result<Endi
     match format {
         Format::Json => output::json(&summary)?,
         Format::Text => {
-            output::line(&format!(
-                "{} and {}, as of {}, are in {}",
-                output::count(summary.records, "record"),
-                output::count(summary.contents, "large content"),
-                summary.header.created,
-                dir.display()
-            ));
+            output::line(&format!("{}, are in {}", extent(&summary), dir.display()));
             if !summary.header.contents {
                 output::line(
                     "the backup was taken without large contents: import the tree again, and add \
@@ -135,6 +127,16 @@ pub(super) fn restore(path: &Path, place: &Place, format: Format) -> Result<Endi
         }
     }
     Ok(Ending::from_count(summary.left_out.len()))
+}
+
+/// How much a backup holds, and of when.
+fn extent(summary: &BackupSummary) -> String {
+    format!(
+        "{} and {}, as of {}",
+        output::count(summary.records, "record"),
+        output::count(summary.contents, "large content"),
+        summary.header.created
+    )
 }
 
 fn print_left_out(summary: &BackupSummary) {
