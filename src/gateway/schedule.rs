@@ -176,22 +176,23 @@ impl Gateway {
         }
     }
 
+    /// A period is armed only for a device that wants it and has an ACS, so its record need not be
+    /// read here: the session that this one opens reads it, and arms the next period.
     async fn period_is_over(&self, mac: Mac) -> Result<(), GatewayError> {
         let mut live = self.hold(mac).await;
-        let Some((record, _)) = self.load(mac)? else {
-            return Ok(());
-        };
-        let now = self.inner.clock.now();
-        self.plan_period(mac, &record, now);
-        if record.cpe.periodic_inform_enable && self.has_acs(mac, &record) {
-            let periodic = EventCode::Periodic;
-            let is_new =
-                !record.cpe.events.owes(periodic) && !live.passing_events.contains(&periodic);
-            live.add_passing(periodic);
-            // One that is owed already goes on waiting for its retry (cwmp.md P5, R3).
-            if live.session.is_none() && (is_new || live.failures == 0) {
-                self.arm_session(mac, &record, now, Urgency::Routine);
-            }
+        let periodic = EventCode::Periodic;
+        let mut is_owed = live.passing_events.contains(&periodic);
+        if live.failures > 0 {
+            let Some((record, _)) = self.load(mac)? else {
+                return Ok(());
+            };
+            is_owed |= record.cpe.events.owes(periodic);
+        }
+        live.add_passing(periodic);
+        // One that is owed already goes on waiting for its retry (cwmp.md P5, R3).
+        if live.session.is_none() && (!is_owed || live.failures == 0) {
+            let now = self.inner.clock.now();
+            self.inner.sessions.arm_no_later(mac, now, Urgency::Routine);
         }
         Ok(())
     }
@@ -267,7 +268,7 @@ impl Gateway {
         record.identity.is_some() && self.acs_with_url(mac, record).is_some()
     }
 
-    fn plan_period(&self, mac: Mac, record: &DeviceRecord, now: Timestamp) {
+    pub(super) fn plan_period(&self, mac: Mac, record: &DeviceRecord, now: Timestamp) {
         let interval = periodic_inform_interval(mac, record, &self.inner.settings);
         let reference = record.cpe.periodic_inform_time;
         let is_wanted = record.cpe.periodic_inform_enable && self.has_acs(mac, record);

@@ -61,6 +61,8 @@ impl Gateway {
             return Ok(None);
         };
         let record = Arc::clone(&met.record);
+        let now = self.inner.clock.now();
+        self.plan_period(mac, &record, now);
         let (Some(identity), Some(endpoint)) =
             (record.identity.clone(), self.endpoint(mac, &record))
         else {
@@ -86,7 +88,6 @@ impl Gateway {
         if events.is_empty() {
             return Ok(None);
         }
-        let now = self.inner.clock.now();
         let pack = self.lenses(&record)?;
         live.session = Some(Box::new(RunningSession {
             record: met,

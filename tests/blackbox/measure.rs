@@ -9,7 +9,7 @@ use crate::command::{CLEAN, ERROR, run, trestle};
 
 /// Names of the figures that every run has.
 const FIGURES: [&str; 15] = [
-    "import of all files",
+    "import of 40 files",
     "memory, all phones idle",
     "memory for each phone",
     "disk",

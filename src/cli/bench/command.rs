@@ -25,6 +25,8 @@ use crate::sim::quick_acs::QuickAcs;
 /// Smaller fleets that are measured besides, where the fleet is ten times as large at least.
 const SMALLER: [u64; 3] = [1_000, 10_000, 100_000];
 const TIMES_LARGER: u64 = 10;
+/// Of a fleet as large as this the import is told also where it is not the largest.
+const LARGE: u64 = 100_000;
 
 /// What can be said of a measurement.
 #[derive(Debug, Args)]
@@ -134,7 +136,7 @@ fn measure(
     let workshop = |phones: u64| -> Result<Workshop, CommandError> {
         let folder = folder.join(phones.to_string());
         fs::create_dir(&folder)?;
-        Ok(Workshop::new(folder, acs.url()))
+        Ok(Workshop::new(folder, acs.url())?)
     };
     if let Some(minutes) = arguments.soak {
         let workshop = workshop(fleet.len())?;
@@ -252,7 +254,11 @@ fn figures(measured: &[Measured], empty: Option<u64>) -> Vec<Figure> {
     let Some(full) = measured.last() else {
         return Vec::new();
     };
-    let mut figures = of_import(&full.import);
+    let mut figures = Vec::new();
+    let large = measured
+        .iter()
+        .filter(|one| one.phones >= LARGE || one.phones == full.phones);
+    figures.extend(large.map(of_import));
     figures.extend(of_idle(full, empty));
     figures.extend(of_busy(&full.busy));
     figures.extend(of_lookups(&full.lookups));
@@ -260,14 +266,11 @@ fn figures(measured: &[Measured], empty: Option<u64>) -> Vec<Figure> {
     figures
 }
 
-fn of_import(import: &Import) -> Vec<Figure> {
+fn of_import(measured: &Measured) -> Figure {
     let seconds = |time: Duration| time.as_secs_f64();
-    vec![
-        Figure::new(
-            "import of all files",
-            seconds(import.import.time),
-            Unit::Seconds,
-        )
+    let import = &measured.import;
+    let name = format!("import of {} files", measured.phones);
+    Figure::new(name, seconds(import.import.time), Unit::Seconds)
         .beside("reading + bare store", seconds(import.raw))
         .aim("≥ 0.5")
         .note(format!(
@@ -275,8 +278,7 @@ fn of_import(import: &Import) -> Vec<Figure> {
             import.bytes as f64 / 1024.0 / 1024.0,
             seconds(import.reading),
             seconds(import.import.cpu)
-        )),
-    ]
+        ))
 }
 
 fn of_idle(full: &Measured, empty: Option<u64>) -> Vec<Figure> {

@@ -1,6 +1,8 @@
 //! The folder of one fleet: tree, store, settings.
 
 use std::fs::{self, File};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -18,12 +20,23 @@ const LOG: &str = "log";
 pub(super) struct Workshop {
     folder: PathBuf,
     acs: String,
+    connection_requests: SocketAddr,
 }
 
 impl Workshop {
     /// In a folder that is there and empty; the ACS of all its phones is at this URL.
-    pub(super) fn new(folder: PathBuf, acs: String) -> Self {
-        Self { folder, acs }
+    ///
+    /// # Errors
+    /// [`io::Error`] when this machine has no port that is free.
+    pub(super) fn new(folder: PathBuf, acs: String) -> io::Result<Self> {
+        // All gateways of a fleet have the same: with another at each start, every phone would owe
+        // its ACS the change.
+        let connection_requests = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        Ok(Self {
+            folder,
+            acs,
+            connection_requests,
+        })
     }
 
     /// Where the fleet's files are.
@@ -53,10 +66,11 @@ impl Workshop {
             "[store]\npath = {:?}\n[phones]\nhttp = \"127.0.0.1:0\"\n\
              [acs]\nurl = {:?}\nproduct_class = \"Phone\"\nmax_sessions = {AT_ONCE}\n\
              max_sessions_per_second = 20000\nperiodic_inform_interval = {interval}\n\
-             [connection_request]\nlisten = \"127.0.0.1:0\"\n\
+             [connection_request]\nlisten = \"{}\"\n\
              [admin]\nlisten = \"127.0.0.1:0\"\n",
             self.data(),
             self.acs,
+            self.connection_requests,
         );
         fs::write(&path, settings)?;
         Ok(path)
