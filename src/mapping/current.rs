@@ -8,7 +8,7 @@ use super::in_force::Found;
 use super::lens::Lens;
 use super::pack::Pack;
 use super::parameter::ValueState;
-use super::rows::Rows;
+use super::rows::{Row, Rows};
 use crate::datamodel::ParameterPath;
 use crate::native::{Layers, Mark};
 
@@ -76,7 +76,7 @@ impl Pack {
             let Some(lens) = self.set.lenses.get(place) else {
                 continue;
             };
-            for (instance, slot) in self.instances(lens, rows) {
+            for &Row { instance, slot } in self.instances(lens, rows) {
                 // A key is that of a slot, a number in a path that of a row.
                 let number = if asked.faces.is_empty() {
                     slot

@@ -12,7 +12,7 @@ use super::convert::Convert;
 use super::lens::{Lens, slot_place};
 use super::pack::Pack;
 use super::parameter::ValueState;
-use super::rows::Rows;
+use super::rows::{Row, Rows};
 use crate::datamodel::{ParameterPath, ValueRule, ValueType};
 use crate::native::{Dialect, Document, Layer, LayerKind, Layers, NativeKey};
 
@@ -136,7 +136,7 @@ pub fn put_through(pack: &Pack) -> LawReport {
             if !variant.has(lens) || matches!(lens.convert, Convert::Kept) {
                 continue;
             }
-            for (instance, slot) in ends(variant.instances(lens, &rows)) {
+            for Row { instance, slot } in ends(variant.instances(lens, &rows)) {
                 for (number, face) in lens.faces.iter().enumerate() {
                     let is_shown = face.writable && !variant.is_shadowed(place, number);
                     if !is_shown || !checked.insert((place, number, slot)) {
@@ -339,7 +339,7 @@ pub(super) fn read_one(
 }
 
 /// The first and the last of some rows: formulas and tables that go wrong do so at an end.
-fn ends(rows: Vec<(u32, u32)>) -> impl Iterator<Item = (u32, u32)> {
+fn ends(rows: &[Row]) -> impl Iterator<Item = Row> {
     let last = rows.last().copied().filter(|_| rows.len() > 1);
     rows.first().copied().into_iter().chain(last)
 }

@@ -9,7 +9,7 @@ use super::convert::Convert;
 use super::lens::{Lens, slot_place};
 use super::lens_set::{FacePlace, KeyUse, LensSet};
 use super::native_names::{key_of, path_of};
-use super::rows::Rows;
+use super::rows::{Row, Rows};
 use super::template_view::Template;
 use super::vendor::{NewFile, Vendor};
 use super::view::View;
@@ -299,7 +299,7 @@ impl Pack {
             let Some(lens) = self.set.lenses.get(key_use.lens) else {
                 continue;
             };
-            for (instance, slot) in self.instances(lens, rows) {
+            for &Row { instance, slot } in self.instances(lens, rows) {
                 let other = key_use.slot.is_some_and(|used| used != slot);
                 if other && !lens.is_redirected() {
                     continue;
@@ -450,12 +450,13 @@ impl Pack {
     /// Uses of a key by lenses that hold for the model.
     pub(super) fn uses(&self, key: &NativeKey) -> impl Iterator<Item = KeyUse> {
         let uses = self.all_uses(key).iter().copied();
-        uses.filter(|key_use| {
-            let lens = self.set.lenses.get(key_use.lens);
-            lens.is_some_and(|lens| {
-                self.has(lens) && self.faces(key_use.lens, lens).next().is_some()
-            })
-        })
+        uses.filter(|key_use| self.counts(key_use))
+    }
+
+    /// Whether the model has the lens, and something of it is shown.
+    fn counts(&self, key_use: &KeyUse) -> bool {
+        let lens = self.set.lenses.get(key_use.lens);
+        lens.is_some_and(|lens| self.has(lens) && self.faces(key_use.lens, lens).next().is_some())
     }
 
     fn all_uses(&self, key: &NativeKey) -> &[KeyUse] {
@@ -468,33 +469,34 @@ impl Pack {
     }
 
     /// Index and slot that a key shows to exist: the key is that of one slot of the index only.
-    pub(super) fn slots_of(&self, key: &NativeKey) -> impl Iterator<Item = (usize, u32)> {
-        let mut found: Vec<(usize, u32)> = self
-            .uses(key)
-            .filter(|key_use| key_use.own)
-            .filter_map(|key_use| {
-                let index = self.set.lenses.get(key_use.lens)?.index?;
-                Some((index, key_use.slot?))
-            })
-            .collect();
-        found.sort_unstable();
-        found.dedup();
-        let several = |index: usize| found.iter().filter(|(other, _)| *other == index).count() > 1;
-        let several: Vec<bool> = found.iter().map(|(index, _)| several(*index)).collect();
-        let alone = found.into_iter().zip(several);
-        alone
-            .filter(|(_, several)| !several)
-            .map(|(found, _)| found)
+    pub(super) fn slots_of<'a>(
+        &'a self,
+        key: &'a NativeKey,
+    ) -> impl Iterator<Item = (usize, u32)> + 'a {
+        // A key has few uses, so comparing each with each is quicker than a sorted list of them.
+        let own = move || {
+            let uses = self.all_uses(key).iter();
+            uses.filter(|key_use| key_use.own && self.counts(key_use))
+                .filter_map(|key_use| {
+                    let index = self.set.lenses.get(key_use.lens)?.index?;
+                    Some((index, key_use.slot?))
+                })
+        };
+        own().enumerate().filter_map(move |(number, found)| {
+            let is_only_slot = own().all(|other| other.0 != found.0 || other == found);
+            let is_first = own().take(number).all(|other| other != found);
+            (is_only_slot && is_first).then_some(found)
+        })
     }
 
     /// Instance numbers and slots for which a lens has parameters.
-    pub(super) fn instances(&self, lens: &Lens, rows: &Rows) -> Vec<(u32, u32)> {
+    pub(super) fn instances<'a>(&self, lens: &Lens, rows: &'a Rows) -> &'a [Row] {
         match lens.index.and_then(|index| self.set.indexes.get(index)) {
-            Some(index) => {
-                let rows = rows.instances(&index.name).iter();
-                rows.map(|row| (row.instance, row.slot)).collect()
-            }
-            None => vec![(1, 1)],
+            Some(index) => rows.instances(&index.name),
+            None => &[Row {
+                instance: 1,
+                slot: 1,
+            }],
         }
     }
 

@@ -1,6 +1,6 @@
 //! From native files to parameters.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use super::in_force::{Found, InForce};
 use super::lens::{Lens, Seen};
@@ -8,7 +8,7 @@ use super::native_names::path_of;
 use super::pack::{Pack, Target};
 use super::parameter::{Parameter, ValueState};
 use super::row_paths::RowPaths;
-use super::rows::Rows;
+use super::rows::{Row, Rows};
 use crate::datamodel::{ParameterPath, ValueType};
 use crate::native::Layers;
 
@@ -34,7 +34,7 @@ impl Pack {
             if lens.only_if_set || !self.has(lens) {
                 continue;
             }
-            for (instance, slot) in self.instances(lens, rows) {
+            for &Row { instance, slot } in self.instances(lens, rows) {
                 let at = (place, lens, instance, slot);
                 self.read_lens(at, context, &mut parameters);
             }
@@ -114,7 +114,7 @@ impl Pack {
     /// The parameters of lenses in these slots.
     fn read_touched(
         &self,
-        touched: &BTreeSet<(usize, Option<u32>)>,
+        touched: &[(usize, Option<u32>)],
         rows: &Rows,
         context: (&InForce<'_>, &OwnSets, &RowPaths),
         parameters: &mut Vec<Parameter>,
@@ -123,9 +123,9 @@ impl Pack {
             let Some(lens) = self.set.lenses.get(*place) else {
                 continue;
             };
-            for (instance, of_row) in self.instances(lens, rows) {
-                if slot.is_none_or(|slot| slot == of_row) {
-                    let at = (*place, lens, instance, of_row);
+            for row in self.instances(lens, rows) {
+                if slot.is_none_or(|slot| slot == row.slot) {
+                    let at = (*place, lens, row.instance, row.slot);
                     self.read_lens(at, context, parameters);
                 }
             }
@@ -230,23 +230,20 @@ impl Pack {
         &self,
         in_force: &InForce<'_>,
         is_wanted: impl Fn(&Lens) -> bool,
-    ) -> BTreeSet<(usize, Option<u32>)> {
-        let mut shown = BTreeSet::new();
+    ) -> Vec<(usize, Option<u32>)> {
+        let mut shown = Vec::with_capacity(512);
         for (key, _) in in_force.iter() {
             for key_use in self.uses(key) {
                 let lens = self.set.lenses.get(key_use.lens);
                 if let Some(lens) = lens.filter(|lens| is_wanted(lens)) {
                     let slot = key_use.slot.filter(|_| !lens.is_redirected());
-                    shown.insert((key_use.lens, slot));
+                    shown.push((key_use.lens, slot));
                 }
             }
         }
-        let everywhere: Vec<usize> = shown
-            .iter()
-            .filter(|(_, slot)| slot.is_none())
-            .map(|(lens, _)| *lens)
-            .collect();
-        shown.retain(|(lens, slot)| slot.is_none() || everywhere.binary_search(lens).is_err());
+        // "All" comes before the slots of a lens.
+        shown.sort_unstable();
+        shown.dedup_by(|next, kept| next.0 == kept.0 && (kept.1.is_none() || next == kept));
         shown
     }
 
