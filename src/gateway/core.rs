@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use rayon::iter::{ParallelBridge as _, ParallelIterator as _};
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use super::access::AccessState;
 use super::clock::Clock;
@@ -36,6 +36,8 @@ use crate::store::{AssetStore, Batch, Store, StoreError, Table, decode, encode};
 /// The key of the record in [`Table::Meta`] that holds [`Installation`].
 const INSTALLATION_KEY: &[u8] = b"installation";
 
+/// Into how many parts a table is cut that all processors read.
+pub(super) const PARTS: usize = 64;
 /// After how many devices there is another line in the log.
 const DEVICES_PER_LINE: usize = 100_000;
 
@@ -233,8 +235,8 @@ impl Gateway {
         work: impl Fn(Result<(Mac, DeviceRecord), GatewayError>) + Send + Sync,
     ) {
         let done = AtomicUsize::new(0);
-        let entries = self.inner.store.scan(Table::Device, b"");
-        entries.par_bridge().for_each(|entry| {
+        let parts = self.inner.store.scan_apart(Table::Device, PARTS);
+        parts.into_par_iter().flatten_iter().for_each(|entry| {
             work(read_device(entry));
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
             if done.is_multiple_of(DEVICES_PER_LINE) {

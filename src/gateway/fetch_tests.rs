@@ -1,92 +1,53 @@
 //! What it costs when a phone asks for what it has.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
 
-use super::test_support::{self, Hands};
+use super::test_support::{self, Hands, ProbedStore};
 use super::tests::{FILE, MAC, USER_AGENT};
-use super::{FetchAnswer, FetchRequest, Gateway, GatewaySettings, LogQuery};
-use crate::mapping::Packs;
-use crate::store::{
-    AssetStore, Batch, Changed, Entries, LiveSize, SledStore, Store, StoreError, StoreOptions,
-    Table, Ticket, Watch,
+use super::{
+    FetchAnswer, FetchRequest, Gateway, GatewayError, GatewaySettings, LogQuery, SessionOutcome,
 };
-
-/// A store that counts what is asked of it.
-struct Counting {
-    store: SledStore,
-    gets: Arc<AtomicU64>,
-    commits: Arc<AtomicU64>,
-}
-
-impl Store for Counting {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.gets.fetch_add(1, SeqCst);
-        self.store.get(table, key)
-    }
-
-    fn scan(&self, table: Table, prefix: &[u8]) -> Entries<'_> {
-        self.store.scan(table, prefix)
-    }
-
-    fn commit(&self, batch: Batch) -> Result<Ticket, StoreError> {
-        self.commits.fetch_add(1, SeqCst);
-        self.store.commit(batch)
-    }
-
-    fn size_on_disk(&self) -> Result<u64, StoreError> {
-        self.store.size_on_disk()
-    }
-
-    fn live_size(&self) -> Result<LiveSize, StoreError> {
-        self.store.live_size()
-    }
-
-    fn watch(&self) -> Watch {
-        self.store.watch()
-    }
-
-    fn changed_together(&self, watch: &Watch) -> Result<Vec<Changed>, StoreError> {
-        self.store.changed_together(watch)
-    }
-}
+use crate::cwmp::{AcsRequest, FaultCode};
+use crate::mapping::Packs;
+use crate::store::{AssetStore, StoreError};
 
 struct Bench {
     gateway: Gateway,
     clock: Arc<Hands>,
-    gets: Arc<AtomicU64>,
-    commits: Arc<AtomicU64>,
+    store: Arc<ProbedStore>,
     _folder: tempfile::TempDir,
 }
 
 impl Bench {
     async fn new() -> Self {
+        Self::with(GatewaySettings::default()).await
+    }
+
+    async fn with(settings: GatewaySettings) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let [gets, commits] = [(); 2].map(|()| Arc::new(AtomicU64::new(0)));
-        let store = Counting {
-            store: SledStore::open(folder.path(), StoreOptions::default()).unwrap(),
-            gets: Arc::clone(&gets),
-            commits: Arc::clone(&commits),
-        };
+        let store = Arc::new(ProbedStore::open(folder.path()));
         let assets = AssetStore::open(folder.path()).unwrap();
         let clock = Hands::new();
         let packs = Packs::embedded().unwrap();
-        let settings = GatewaySettings::default();
         let hands = Arc::clone(&clock) as _;
-        let gateway = Gateway::open(Arc::new(store), assets, packs, settings, hands).unwrap();
+        let stored = Arc::clone(&store) as _;
+        let gateway = Gateway::open(stored, assets, packs, settings, hands).unwrap();
         test_support::import_fixtures(&gateway).await;
         Self {
             gateway,
             clock,
-            gets,
-            commits,
+            store,
             _folder: folder,
         }
     }
 
     /// A fetch from its request to its end; its ETag, and how often the store was read and written.
     async fn fetch(&self, source: &str) -> (String, u64, u64) {
-        let counts = || (self.gets.load(SeqCst), self.commits.load(SeqCst));
+        let counts = || {
+            let ProbedStore { gets, commits, .. } = &*self.store;
+            (gets.load(SeqCst), commits.load(SeqCst))
+        };
         let before = counts();
         let request = FetchRequest {
             user_agent: Some(USER_AGENT.to_owned()),
@@ -154,4 +115,27 @@ async fn whatever_is_new_is_noted_however_often_the_phone_has_polled() {
     bench.fetch("192.0.2.8:1000").await;
     let shown = bench.gateway.show(MAC).await.unwrap();
     assert_eq!(shown.device.confirmed, Some(shown.device.desired));
+}
+
+#[tokio::test]
+async fn an_acs_is_told_nothing_that_a_failed_store_would_take_back() {
+    let bench = Bench::with(test_support::with_acs()).await;
+    bench.fetch("192.0.2.7:1000").await;
+    let gateway = &bench.gateway;
+    let request = || AcsRequest::GetParameterValues(vec!["Device.Time.NTPServer1".to_owned()]);
+    gateway.wake(MAC).await;
+    gateway.open_session(MAC).await.unwrap().unwrap();
+    gateway.execute(MAC, request()).await.unwrap();
+    bench.store.has_failed.store(true, SeqCst);
+    let fault = gateway.execute(MAC, request()).await.unwrap_err();
+    assert_eq!(fault.code, FaultCode::InternalError);
+    gateway.close_session(MAC, SessionOutcome::Ended).await;
+    gateway.wake(MAC).await;
+    let refused = gateway.open_session(MAC).await;
+    assert!(matches!(
+        refused,
+        Err(GatewayError::Store(StoreError::Poisoned { .. }))
+    ));
+    // Phones go on: what they ask for is there.
+    bench.fetch("192.0.2.7:1000").await;
 }

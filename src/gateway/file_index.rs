@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rayon::iter::{ParallelBridge as _, ParallelIterator as _};
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
-use super::core::Gateway;
+use super::core::{Gateway, PARTS};
 use super::door::GatewayError;
 use super::file_passwords::Whose;
 use crate::device::{DeviceRecord, FileContent, FileRecord, FileRole, TreePath};
@@ -90,8 +90,8 @@ impl Gateway {
     /// Reads which shared files there are.
     pub(super) fn index_files(&self) -> Result<(), GatewayError> {
         let index = Mutex::new(FileIndex::default());
-        let entries = self.inner.store.scan(Table::File, b"");
-        entries.par_bridge().for_each(|entry| {
+        let parts = self.inner.store.scan_apart(Table::File, PARTS);
+        parts.into_par_iter().flatten_iter().for_each(|entry| {
             let key = key_of(&entry);
             match read_entry(entry) {
                 Ok((path, record)) => {

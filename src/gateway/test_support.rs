@@ -1,17 +1,20 @@
 //! What the tests of the gateway stand on: a clock that is moved by hand, a gateway on a folder,
-//! the tree of the fixtures, phones that fetch.
+//! the tree of the fixtures, phones that fetch, a store that says what is asked of it.
 
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{Acs, Clock, FetchAnswer, FetchRequest, Gateway, GatewaySettings, ImportOptions};
 use crate::mapping::Packs;
-use crate::store::{AssetStore, SledStore, StoreOptions};
+use crate::store::{
+    AssetStore, Batch, Changed, Entries, LiveSize, SledStore, Store, StoreError, StoreOptions,
+    Table, Ticket, Watch,
+};
 
 /// A clock that stands still until it is moved.
 pub(super) struct Hands(AtomicI64);
@@ -29,6 +32,70 @@ impl Hands {
 impl Clock for Hands {
     fn now(&self) -> Timestamp {
         Timestamp::from_second(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+}
+
+/// A store that counts what is asked of it, and that can be told that it failed to write.
+pub(super) struct ProbedStore {
+    store: SledStore,
+    pub(super) gets: AtomicU64,
+    pub(super) commits: AtomicU64,
+    pub(super) has_failed: AtomicBool,
+}
+
+impl ProbedStore {
+    pub(super) fn open(folder: &Path) -> Self {
+        Self {
+            store: SledStore::open(folder, StoreOptions::default()).unwrap(),
+            gets: AtomicU64::new(0),
+            commits: AtomicU64::new(0),
+            has_failed: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Store for ProbedStore {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.gets.fetch_add(1, Ordering::SeqCst);
+        self.store.get(table, key)
+    }
+
+    fn scan(&self, table: Table, prefix: &[u8]) -> Entries<'_> {
+        self.store.scan(table, prefix)
+    }
+
+    fn scan_apart(&self, table: Table, parts: usize) -> Vec<Entries<'_>> {
+        self.store.scan_apart(table, parts)
+    }
+
+    fn commit(&self, batch: Batch) -> Result<Ticket, StoreError> {
+        self.commits.fetch_add(1, Ordering::SeqCst);
+        self.healthy()?;
+        self.store.commit(batch)
+    }
+
+    fn healthy(&self) -> Result<(), StoreError> {
+        if self.has_failed.load(Ordering::SeqCst) {
+            let cause = "no space left on device".to_owned();
+            return Err(StoreError::Poisoned { cause });
+        }
+        self.store.healthy()
+    }
+
+    fn size_on_disk(&self) -> Result<u64, StoreError> {
+        self.store.size_on_disk()
+    }
+
+    fn live_size(&self) -> Result<LiveSize, StoreError> {
+        self.store.live_size()
+    }
+
+    fn watch(&self) -> Watch {
+        self.store.watch()
+    }
+
+    fn changed_together(&self, watch: &Watch) -> Result<Vec<Changed>, StoreError> {
+        self.store.changed_together(watch)
     }
 }
 

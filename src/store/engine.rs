@@ -36,6 +36,10 @@ pub trait Store: Send + Sync {
     /// listing may be seen in a part of it.
     fn scan(&self, table: Table, prefix: &[u8]) -> Entries<'_>;
 
+    /// The records of a table in several listings, which together are all of them, each once: so
+    /// many, or more, if the table has so many records. For several threads.
+    fn scan_apart(&self, table: Table, parts: usize) -> Vec<Entries<'_>>;
+
     /// Makes all changes of the batch or none, also across a crash. The changes are visible to
     /// every reader when this returns, and on disk when the ticket says so.
     ///
@@ -46,6 +50,13 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Conflict`] when a required value is not there; the limits of [`Batch`];
     /// [`StoreError::Poisoned`] once the store could not write. Nothing is written then.
     fn commit(&self, batch: Batch) -> Result<Ticket, StoreError>;
+
+    /// Whether what was committed so far is on disk, or still comes to be. After an error a reader
+    /// may see commits that a restart takes back.
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`] once the store could not write.
+    fn healthy(&self) -> Result<(), StoreError>;
 
     /// The size of the database's files, in bytes. It grows to a few times the size of the records
     /// and does not shrink (facts/rust-stack.md §2.1, 4).

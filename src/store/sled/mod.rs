@@ -2,6 +2,7 @@
 //! compressed against dictionaries of the fleet's own, long ones in pieces.
 
 mod compression;
+mod cuts;
 mod dictionary;
 mod directory;
 pub mod durable;

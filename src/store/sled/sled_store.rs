@@ -1,14 +1,18 @@
 //! The store over sled.
 
-use std::collections::{BTreeMap, VecDeque};
+mod orders;
+
+use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
 use ::sled::{IVec, Tree};
 
+use self::orders::{Changes, Order};
 use super::compression::Compression;
+use super::cuts;
 use super::dictionary;
 use super::directory::Directory;
 use super::durable;
@@ -16,7 +20,6 @@ use super::group_commit::GroupCommit;
 use super::samples::{self, Samples};
 use super::stored_form::{self, Form, Head};
 use super::trainer::{School, Trainer};
-use crate::store::batch::Write;
 use crate::store::swap;
 use crate::store::table::FORMAT_KEY;
 use crate::store::watch::Watches;
@@ -34,8 +37,6 @@ const TREE: &str = "trestle";
 /// Can never be changed for a directory that exists (facts/rust-stack.md §2.3 rule 2).
 const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
 const SLED_FLUSH_MILLISECONDS: u64 = 500;
-/// Of commits that wait, as many are made at once as begin within these bytes.
-const GROUP_BYTES: usize = 4 * 1024 * 1024;
 /// After how long a flush is helped along.
 const STALL: Duration = Duration::from_secs(5);
 
@@ -70,32 +71,6 @@ pub struct SledStore {
     compression: Arc<Compression>,
     samples: Samples,
 }
-
-/// A commit that waits for the writer, made ready as far as it can be without.
-struct Order {
-    batch: Batch,
-    /// The stored forms of what is put, in the order of the batch's writes; `None` for a deletion.
-    forms: Vec<Option<Vec<u8>>>,
-    /// What became of it.
-    outcome: Mutex<Option<Result<Done, StoreError>>>,
-}
-
-/// A commit was made.
-struct Done {
-    ticket: Ticket,
-    /// For each write whether it changed something.
-    changed: Vec<bool>,
-}
-
-/// A value that is to be stored.
-#[derive(Clone, Copy)]
-struct Prepared<'order> {
-    value: &'order [u8],
-    form: &'order [u8],
-}
-
-/// What the database will hold under its keys; `None` where it will hold nothing.
-type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// What one look at a value found.
 enum Look {
@@ -278,168 +253,21 @@ impl SledStore {
         }
     }
 
-    fn order(&self, batch: Batch) -> Order {
-        let forms = batch.writes.iter().map(|((table, _), write)| match write {
-            Write::Put { value, .. } => Some(self.compression.store(*table, value)),
-            Write::Delete => None,
-        });
-        Order {
-            forms: forms.collect(),
-            batch,
-            outcome: Mutex::default(),
-        }
-    }
-
-    /// Makes waiting commits, as many as one sled batch takes. Only for the writer.
-    fn make_waiting(&self) {
-        let mut pending = Changes::new();
-        let mut bytes = 0;
-        let mut made = Vec::new();
-        while bytes < GROUP_BYTES
-            && let Some(order) = self.queue().pop_front()
-        {
-            match self.plan_order(&order, &pending) {
-                Ok((changes, changed)) => {
-                    for (key, stored) in &changes {
-                        bytes += key.len() + stored.as_ref().map_or(0, Vec::len);
-                    }
-                    pending.extend(changes);
-                    made.push((order, changed));
-                }
-                Err(error) => order.ends(Err(error)),
-            }
-        }
-        let ticket = if pending.is_empty() {
-            Ok(self.group.latest())
-        } else {
-            let mut changes = ::sled::Batch::default();
-            for (key, stored) in pending {
-                match stored {
-                    Some(stored) => changes.insert(key, stored),
-                    None => changes.remove(key),
-                }
-            }
-            match self.tree.apply_batch(changes) {
-                Ok(()) => {
-                    for (order, _) in &made {
-                        self.watches.note(order.batch.writes.keys());
-                    }
-                    Ok(self.group.committed())
-                }
-                Err(error) => {
-                    // A part of the batch may be visible now, though not on disk.
-                    let cause = error.to_string();
-                    self.group.poison(&cause);
-                    Err(cause)
-                }
+    /// The records of a table that a listing of the tree finds.
+    fn entries(&self, table: Table, listing: ::sled::Iter) -> Entries<'_> {
+        let entry = move |(full, stored): (IVec, IVec)| -> Result<Option<Entry>, StoreError> {
+            let key = full.get(1..).unwrap_or_default();
+            let form =
+                stored_form::parse(&stored).filter(|form| !matches!(form, Form::InPieces(_)));
+            match self.open_form(form) {
+                Look::Value(value) => Ok(value.map(|value| (key.to_vec(), value))),
+                Look::Torn => Ok(self.get(table, key)?.map(|value| (key.to_vec(), value))),
             }
         };
-        for (order, changed) in made {
-            order.ends(match &ticket {
-                Ok(ticket) => Ok(Done {
-                    ticket: ticket.clone(),
-                    changed,
-                }),
-                Err(cause) => Err(StoreError::Poisoned {
-                    cause: cause.clone(),
-                }),
-            });
-        }
-    }
-
-    /// What a commit changes, and for each of its writes whether it does.
-    fn plan_order(
-        &self,
-        order: &Order,
-        pending: &Changes,
-    ) -> Result<(Changes, Vec<bool>), StoreError> {
-        self.group.healthy()?;
-        for required in &order.batch.requirements {
-            if self.get_alone(pending, required.table, &required.key)? != required.value {
-                return Err(StoreError::conflict(required.table, &required.key));
-            }
-        }
-        let mut changes = Changes::new();
-        let mut changed = Vec::new();
-        for ((table, key), write) in order.writes() {
-            changed.push(self.plan(pending, table, key, write, &mut changes)?);
-        }
-        Ok((changes, changed))
-    }
-
-    /// Adds to `changes` what a write comes to, `None` being a deletion; false when it changes
-    /// nothing.
-    fn plan(
-        &self,
-        pending: &Changes,
-        table: Table,
-        key: &[u8],
-        write: Option<Prepared<'_>>,
-        changes: &mut Changes,
-    ) -> Result<bool, StoreError> {
-        let full = table.key(key);
-        if let Some(old) = self.stored(pending, &full)? {
-            if let Some(write) = write
-                && self.holds(pending, table, key, &old, write)?
-            {
-                return Ok(false);
-            }
-            if let Some(Form::InPieces(head)) = stored_form::parse(&old) {
-                for number in 0..head.pieces() {
-                    changes.insert(stored_form::piece_key(table, key, number), None);
-                }
-            }
-        } else if write.is_none() {
-            return Ok(false);
-        }
-        let Some(Prepared { form, .. }) = write else {
-            changes.insert(full, None);
-            return Ok(true);
-        };
-        let Some((head, pieces)) = stored_form::cut(form) else {
-            changes.insert(full, Some(form.to_vec()));
-            return Ok(true);
-        };
-        for (number, piece) in (0..).zip(pieces) {
-            // Takes the place of the removal of an old piece with this number.
-            changes.insert(
-                stored_form::piece_key(table, key, number),
-                Some(piece.to_vec()),
-            );
-        }
-        changes.insert(full, Some(head));
-        Ok(true)
-    }
-
-    /// Whether what is stored is a value already, in whatever form. Damaged, it is not: it is
-    /// written anew.
-    fn holds(
-        &self,
-        pending: &Changes,
-        table: Table,
-        key: &[u8],
-        old: &[u8],
-        write: Prepared<'_>,
-    ) -> Result<bool, StoreError> {
-        let form = stored_form::parse(old);
-        Ok(match form {
-            _ if old == write.form && write.form.len() <= stored_form::MAX_FORM_BYTES => true,
-            Some(Form::Plain(old)) => old == write.value,
-            // Most values that are written differ, and their checks say so for nothing.
-            Some(Form::Compressed(old)) => {
-                old.check == stored_form::check(write.value)
-                    && self.compression.decompress(old).as_deref() == Some(write.value)
-            }
-            Some(Form::InPieces(head)) => matches!(
-                self.assemble(pending, table, key, &head)?,
-                Look::Value(Some(old)) if old == write.value
-            ),
-            None => false,
-        })
-    }
-
-    fn queue(&self) -> MutexGuard<'_, VecDeque<Arc<Order>>> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        Box::new(listing.filter_map(move |found| match found {
+            Ok(found) => entry(found).transpose(),
+            Err(error) => Some(Err(error.into())),
+        }))
     }
 
     fn writer(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
@@ -450,27 +278,6 @@ impl SledStore {
                 cause: cause.to_owned(),
             }
         })
-    }
-}
-
-impl Order {
-    fn writes(&self) -> impl Iterator<Item = ((Table, &[u8]), Option<Prepared<'_>>)> {
-        let written = self.batch.writes.iter().zip(&self.forms);
-        written.map(|(((table, key), write), form)| {
-            let write = match (write, form) {
-                (Write::Put { value, .. }, Some(form)) => Some(Prepared { value, form }),
-                _ => None,
-            };
-            ((*table, key.as_slice()), write)
-        })
-    }
-
-    fn ends(&self, outcome: Result<Done, StoreError>) {
-        *self.outcome() = Some(outcome);
-    }
-
-    fn outcome(&self) -> MutexGuard<'_, Option<Result<Done, StoreError>>> {
-        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -486,23 +293,14 @@ impl Store for SledStore {
     }
 
     fn scan(&self, table: Table, prefix: &[u8]) -> Entries<'_> {
-        let entry = move |(full, stored): (IVec, IVec)| -> Result<Option<Entry>, StoreError> {
-            let key = full.get(1..).unwrap_or_default();
-            let form =
-                stored_form::parse(&stored).filter(|form| !matches!(form, Form::InPieces(_)));
-            match self.open_form(form) {
-                Look::Value(value) => Ok(value.map(|value| (key.to_vec(), value))),
-                Look::Torn => Ok(self.get(table, key)?.map(|value| (key.to_vec(), value))),
-            }
-        };
-        Box::new(
-            self.tree
-                .scan_prefix(table.key(prefix))
-                .filter_map(move |found| match found {
-                    Ok(found) => entry(found).transpose(),
-                    Err(error) => Some(Err(error.into())),
-                }),
-        )
+        self.entries(table, self.tree.scan_prefix(table.key(prefix)))
+    }
+
+    fn scan_apart(&self, table: Table, parts: usize) -> Vec<Entries<'_>> {
+        let parts = cuts::parts(&self.tree, table, parts).into_iter();
+        parts
+            .map(|part| self.entries(table, self.tree.range(part)))
+            .collect()
     }
 
     /// One writer at a time makes all commits that wait, each as if it were alone, in one sled
@@ -537,6 +335,10 @@ impl Store for SledStore {
             }
         }
         Ok(done.ticket)
+    }
+
+    fn healthy(&self) -> Result<(), StoreError> {
+        self.group.healthy()
     }
 
     fn size_on_disk(&self) -> Result<u64, StoreError> {
