@@ -18,9 +18,13 @@ use crate::store::{Batch, Table, decode, encode};
 const MAX_LINE: usize = 300;
 /// Lines of one phone that may wait before they are written, in bytes.
 const MAX_WAITING: usize = 1024;
-/// Lines of all phones that may wait, in bytes; with more, each phone's are written when the phone
-/// is next seen.
-const MAX_WAITING_OF_ALL: usize = 64 * 1024 * 1024;
+/// What the lines of all phones may take while they wait, in bytes; with more, a line is written
+/// when it comes. Those that wait are written before the process ends, which must not take long.
+const MAX_WAITING_OF_ALL: usize = 8 * 1024 * 1024;
+/// What a phone with lines takes beside them.
+const ENTRY_BYTES: usize = 96;
+/// Phones whose lines are written in one commit before the end.
+const PHONES_PER_COMMIT: usize = 256;
 
 /// Lines that are not written yet.
 #[derive(Debug, Default)]
@@ -37,7 +41,7 @@ impl Lines {
     /// Adds a line. Of a phone whose lines nothing has written for long, the oldest go.
     fn add(&mut self, mac: Mac, line: &str) {
         let lines = self.of_phones.entry(mac).or_default();
-        let before = lines.len();
+        let before = taken_by(lines);
         lines.push_str(line);
         while lines.len() > DeviceLog::MAX_BYTES {
             let Some(end) = lines.find('\n') else {
@@ -45,18 +49,26 @@ impl Lines {
             };
             lines.drain(..=end);
         }
-        self.bytes = (self.bytes + lines.len()).saturating_sub(before);
+        self.bytes = (self.bytes + taken_by(lines)).saturating_sub(before);
     }
 
     fn take(&mut self, mac: Mac) -> Option<String> {
         let lines = self.of_phones.remove(&mac)?;
-        self.bytes = self.bytes.saturating_sub(lines.len());
+        self.bytes = self.bytes.saturating_sub(taken_by(&lines));
         Some(lines)
     }
 
     fn are_many(&self, mac: Mac) -> bool {
         let length = self.of_phones.get(&mac).map_or(0, String::len);
         length > MAX_WAITING || length > 0 && self.bytes > MAX_WAITING_OF_ALL
+    }
+}
+
+/// What the lines of a phone take.
+fn taken_by(lines: &str) -> usize {
+    match lines.len() {
+        0 => 0,
+        length => length + ENTRY_BYTES,
     }
 }
 
@@ -111,10 +123,18 @@ impl Gateway {
     pub(super) async fn write_long_log(&self, mac: Mac) -> Result<(), GatewayError> {
         let are_many = self.inner.log_lines.lock().are_many(mac);
         if are_many {
+            self.write_waiting(mac).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the lines of a phone, if some wait, without waiting for the disk: a lost line is no
+    /// loss.
+    async fn write_waiting(&self, mac: Mac) -> Result<(), GatewayError> {
+        if self.inner.log_lines.lock().of_phones.contains_key(&mac) {
             let _held = self.hold(mac).await;
             let mut batch = Batch::new();
             self.write_log(mac, &mut batch)?;
-            // Nobody waits for it: a lost line is no loss.
             let _ = self.inner.store.commit(batch)?;
         }
         Ok(())
@@ -133,16 +153,23 @@ impl Gateway {
             .keys()
             .copied()
             .collect();
-        let mut last = None;
-        for mac in macs {
-            let _held = self.hold(mac).await;
+        for some in macs.chunks(PHONES_PER_COMMIT) {
             let mut batch = Batch::new();
-            self.write_log(mac, &mut batch)?;
-            last = Some(self.inner.store.commit(batch)?);
+            // Whoever holds several devices must not wait for another one.
+            let mut held = Vec::with_capacity(some.len());
+            for mac in some {
+                if let Some(device) = self.try_hold(*mac) {
+                    self.write_log(*mac, &mut batch)?;
+                    held.push(device);
+                }
+            }
+            let _ = self.inner.store.commit(batch)?;
+            drop(held);
+            for mac in some {
+                self.write_waiting(*mac).await?;
+            }
         }
-        if let Some(ticket) = last {
-            ticket.durable().await?;
-        }
+        self.inner.store.commit(Batch::new())?.durable().await?;
         Ok(())
     }
 
@@ -169,11 +196,11 @@ mod tests {
         }
         let length = |mac| lines.of_phones.get(&mac).map_or(0, String::len);
         assert!(length(one) <= DeviceLog::MAX_BYTES && length(one) > MAX_WAITING);
-        assert_eq!(lines.bytes, length(one) + length(other));
+        assert_eq!(lines.bytes, length(one) + length(other) + 2 * ENTRY_BYTES);
         assert!(lines.are_many(one) && !lines.are_many(other));
         let taken = lines.take(one).unwrap();
         assert!(taken.starts_with("line ") && taken.ends_with("line 9999\n"));
-        assert_eq!(lines.bytes, "a line\n".len());
+        assert_eq!(lines.bytes, "a line\n".len() + ENTRY_BYTES);
         lines.take(other);
         assert_eq!(lines.bytes, 0);
     }

@@ -58,6 +58,9 @@ impl Gateway {
         if let Some(fault) = own_cpe::refusal(mac, &request) {
             return Err(fault);
         }
+        // The answer must hold nothing that a restart takes back.
+        let store = self.inner.store.healthy();
+        store.map_err(GatewayError::from)?;
         match request {
             AcsRequest::GetRpcMethods => Ok(CpeResponse::GetRpcMethods(
                 METHODS.iter().map(|&method| method.to_owned()).collect(),

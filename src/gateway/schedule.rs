@@ -22,6 +22,9 @@ use crate::native::Mac;
 /// Wait until a phone is taken back again that could not be.
 const TAKE_BACK_WAIT: Duration = Duration::from_secs(3600);
 
+/// In a second.
+const MICROSECONDS: i64 = 1_000_000;
+
 /// What a start does for a device beyond planning.
 enum Special {
     /// It can be announced with the present settings.
@@ -365,31 +368,36 @@ pub(super) fn after(now: Timestamp, wait: Duration) -> Timestamp {
 /// The first moment after `now` that lies a whole number of intervals from `reference`, however
 /// far away that is (cwmp.md P1).
 fn next_in_phase(reference: Timestamp, interval: u32, now: Timestamp) -> Timestamp {
-    let interval = i64::from(interval.max(1));
+    let interval = i64::from(interval.max(1)) * MICROSECONDS;
     let passed = now
-        .as_second()
-        .saturating_sub(reference.as_second())
+        .as_microsecond()
+        .saturating_sub(reference.as_microsecond())
         .rem_euclid(interval);
-    let next = now.as_second().saturating_add(interval - passed);
-    Timestamp::from_second(next).unwrap_or(Timestamp::MAX)
+    let next = now.as_microsecond().saturating_add(interval - passed);
+    Timestamp::from_microsecond(next).unwrap_or(Timestamp::MAX)
 }
 
-/// A phase of the device's own, the same after every restart (cwmp.md P2): it spreads the fleet.
+/// A phase of the device's own, the same after every restart (cwmp.md P2): it spreads the fleet,
+/// also within a second, in which thousands of a large one are due.
 fn random_phase(key: u64, mac: Mac, interval: u32) -> Timestamp {
     use sha2::Digest as _;
     let digest = sha2::Sha256::new()
         .chain_update(key.to_le_bytes())
         .chain_update(mac.bytes())
         .finalize();
-    let number = digest
-        .iter()
-        .take(4)
-        .fold(0_u32, |number, byte| (number << 8) | u32::from(*byte));
-    Timestamp::from_second(i64::from(number % interval.max(1))).unwrap_or(Timestamp::UNIX_EPOCH)
+    let number = |from: usize| {
+        let bytes = digest.iter().skip(from).take(4);
+        i64::from(bytes.fold(0_u32, |number, byte| (number << 8) | u32::from(*byte)))
+    };
+    let second = number(0) % i64::from(interval.max(1));
+    let microsecond = second * MICROSECONDS + number(4) % MICROSECONDS;
+    Timestamp::from_microsecond(microsecond).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn at(second: i64) -> Timestamp {
@@ -402,6 +410,9 @@ mod tests {
         assert_eq!(next_in_phase(at(7), 60, at(1_027)), at(1_087));
         assert_eq!(next_in_phase(at(1_000_007), 60, at(1_000)), at(1_007));
         assert_eq!(next_in_phase(at(0), 1, at(5)), at(6));
+        let half = Timestamp::from_millisecond(7_500).unwrap();
+        let next = Timestamp::from_millisecond(1_027_500).unwrap();
+        assert_eq!(next_in_phase(half, 60, at(1_027)), next);
     }
 
     #[test]
@@ -410,6 +421,11 @@ mod tests {
             |number: u8| random_phase(42, Mac::new([0, 11, 130, 0, 0, number]), 600).as_second();
         let phases: Vec<i64> = (0..=255).map(phase).collect();
         assert_eq!(phases, (0..=255).map(phase).collect::<Vec<_>>());
+        let within = (0..=255).map(|number| {
+            let phase = random_phase(42, Mac::new([0, 11, 130, 0, 0, number]), 600);
+            phase.subsec_millisecond() / 100
+        });
+        assert_eq!(within.collect::<BTreeSet<_>>().len(), 10);
         for slot in 0..10 {
             let share = phases.iter().filter(|phase| *phase / 60 == slot).count();
             assert!((10..=50).contains(&share), "{share} of 256 in slot {slot}");

@@ -57,6 +57,8 @@ impl Gateway {
         mac: Mac,
         live: &mut Live,
     ) -> Result<Option<OpenSession>, GatewayError> {
+        // The ACS must not be told what a restart takes back.
+        self.inner.store.healthy()?;
         let Some(met) = self.meet_acs(mac, live).await? else {
             return Ok(None);
         };
@@ -231,6 +233,8 @@ impl Gateway {
         if let Err(error) = self.finish_session(mac, outcome).await {
             tracing::error!(%mac, %error, "the end of a session could not be noted");
             self.plan_after_error(mac).await;
+        } else if let Err(error) = self.write_long_log(mac).await {
+            tracing::error!(%mac, %error, "lines of a phone's log are lost");
         }
     }
 
