@@ -7,9 +7,10 @@
 mod taken;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rayon::prelude::*;
 
@@ -34,6 +35,21 @@ use taken::{Taken, TakenFile};
 const AT_ONCE: usize = 256;
 /// The same for names alone.
 const NAMES_AT_ONCE: usize = 16_384;
+
+/// For each core so many threads work: while some wait for the database, and share what it writes,
+/// the others go on. With more of them it is no quicker.
+const THREADS_PER_CORE: usize = 4;
+
+/// The threads that import; `None` when the system gave none, and those of the process are used.
+static IMPORTERS: LazyLock<Option<rayon::ThreadPool>> = LazyLock::new(|| {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(THREADS_PER_CORE * cores)
+        .thread_name(|number| format!("import-{number}"))
+        .build();
+    pool.inspect_err(|error| tracing::warn!(%error, "an import has no threads of its own"))
+        .ok()
+});
 
 /// How an import goes about it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -415,7 +431,11 @@ where
             None
         }
     };
-    let all = move || items.into_par_iter().map(one).collect();
+    let work = move || items.into_par_iter().map(one).collect();
+    let all = move || match &*IMPORTERS {
+        Some(importers) => importers.install(work),
+        None => work(),
+    };
     match tokio::task::spawn_blocking(all).await {
         Ok(outcomes) => outcomes,
         Err(error) => {
