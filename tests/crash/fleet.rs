@@ -6,7 +6,7 @@
 use std::net::Ipv4Addr;
 
 /// How many phones a fleet has from the start.
-pub(crate) const PHONES: u16 = 12;
+pub(crate) const PHONES: u16 = 16;
 /// The first of those that come later, one by one.
 pub(crate) const FIRST_NEWCOMER: u16 = 100;
 
@@ -28,14 +28,20 @@ impl Phone {
     /// Whether its file comes and goes by Download and Upload. The files of the others are changed
     /// by imports and by SetParameterValues.
     pub(crate) fn has_transfers(self) -> bool {
-        self.number % 4 == 3
+        // Of each maker's phones some.
+        self.maker() == self.number / 4 % 4
+    }
+
+    fn maker(self) -> u16 {
+        self.number % 4
     }
 
     pub(crate) fn mac(self) -> String {
-        let oui = match self.number % 3 {
+        let oui = match self.maker() {
             0 => "000b82",
             1 => "001fc1",
-            _ => "00085d",
+            2 => "00085d",
+            _ => "0c1105",
         };
         format!("{oui}{:06x}", 0x05_0000 + u32::from(self.number))
     }
@@ -52,23 +58,28 @@ impl Phone {
     }
 
     pub(crate) fn user_agent(self) -> String {
-        match self.number % 3 {
+        match self.maker() {
             0 => format!(
                 "Grandstream Model HW GXP2135 SW 1.0.7.97 DevId {}",
                 self.mac()
             ),
             1 => format!("Htek UC926 2.0.4.2 {}", self.parted(":")),
-            _ => format!(
+            2 => format!(
                 "Aastra6757i MAC:{} V:3.2.2.6038-SIP",
                 self.parted("-").to_ascii_uppercase()
+            ),
+            _ => format!(
+                "Akuvox SP-R50P 50.0.5.6 {}",
+                self.parted(":").to_ascii_uppercase()
             ),
         }
     }
 
     pub(crate) fn file_name(self) -> String {
-        match self.number % 3 {
+        match self.maker() {
             0 | 1 => format!("cfg{}.xml", self.mac()),
-            _ => format!("{}.cfg", self.mac().to_ascii_uppercase()),
+            2 => format!("{}.cfg", self.mac().to_ascii_uppercase()),
+            _ => format!("{}.cfg", self.mac()),
         }
     }
 
@@ -76,7 +87,7 @@ impl Phone {
     /// `pbxB.example.org`, which imports change.
     pub(crate) fn file(self, name: u64, server: u64) -> Vec<u8> {
         let user = 2000 + u32::from(self.number);
-        let text = match self.number % 3 {
+        let text = match self.maker() {
             0 => format!(
                 "<?xml version=\"1.0\" encoding=\"UTF-8\" ?>\n<gs_provision version=\"1\">\n\
                  <mac>{}</mac>\n<config version=\"1\">\n<!-- account 1 -->\n<P271>1</P271>\n\
@@ -98,10 +109,18 @@ impl Phone {
                  <P3 para=\"Account1.DispalyName\">Name-{name}</P3>\n\
                  </config>\n</hl_provision>\n"
             ),
-            _ => format!(
+            2 => format!(
                 "# desk {user}\nsip line1 auth name: {user}\nsip line1 password: sip-{user}\n\
                  sip line1 user name: {user}\nsip line1 display name: Name-{name}\n\
                  sip line1 proxy ip: pbx{server}.example.org\n"
+            ),
+            _ => format!(
+                "#!version:1.0.0.1\n# desk {user}\nConfig.Account1.GENERAL.Enable = 1\n\
+                 Config.Account1.GENERAL.UserName = {user}\n\
+                 Config.Account1.GENERAL.DisplayName = Name-{name}\n\
+                 Config.Account1.GENERAL.AuthName = {user}\n\
+                 Config.Account1.GENERAL.Pwd = sip-{user}\n\
+                 Config.Account1.SIP.Server = pbx{server}.example.org\n"
             ),
         };
         text.into_bytes()
