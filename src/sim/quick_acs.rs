@@ -72,7 +72,18 @@ impl QuickAcs {
     /// # Errors
     /// What the system says when there is no port or no thread.
     pub fn start(ready: impl FnOnce() + Send + 'static) -> io::Result<Self> {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), ready)
+    }
+
+    /// The same at an address that is known already.
+    ///
+    /// # Errors
+    /// [`io::Error`] when nothing can listen there, or when there is no thread for it.
+    pub fn start_at(
+        address: SocketAddr,
+        ready: impl FnOnce() + Send + 'static,
+    ) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared::default());

@@ -12,7 +12,7 @@ use super::fleet_run::{Busy, FleetRun, Idle, Import, Lookups, RATE_OF_A_MILLION}
 use super::machine::Machine;
 use super::peer;
 use super::process::{Running, Starter};
-use super::soak::Soak;
+use super::soak;
 use super::table::{Figure, Report, Unit};
 use super::workshop::Workshop;
 use crate::app::raise_open_files;
@@ -51,6 +51,10 @@ pub(in crate::cli) struct BenchArguments {
     /// Folder to work in, which is made and stays: the last store and its settings are in it
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// Measure the store that a run with --keep and as many phones has left in this folder: its
+    /// import, which takes longest, is not measured again
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["keep", "soak"])]
+    reuse: Option<PathBuf>,
     /// How the table is printed
     #[arg(long, value_enum, default_value = "text")]
     format: Form,
@@ -130,7 +134,18 @@ fn measure(
     let machine = Machine::look(&folder);
     let starter = Starter::new(cores, running)?;
     cores.move_to(Core::Others);
-    let acs = QuickAcs::start(move || cores.move_to(Core::Others))?;
+    let reused = match &arguments.reuse {
+        Some(kept) => {
+            let folder = kept.canonicalize()?.join(arguments.phones.to_string());
+            Some(Workshop::kept(folder)?)
+        }
+        None => None,
+    };
+    let ready = move || cores.move_to(Core::Others);
+    let acs = match &reused {
+        Some(workshop) => QuickAcs::start_at(workshop.acs_address()?, ready)?,
+        None => QuickAcs::start(ready)?,
+    };
     let step = Duration::try_from_secs_f64(arguments.step)?;
     let fleet = Fleet::new(arguments.seed, arguments.phones);
     let workshop = |phones: u64| -> Result<Workshop, CommandError> {
@@ -149,14 +164,8 @@ fn measure(
         };
         run.import(&|_| {})?;
         run.introduce(&|_| {})?;
-        let soak = Soak {
-            starter: &starter,
-            acs: &acs,
-            workshop: &workshop,
-            fleet: &fleet,
-            time: Duration::try_from_secs_f64(minutes * 60.0)?,
-        };
-        return soak.run(arguments.format);
+        let time = Duration::try_from_secs_f64(minutes * 60.0)?;
+        return soak::run(&run, time, arguments.format);
     }
     let empty = empty_gateway(&starter, &workshop(0)?);
     let mut sizes: Vec<u64> = SMALLER
@@ -167,15 +176,25 @@ fn measure(
     let mut measured = Vec::new();
     for size in sizes {
         let fleet = Fleet::new(arguments.seed, size);
-        let workshop = workshop(size)?;
+        let reused = reused.as_ref().filter(|_| size == arguments.phones);
+        let fresh = match reused {
+            Some(_) => None,
+            None => Some(workshop(size)?),
+        };
+        let Some(workshop) = reused.or(fresh.as_ref()) else {
+            continue;
+        };
         let run = FleetRun {
             starter: &starter,
             acs: &acs,
-            workshop: &workshop,
+            workshop,
             fleet: &fleet,
             step,
         };
-        measured.push(Measured::of(&run)?);
+        measured.push(match reused {
+            Some(_) => Measured::again(&run),
+            None => Measured::of(&run)?,
+        });
         if size != arguments.phones {
             fs::remove_dir_all(folder.join(size.to_string()))?;
         }
@@ -225,7 +244,7 @@ fn empty_gateway(starter: &Starter, workshop: &Workshop) -> Result<u64, CommandE
 /// What was found with one fleet; what can't be measured says why.
 struct Measured {
     phones: u64,
-    import: Import,
+    import: Result<Import, CommandError>,
     idle: Result<Idle, CommandError>,
     busy: Result<Busy, CommandError>,
     lookups: Result<Lookups, CommandError>,
@@ -241,12 +260,20 @@ impl Measured {
         run.introduce(&|done| introducing.set(done, phones))?;
         drop(introducing);
         Ok(Self {
-            phones,
-            import,
+            import: Ok(import),
+            ..Self::again(run)
+        })
+    }
+
+    /// With a store that is filled, and whose phones the ACS knows.
+    fn again(run: &FleetRun<'_>) -> Self {
+        Self {
+            phones: run.fleet.len(),
+            import: Err(CommandError::new("the store is of an earlier run")),
             idle: run.idle(),
             busy: run.busy(),
             lookups: run.look_up(),
-        })
+        }
     }
 }
 
@@ -268,8 +295,11 @@ fn figures(measured: &[Measured], empty: Option<u64>) -> Vec<Figure> {
 
 fn of_import(measured: &Measured) -> Figure {
     let seconds = |time: Duration| time.as_secs_f64();
-    let import = &measured.import;
     let name = format!("import of {} files", measured.phones);
+    let import = match &measured.import {
+        Ok(import) => import,
+        Err(why) => return Figure::missing(name, why.to_string()).aim("≥ 0.5"),
+    };
     Figure::new(name, seconds(import.import.time), Unit::Seconds)
         .beside("reading + bare store", seconds(import.raw))
         .aim("≥ 0.5")
@@ -412,7 +442,8 @@ type Cost = fn(&Measured, Option<u64>) -> Option<f64>;
 
 const COSTS: [(&str, Cost); 5] = [
     ("import of each phone, processor time", |one, _| {
-        Some(one.import.import.cpu.as_secs_f64() / one.phones as f64)
+        let import = one.import.as_ref().ok()?;
+        Some(import.import.cpu.as_secs_f64() / one.phones as f64)
     }),
     ("disk for each phone", |one, _| {
         let idle = one.idle.as_ref().ok()?;

@@ -232,7 +232,8 @@ impl FleetRun<'_> {
         Ok(Speed::of(sessions, spent.time, spent.cpu))
     }
 
-    fn serve(
+    /// Starts a gateway on the store, with this time between the Informs of a phone, in seconds.
+    pub(super) fn serve(
         &self,
         interval: u32,
         more: &[&str],

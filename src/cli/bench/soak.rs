@@ -7,13 +7,10 @@ use serde::Serialize;
 
 use super::command::Form;
 use super::cores::Core;
+use super::fleet_run::FleetRun;
 use super::lookups;
-use super::process::{GatewayProcess, Starter};
-use super::workshop::Workshop;
 use crate::cli::exit::{CommandError, Ending};
 use crate::cli::output;
-use crate::sim::fleet::Fleet;
-use crate::sim::quick_acs::QuickAcs;
 
 /// Sessions per second.
 const RATE: u64 = 100;
@@ -54,77 +51,66 @@ struct SoakReport {
     courses: Vec<Course>,
 }
 
-/// A fleet whose phones are known to the ACS already.
-pub(super) struct Soak<'a> {
-    pub(super) starter: &'a Starter,
-    pub(super) acs: &'a QuickAcs,
-    pub(super) workshop: &'a Workshop,
-    pub(super) fleet: &'a Fleet,
-    pub(super) time: Duration,
-}
-
-impl Soak<'_> {
-    /// Works, looks, and says whether memory, handles and disk are flat; findings if one is not.
-    pub(super) fn run(&self, form: Form) -> Result<Ending, CommandError> {
-        let interval = u32::try_from((self.fleet.len() / RATE).max(1)).unwrap_or(u32::MAX);
-        let settings = self.workshop.settings(interval)?;
-        let log = self.workshop.log();
-        let mut gateway = self.starter.serve(Core::Gateway, &settings, &[], &log)?;
-        self.acs.set_in_every(SET_EVERY);
-        let started = Instant::now();
-        let before = self.acs.counts().sessions;
-        let mut looks = Vec::new();
-        if form != Form::Json {
-            output::line("  second      memory  handles        disk  sessions");
-        }
-        for number in 1..=LOOKS {
-            let until = self.time * number / LOOKS;
-            thread::sleep(until.saturating_sub(started.elapsed()));
-            if !gateway.is_there() {
-                return Err(CommandError::new("the gateway has ended by itself"));
-            }
-            lookups::fetch(self.fleet, gateway.phones, LOOKUPS)?;
-            let sessions = self.acs.counts().sessions - before;
-            let look = self.look(&gateway, started.elapsed().as_secs(), sessions)?;
-            if form != Form::Json {
-                print(&look);
-            }
-            looks.push(look);
-        }
-        self.acs.set_in_every(0);
-        gateway.stop()?;
-        let courses = vec![
-            course("memory", &looks, |look| look.memory as f64),
-            course("handles", &looks, |look| look.handles as f64),
-            course("disk", &looks, |look| look.disk as f64),
-        ];
-        let growing = courses.iter().filter(|course| !course.is_flat).count();
-        if form == Form::Json {
-            output::json(&SoakReport {
-                phones: self.fleet.len(),
-                looks,
-                courses,
-            })?;
-        } else {
-            courses.iter().for_each(tell);
-        }
-        Ok(Ending::from_count(growing))
+/// Works for so long with a fleet whose phones are known to the ACS already, looks, and says whether
+/// memory, handles and disk are flat; findings if one is not.
+pub(super) fn run(
+    fleet_run: &FleetRun<'_>,
+    time: Duration,
+    form: Form,
+) -> Result<Ending, CommandError> {
+    let FleetRun {
+        acs,
+        workshop,
+        fleet,
+        ..
+    } = fleet_run;
+    let interval = u32::try_from((fleet.len() / RATE).max(1)).unwrap_or(u32::MAX);
+    let mut gateway = fleet_run.serve(interval, &[], Core::Gateway)?;
+    acs.set_in_every(SET_EVERY);
+    let started = Instant::now();
+    let before = acs.counts().sessions;
+    let mut looks = Vec::new();
+    if form != Form::Json {
+        output::line("  second      memory  handles        disk  sessions");
     }
-
-    fn look(
-        &self,
-        gateway: &GatewayProcess,
-        second: u64,
-        sessions: u64,
-    ) -> Result<Look, CommandError> {
-        Ok(Look {
-            second,
+    for number in 1..=LOOKS {
+        let until = time * number / LOOKS;
+        thread::sleep(until.saturating_sub(started.elapsed()));
+        if !gateway.is_there() {
+            return Err(CommandError::new("the gateway has ended by itself"));
+        }
+        lookups::fetch(fleet, gateway.phones, LOOKUPS)?;
+        let sessions = acs.counts().sessions - before;
+        let look = Look {
+            second: started.elapsed().as_secs(),
             memory: gateway.memory()?,
             handles: gateway.handles()?,
-            disk: self.workshop.disk()?,
+            disk: workshop.disk()?,
             sessions,
-        })
+        };
+        if form != Form::Json {
+            print(&look);
+        }
+        looks.push(look);
     }
+    acs.set_in_every(0);
+    gateway.stop()?;
+    let courses = vec![
+        course("memory", &looks, |look| look.memory as f64),
+        course("handles", &looks, |look| look.handles as f64),
+        course("disk", &looks, |look| look.disk as f64),
+    ];
+    let growing = courses.iter().filter(|course| !course.is_flat).count();
+    if form == Form::Json {
+        output::json(&SoakReport {
+            phones: fleet.len(),
+            looks,
+            courses,
+        })?;
+    } else {
+        courses.iter().for_each(tell);
+    }
+    Ok(Ending::from_count(growing))
 }
 
 /// Flat is what has in the last third at most a little more than in the middle one. The first third

@@ -7,11 +7,15 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+use serde::Deserialize;
+use url::Url;
 
 use crate::cli::exit::CommandError;
 
 /// Sessions that are held at once, as in the settings of a gateway unless they say otherwise.
 pub(super) const AT_ONCE: u16 = 64;
+/// The settings of its gateways.
+const SETTINGS: &str = "trestle.toml";
 /// Where a step's child writes what it has to complain of.
 const LOG: &str = "log";
 
@@ -21,6 +25,23 @@ pub(super) struct Workshop {
     folder: PathBuf,
     acs: String,
     connection_requests: SocketAddr,
+}
+
+/// Of the settings in a folder what another run needs.
+#[derive(Deserialize)]
+struct KeptSettings {
+    acs: KeptAcs,
+    connection_request: KeptConnectionRequest,
+}
+
+#[derive(Deserialize)]
+struct KeptAcs {
+    url: String,
+}
+
+#[derive(Deserialize)]
+struct KeptConnectionRequest {
+    listen: SocketAddr,
 }
 
 impl Workshop {
@@ -37,6 +58,38 @@ impl Workshop {
             acs,
             connection_requests,
         })
+    }
+
+    /// In a folder that an earlier run has kept, with the addresses that its phones and their ACS know.
+    ///
+    /// # Errors
+    /// [`CommandError`] when there is none.
+    pub(super) fn kept(folder: PathBuf) -> Result<Self, CommandError> {
+        let path = folder.join(SETTINGS);
+        let missing = |problem: &dyn std::fmt::Display| {
+            CommandError::new(format!(
+                "no run with --keep and as many phones has left its settings in {}: {problem}",
+                path.display()
+            ))
+        };
+        let text = fs::read_to_string(&path).map_err(|error| missing(&error))?;
+        let settings: KeptSettings = toml::from_str(&text).map_err(|error| missing(&error))?;
+        Ok(Self {
+            folder,
+            acs: settings.acs.url,
+            connection_requests: settings.connection_request.listen,
+        })
+    }
+
+    /// Where its phones look for their ACS.
+    ///
+    /// # Errors
+    /// [`CommandError`] when that is no address.
+    pub(super) fn acs_address(&self) -> Result<SocketAddr, CommandError> {
+        let url = Url::parse(&self.acs)?;
+        let addresses = url.socket_addrs(|| None)?;
+        let address = addresses.first().copied();
+        address.ok_or_else(|| CommandError::new(format!("{url} has no address")))
     }
 
     /// Where the fleet's files are.
@@ -61,7 +114,7 @@ impl Workshop {
 
     /// Writes settings by which every phone informs the ACS once in so many seconds.
     pub(super) fn settings(&self, interval: u32) -> Result<PathBuf, CommandError> {
-        let path = self.folder.join("trestle.toml");
+        let path = self.folder.join(SETTINGS);
         let settings = format!(
             "[store]\npath = {:?}\n[phones]\nhttp = \"127.0.0.1:0\"\n\
              [acs]\nurl = {:?}\nproduct_class = \"Phone\"\nmax_sessions = {AT_ONCE}\n\
