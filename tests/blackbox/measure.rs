@@ -67,7 +67,7 @@ fn a_small_bench_prints_every_figure_and_leaves_nothing() {
 }
 
 #[test]
-fn a_short_soak_looks_and_judges() {
+fn a_short_soak_looks_and_judges_and_its_store_can_be_measured_again() {
     let folder = tempfile::tempdir().unwrap();
     let kept = folder.path().join("kept");
     let output = trestle()
@@ -90,8 +90,27 @@ fn a_short_soak_looks_and_judges() {
     assert_eq!(names, ["memory", "handles", "disk"]);
     assert!(kept.join("40/data/db").exists());
     // What is there already is nobody's to overwrite.
-    let again = ["bench", "--phones", "40", "--keep", kept.to_str().unwrap()];
-    run(again).with_code(ERROR);
+    let kept = kept.to_str().unwrap();
+    run(["bench", "--phones", "40", "--keep", kept]).with_code(ERROR);
+
+    // Its store is measured again, and stays.
+    let again = [
+        "bench", "--step", "0.3", "--format", "json", "--reuse", kept,
+    ];
+    let ended = run([&again[..], &["--phones", "40"]].concat()).with_code(CLEAN);
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let figures = report["figures"].as_array().unwrap();
+    let measured: Vec<bool> = figures[..FIGURES.len() - 1]
+        .iter()
+        .map(|figure| figure["measured"]["value"].is_number())
+        .collect();
+    assert!(
+        !measured[0] && measured[1..].iter().all(|is| *is),
+        "{report:#}"
+    );
+    assert!(folder.path().join("kept/40/data/db").exists());
+    let other = run([&again[..], &["--phones", "41"]].concat()).with_code(ERROR);
+    assert!(other.stderr.contains("--keep"), "{other:#?}");
 }
 
 #[test]
