@@ -59,8 +59,7 @@ impl Gateway {
             return Err(fault);
         }
         // The answer must hold nothing that a restart takes back.
-        let store = self.inner.store.healthy();
-        store.map_err(GatewayError::from)?;
+        self.inner.store.healthy().map_err(GatewayError::from)?;
         match request {
             AcsRequest::GetRpcMethods => Ok(CpeResponse::GetRpcMethods(
                 METHODS.iter().map(|&method| method.to_owned()).collect(),

@@ -64,6 +64,7 @@ impl Gateway {
         };
         let record = Arc::clone(&met.record);
         let now = self.inner.clock.now();
+        // The end of a period leaves the next one to the session that it opens.
         self.plan_period(mac, &record, now);
         let (Some(identity), Some(endpoint)) =
             (record.identity.clone(), self.endpoint(mac, &record))

@@ -17,7 +17,7 @@ use super::cores::{Core, Cores};
 use crate::cli::exit::CommandError;
 
 /// How long a gateway may take to end by itself.
-const STOP_PATIENCE: Duration = Duration::from_secs(90);
+const STOP_PATIENCE: Duration = Duration::from_secs(60);
 /// Between looks at whether it has.
 const STOP_LOOK: Duration = Duration::from_millis(20);
 
